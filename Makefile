@@ -1,0 +1,65 @@
+# The verbs of this checkout. `make` lists them.
+
+PYTHON ?= python3
+LAB = $(PYTHON) -m lab
+
+.DEFAULT_GOAL := help
+.PHONY: help demo deploy rollback status url clean distclean lint unit test soak docs build venv
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Set everything up and bring up the demo: one server in a container, with the guest book on it
+	@$(LAB) demo
+
+deploy: ## Deploy a new edition of the demo, or VERSION=<branch, tag or commit>
+	@$(LAB) deploy $(VERSION)
+
+rollback: ## Return the demo to the release before, or to RELEASE=<id>
+	@$(LAB) rollback $(RELEASE)
+
+status: ## Show which release of the demo serves, and how it does
+	@$(LAB) status
+
+url: ## Print the demo's address and nothing else
+	@$(LAB) url
+
+clean: ## Remove the lab hosts of this checkout; downloads and images stay
+	@$(LAB) clean
+
+distclean: ## Remove the images, the shared downloads and the tools as well
+	@$(LAB) clean --caches
+	@rm -rf .lab .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache
+
+# These call the tools by name.
+lint unit soak docs build: export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+lint: venv ## Look for mistakes without running anything
+	ruff check .
+	ruff format --check .
+	mypy .
+	yamllint --strict .
+	ansible-lint
+	antsibull-changelog lint
+	python tools/docs.py --check
+
+unit: venv ## Run the unit tests
+	pytest tests/unit
+
+test: ## Run all of it: lint, unit tests, and a server of Debian 12 and 13; or STAGES="unit single-trixie"
+	@$(LAB) test $(STAGES)
+
+soak: venv ## Deploy under load for longer than the tests do, DEPLOYS=200 times, on a host of its own
+	@$(LAB) up single --prefix soak-
+	HOTCLUB_INVENTORIES=inventories/single:.lab/soak-single/hosts.yml HOTCLUB_DEPLOYS=$(or $(DEPLOYS),200) \
+		pytest tests/behaviour -k deploys_back_and_forth
+	@$(LAB) down single --prefix soak-
+
+docs: venv ## Write the reference from the roles' argument specs
+	python tools/docs.py
+
+build: venv ## Build the collection's archive
+	ansible-galaxy collection build --force
+
+venv:
+	@$(LAB) bootstrap

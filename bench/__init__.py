@@ -1,0 +1,7 @@
+"""The measurements behind every claim about speed.
+
+    python -m bench                      all of them, into a table
+    python -m bench deploy --rounds 5    one of them
+
+Each compares two ways on the same machine, in turns, and gives medians; trust the ratios rather than the seconds.
+"""

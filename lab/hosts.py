@@ -1,0 +1,379 @@
+"""Starts, waits for, restarts and removes lab hosts."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import socket
+import time
+import uuid
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
+from ipaddress import IPv4Network
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from lab import docker
+from lab.commands import hand_over, run, tail
+from lab.errors import LabError
+from lab.inventory import Lab, Member, overlay_text
+from lab.machine import ca_bundle, private_ca
+from lab.paths import GIT, PRIVATE_CA, SSH_KEY, STATE
+
+BOOT_SECONDS = 120
+SSH_SECONDS = 60
+STOP_SECONDS = 60
+
+LAB_LABEL = "hotclub.name"
+MEMBER_LABEL = "hotclub.host"
+SUITE_LABEL = "hotclub.suite"
+
+FIRST_ADDRESS = 10
+FIRST_PORT = 8080
+WEB_GROUP = "lb"
+
+# For what runs on a host that the collection has not prepared.
+CA_PATH = "/etc/lab/ca-bundle.pem"
+VOLUMES = {"hotclub-apt": "/var/cache/lab/apt", "hotclub-uv": "/var/cache/lab/uv"}
+
+# --privileged would be shorter, and fails on machines that lack CAP_SYS_RESOURCE themselves.
+MACHINE_OPTIONS = (
+    *("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE"),
+    *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
+    *("--cgroupns", "private", "--stop-signal", "SIGRTMIN+3", "--stop-timeout", str(STOP_SECONDS)),
+    *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--shm-size", "1g"),
+)
+
+
+@dataclass(frozen=True)
+class LabHost:
+    """A lab host as the engine has it."""
+
+    container: str
+    lab: str
+    member: str
+    suite: str
+    state: str
+    address: str
+    port: int | None
+    # Which container it is: another one of the same name is another host.
+    identity: str
+
+    @property
+    def url(self) -> str:
+        """Return where a browser on this machine finds the host's port 80."""
+        return f"http://127.0.0.1:{self.port}/" if self.port else ""
+
+
+def hosts(lab: Lab | None = None) -> list[LabHost]:
+    """Return the lab hosts of this checkout, or those of one inventory."""
+    wanted = ["--filter", f"label={docker.OWNER_LABEL}", "--filter", f"label={MEMBER_LABEL}"]
+    if lab is not None:
+        wanted += ["--filter", f"label={LAB_LABEL}={lab.name}"]
+    names = docker.call("ps", "--all", *wanted, "--format", "{{.Names}}").splitlines()
+    found = (_look_up(name) for name in sorted(names))
+    return [host for host in found if host is not None]
+
+
+def find(name: str) -> LabHost:
+    """Return a lab host by its container's name, with or without `hotclub-`."""
+    known = hosts()
+    for host in known:
+        if name in (host.container, host.container.removeprefix("hotclub-")):
+            return host
+    names = ", ".join(host.container.removeprefix("hotclub-") for host in known) or "none at all"
+    raise LabError(f"There is no lab host {name}. These exist: {names}.")
+
+
+def start(lab: Lab, members: Sequence[Member], image: str, suite: str) -> None:
+    """Bring up a container for each host of an inventory and wait until systemd and SSH answer."""
+    GIT.mkdir(parents=True, exist_ok=True)
+    lab.folder.mkdir(parents=True, exist_ok=True)
+    _make_ssh_key()
+    with _one_at_a_time():
+        for member in members:
+            _bring_up(lab, member, image, suite)
+    for member in members:
+        wait(lab.container(member.name))
+
+
+def connect(lab: Lab, variables: Mapping[str, object]) -> None:
+    """Write the overlay inventory and the host keys, and prove that SSH reaches each host."""
+    known = hosts(lab)
+    lab.known_hosts.write_text("".join(map(_host_key_line, known)), encoding="utf-8")
+    overlay = {host.member: {**_connection(lab, host), **variables} for host in known}
+    lab.overlay.write_text(overlay_text(overlay), encoding="utf-8")
+    for host in known:
+        _wait_for_ssh(host)
+
+
+def restart(host: LabHost) -> None:
+    """Reboot a host, as far as a container can."""
+    _close_ssh(host.container)
+    docker.call("restart", host.container, timeout=STOP_SECONDS + 30)
+    wait(host.container)
+
+
+def bake(host: LabHost, image: str) -> None:
+    """Make an image of a host with all that is installed on it; it starts in seconds with an identity of its own."""
+    _close_ssh(host.container)
+    docker.call("stop", host.container, timeout=STOP_SECONDS + 30)
+    try:
+        docker.call("commit", "--change", f"LABEL {docker.LABEL}=image", host.container, image, timeout=300)
+    finally:
+        docker.call("start", host.container)
+    wait(host.container)
+
+
+def remove(lab: Lab) -> list[str]:
+    """Remove the lab hosts of an inventory and what the lab wrote about them; return their names."""
+    return remove_named(lab.name)
+
+
+def remove_named(name: str) -> list[str]:
+    """Remove lab hosts by the name under which the lab keeps their inventory's files; return their names."""
+    gone = [host.container for host in hosts() if host.lab == name]
+    for container in gone:
+        _close_ssh(container)
+        docker.remove_container(container)
+    rmtree(STATE / name, ignore_errors=True)
+    return gone
+
+
+def ssh_command(host: LabHost, words: Sequence[str] = ()) -> list[str | Path]:
+    """Return the command that opens an SSH session on a host."""
+    folder = STATE / host.lab
+    return ["ssh", *_ssh_options(folder / "known_hosts"), "-i", SSH_KEY, f"root@{host.address}", *words]
+
+
+def open_shell(host: LabHost, words: Sequence[str]) -> int:
+    """Run a command on a host through SSH on the reader's terminal; without a command, a shell."""
+    return hand_over(ssh_command(host, words))
+
+
+def wait(container: str) -> None:
+    """Wait until systemd on a host has finished booting."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    state = ""
+    while time.monotonic() < deadline:
+        state = run(["docker", "exec", container, "systemctl", "is-system-running"], check=False).stdout.strip()
+        if state in ("running", "degraded"):
+            return
+        if not _runs(container):
+            raise LabError(f"{container} stopped while it booted.", detail=_last_words(container))
+        time.sleep(0.3)
+    raise LabError(
+        f"{container} did not finish booting within {BOOT_SECONDS} s (systemd says: {state or 'nothing'}).",
+        detail=_last_words(container),
+    )
+
+
+def free_address(name: str, network: str, taken: Collection[str]) -> str:
+    """Return an address for a host: the one that its name gives, so that it stays the same, or the next free one."""
+    candidates = [str(address) for address in IPv4Network(network).hosts()][FIRST_ADDRESS:]
+    first = zlib.crc32(name.encode()) % len(candidates)
+    for address in candidates[first:] + candidates[:first]:
+        if address not in taken:
+            return address
+    raise LabError(f"All addresses of the lab's network {network} are taken.")
+
+
+def free_port(taken: Collection[int]) -> int:
+    """Return a port of 127.0.0.1 that nothing listens on."""
+    for port in range(FIRST_PORT, FIRST_PORT + 100):
+        if port not in taken and port_is_free(port):
+            return port
+    raise LabError(f"No port between {FIRST_PORT} and {FIRST_PORT + 99} is free on 127.0.0.1.")
+
+
+def port_is_free(port: int) -> bool:
+    """Tell whether nothing listens on a port of 127.0.0.1."""
+    if not port:
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _bring_up(lab: Lab, member: Member, image: str, suite: str) -> None:
+    container = lab.container(member.name)
+    known = docker.inspect("container", container)
+    if known is None:
+        _create(lab, member, image, suite)
+    else:
+        labels = known["Config"]["Labels"]
+        owner = labels.get(docker.LABEL)
+        if f"{docker.LABEL}={owner}" != docker.OWNER_LABEL:
+            raise LabError(f"The container {container} belongs to {owner or 'something else'}. Run `make clean` there.")
+        if labels[SUITE_LABEL] != suite:
+            remedy = f"python -m lab down {lab.inventory.name}" + (f" --prefix {lab.prefix}" if lab.prefix else "")
+            raise LabError(f"{container} runs {labels[SUITE_LABEL]}, not {suite}. Remove it first: {remedy}")
+        if not known["State"]["Running"]:
+            _close_ssh(container)
+    docker.call("start", container)
+
+
+def _create(lab: Lab, member: Member, image: str, suite: str) -> None:
+    container = lab.container(member.name)
+    network = docker.ensure_network()
+    address = free_address(container, docker.subnet(), _addresses())
+    labels = {LAB_LABEL: lab.name, MEMBER_LABEL: member.name, SUITE_LABEL: suite}
+    docker.call(
+        *("create", "--name", container, "--hostname", host_name(member.name)),
+        *("--network", network, "--ip", address, *MACHINE_OPTIONS),
+        *("--label", docker.OWNER_LABEL),
+        *(word for label, value in labels.items() for word in ("--label", f"{label}={value}")),
+        *("--env", f"LAB_IDENTITY={container} {uuid.uuid4()}"),
+        *("--env", f"LAB_AUTHORIZED_KEY={SSH_KEY.with_suffix('.pub').read_text(encoding='utf-8').strip()}"),
+        *_mounts(),
+        *(_publish(lab, member)),
+        image,
+    )
+
+
+def host_name(member: str) -> str:
+    """Return a host name that the kernel takes: an inventory name may be a domain or have underscores."""
+    return re.sub(r"[^a-z0-9-]", "-", member.lower().split(".")[0]).strip("-")[:63] or "host"
+
+
+def _mounts() -> Iterator[str]:
+    for volume, path in VOLUMES.items():
+        if docker.inspect("volume", volume) is None:
+            docker.call("volume", "create", "--label", f"{docker.LABEL}=cache", volume)
+        yield from ("--volume", f"{volume}:{path}")
+    yield from ("--volume", f"{GIT}:/srv/git:ro")
+    bundle = ca_bundle()
+    if bundle is not None and private_ca():
+        yield from ("--volume", f"{bundle.resolve()}:{CA_PATH}:ro")
+
+
+def _publish(lab: Lab, member: Member) -> list[str]:
+    """Publish a balancer's port 80 on this machine, on the port that it had before."""
+    if WEB_GROUP not in member.groups:
+        return []
+    file = lab.folder / "ports.json"
+    ports: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    others = {host.port for host in hosts() if host.port}
+    port = ports.get(member.name, 0)
+    if port in others or not port_is_free(port):
+        port = free_port(others)
+    file.write_text(json.dumps({**ports, member.name: port}), encoding="utf-8")
+    return ["--publish", f"127.0.0.1:{port}:80"]
+
+
+def _connection(lab: Lab, host: LabHost) -> dict[str, object]:
+    return {
+        "ansible_host": host.address,
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(SSH_KEY),
+        "ansible_ssh_common_args": shlex.join(_ssh_options(lab.known_hosts)),
+        "ansible_control_path": _control_path(host.container),
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+
+
+def certificate_variables() -> dict[str, object]:
+    """Return the variable that makes the hosts trust the authorities in front of the package index."""
+    certificates = private_ca()
+    if not certificates:
+        return {}
+    PRIVATE_CA.write_text(certificates, encoding="utf-8")
+    return {"site_ca_bundle_path": str(PRIVATE_CA)}
+
+
+def _ssh_options(known_hosts: Path) -> list[str]:
+    options = {"UserKnownHostsFile": known_hosts, "StrictHostKeyChecking": "yes", "IdentitiesOnly": "yes"}
+    return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+
+
+def _control_path(container: str) -> str:
+    return f"~/.ansible/cp/lab-{container.removeprefix('hotclub-')}"
+
+
+def _close_ssh(container: str) -> None:
+    """End the connection that Ansible keeps open: to a host that is gone it would hang."""
+    run(["ssh", "-O", "exit", "-o", f"ControlPath={_control_path(container)}", "lab"], check=False)
+
+
+def _wait_for_ssh(host: LabHost) -> None:
+    deadline = time.monotonic() + SSH_SECONDS
+    options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=5"]
+    command = ["ssh", *options, *ssh_command(host, ["true"])[1:]]
+    while True:
+        done = run(command, check=False)
+        if done.returncode == 0:
+            return
+        if time.monotonic() > deadline:
+            raise LabError(f"{host.container} does not answer SSH at {host.address}.", detail=tail(done.stderr))
+        time.sleep(0.5)
+
+
+def _host_key_line(host: LabHost) -> str:
+    key = docker.call("exec", host.container, "cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()
+    return f"{host.address} {key[0]} {key[1]}\n"
+
+
+def _make_ssh_key() -> None:
+    if not SSH_KEY.exists():
+        STATE.mkdir(parents=True, exist_ok=True)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", SSH_KEY])
+
+
+def _look_up(name: str) -> LabHost | None:
+    known = docker.inspect("container", name)
+    if known is None:
+        return None
+    labels = known["Config"]["Labels"]
+    bindings = (known["HostConfig"]["PortBindings"] or {}).get("80/tcp") or [{}]
+    port = bindings[0].get("HostPort")
+    return LabHost(
+        container=name,
+        lab=labels[LAB_LABEL],
+        member=labels[MEMBER_LABEL],
+        suite=labels[SUITE_LABEL],
+        state=known["State"]["Status"],
+        address=_address(known),
+        port=int(port) if port else None,
+        identity=str(known["Id"]),
+    )
+
+
+def _address(known: Mapping[str, Any]) -> str:
+    own = known["NetworkSettings"]["Networks"].get(docker.NETWORK) or {}
+    return str((own.get("IPAMConfig") or {}).get("IPv4Address") or own.get("IPAddress") or "")
+
+
+def _addresses() -> set[str]:
+    """Return the addresses of all lab hosts, stopped ones and other checkouts' included."""
+    names = docker.call("ps", "--all", "--filter", f"network={docker.NETWORK}", "--format", "{{.Names}}").splitlines()
+    return {_address(known) for known in (docker.inspect("container", name) for name in names) if known}
+
+
+def _runs(container: str) -> bool:
+    known = docker.inspect("container", container)
+    return known is not None and bool(known["State"]["Running"])
+
+
+def _last_words(container: str) -> str:
+    """Return what a host's journal, or before there is one its console, said last."""
+    journal = run(["docker", "exec", container, "journalctl", "--boot", "--no-pager", "--lines=40"], check=False)
+    jobs = run(["docker", "exec", container, "systemctl", "list-jobs", "--no-pager"], check=False)
+    console = run(["docker", "logs", "--tail", "40", container], check=False)
+    return "\n".join(part.stdout + part.stderr for part in (console, jobs, journal))
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep two starts at once from choosing the same address or port."""
+    with (STATE / "lock").open("w", encoding="utf-8") as lock:
+        flock(lock, LOCK_EX)
+        yield

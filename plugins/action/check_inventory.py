@@ -1,0 +1,38 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read the whole inventory on the controller and list everything that is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_check import TIERS, check_inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_reader import InventoryReader
+
+COLLECTION = Path(__file__).parents[2]
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Controller side only: no host is connected to."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Fail with all problems at once, or say what was found."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        reader = InventoryReader(COLLECTION, self._loader, variables["groups"], variables["hostvars"])
+        problems = check_inventory(reader.inventory(), reader.rules)
+        if problems:
+            return result | {"failed": True, "msg": message(problems)}
+        sizes = ", ".join(f"{tier} {len(variables['groups'][tier])}" for tier in TIERS)
+        return result | {"changed": False, "msg": f"The inventory is in order: {sizes}."}
+
+
+def message(problems: list[str]) -> str:
+    """Return the problems as one text."""
+    count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n".join([f"The inventory has {count}. Nothing has been changed.", *(f"- {problem}" for problem in problems)])

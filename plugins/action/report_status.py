@@ -1,0 +1,47 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Print the status of all hosts of a play together, and fail when something is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Gather what each host registered; print a table or JSON."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Print the report; the exit code of the playbook tells whether all is well."""
+        super().run(tmp, task_vars)
+        variables: dict[str, Any] = task_vars or {}
+        arguments = self._task.args
+        statuses = {
+            str(host): _status(variables["hostvars"][host].get(arguments["step"])) for host in variables["ansible_play_hosts_all"]
+        }
+        as_json = json.dumps({"site": arguments["site"], "healthy": _healthy(statuses), "hosts": statuses}, indent=2, default=str)
+        if arguments.get("path"):
+            Path(arguments["path"]).write_text(as_json + "\n")
+        Display().display(as_json if arguments.get("format") == "json" else status_table(statuses, arguments["site"]))
+        if _healthy(statuses):
+            return {"changed": False}
+        return {"failed": True, "msg": f"{arguments['site']} is in trouble; the report above says where and what to do."}
+
+
+def _status(result: object) -> dict[str, Any]:
+    if isinstance(result, Mapping) and isinstance(result.get("status"), Mapping):
+        return dict(result["status"])
+    reason = result.get("msg") if isinstance(result, Mapping) else None
+    return {"problems": [f"the host can't be looked at: {reason or 'unreachable over SSH'}"]}
+
+
+def _healthy(statuses: Mapping[str, Mapping[str, Any]]) -> bool:
+    return not any(status.get("problems") for status in statuses.values())

@@ -1,0 +1,338 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The running instances of a site: proving a release, switching to it, and keeping systemd's view of it right.
+
+One socket unit, ``<site>.socket``, owns the address that the web server uses. Each running release is an instance of
+``<site>@.service`` and holds that same socket, so a switch is: start the new one beside the old one, then stop the
+old one. An instance is named like its release; a fresh instance of a release that is running already (its settings
+changed) gets a numbered alias, ``<release>.2``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.hotclub.django.plugins.module_utils.environment import secrets
+from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.health import HealthCheck, ask
+from ansible_collections.hotclub.django.plugins.module_utils.layout import (
+    RELEASE_ID,
+    Site,
+    link_atomically,
+    now,
+    remove,
+    write_atomically,
+)
+from ansible_collections.hotclub.django.plugins.module_utils.processes import Outcome, run
+
+UNITS = Path("/etc/systemd/system")
+ALIAS = re.compile(r"^(\d{8}T\d{6}-[0-9a-f]{7})(?:\.(\d+))?$")
+POLL_SECONDS = 0.05
+ANSWER_SECONDS = 10.0
+# For what waits in a socket that nobody reaches any more.
+LINGER_SECONDS = 1.0
+
+
+def systemctl(*arguments: str) -> Outcome:
+    """Run systemctl."""
+    return run(["systemctl", *arguments])
+
+
+def properties(unit: str, *names: str) -> dict[str, str]:
+    """Return properties of a unit as systemd shows them."""
+    shown = systemctl("show", unit, f"--property={','.join(names)}").stdout
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+
+def older(unit: str, since: str, files: Sequence[Path]) -> bool:
+    """Say whether a unit took up its work before one of these files changed.
+
+    :param unit: name of the unit.
+    :param since: the property of systemd's that tells when it did.
+    :param files: what it read then.
+    """
+    timestamp = properties(unit, since).get(since, "")
+    if not timestamp:
+        return False
+    changed = max((path.stat().st_mtime for path in files if path.exists()), default=0.0)
+    # systemd shows whole seconds: what began in the second of the change counts as begun after it.
+    return float(run(["date", "--date", timestamp, "+%s"]).stdout.strip() or 0) + 1.0 < changed
+
+
+def release_of(instance: str) -> str:
+    """Return the release that an instance runs."""
+    return instance.split(".")[0]
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What a switch did: the instance that serves now, and those that it replaced."""
+
+    instance: str
+    stopped: Sequence[str]
+    seconds: float
+
+
+class Instances:
+    """The instances of one site on this host."""
+
+    def __init__(self, site: Site, check: HealthCheck) -> None:
+        self.site = site
+        self.check = check
+
+    def service(self, instance: str) -> str:
+        """Return the unit of an instance."""
+        return f"{self.site.name}@{instance}.service"
+
+    def running(self) -> list[str]:
+        """Return the instances that run or are starting, oldest release first."""
+        listed = systemctl(
+            "list-units", "--plain", "--no-legend", "--full", "--state=active,activating,reloading",
+            f"{self.site.name}@*.service",
+        ).stdout  # fmt: skip
+        names = [line.split()[0] for line in listed.splitlines() if line.split()]
+        return sorted(name[len(self.site.name) + 1 : -len(".service")] for name in names)
+
+    def pointed(self) -> str:
+        """Return the instance that traffic wakes and that starts at boot; empty when there is none."""
+        with contextlib.suppress(OSError):
+            found = re.search(r"^Service=.*@(.+)\.service$", self._pointer().read_text(), re.MULTILINE)
+            if found:
+                return found.group(1)
+        return ""
+
+    def stale(self, instance: str) -> bool:
+        """Say whether an instance runs with settings older than those on the disk."""
+        files = [
+            self.site.environment_file,
+            self.site.root / "etc" / "gunicorn.conf.py",
+            UNITS / f"{self.site.name}@.service",
+        ]
+        return self.stale_socket() or older(self.service(instance), "ExecMainStartTimestamp", files)
+
+    def stale_socket(self) -> bool:
+        """Say whether the socket was opened before its unit changed."""
+        return older(f"{self.site.name}.socket", "ActiveEnterTimestamp", [UNITS / f"{self.site.name}.socket"])
+
+    def switch(self, release: str, action: str, by: str) -> Switched:
+        """Prove a release, let it serve, and stop what served before.
+
+        :param release: id of a finished release.
+        :param action: what the history calls this: deploy, rollback, settings.
+        :param by: who asked.
+        :raises ReleaseError: it doesn't start, or doesn't answer well; what served before still does.
+        """
+        started = time.monotonic()
+        self.tidy()
+        before = self.running()
+        instance = self._fresh_name(release, before)
+        self._prove(instance)
+        first = not self.pointed()
+        if first:
+            # The socket unit can't be opened before it names something to wake.
+            self._write_pointer(instance)
+        reopened = not first and self.stale_socket()
+        if reopened:
+            self._reopen(instance)
+        try:
+            self._start(instance)
+        except ReleaseError:
+            if first:
+                self._close()
+            raise
+        self._point(instance)
+        self.site.remember({"at": now(), "release": release, "action": action, "by": by})
+        if reopened:
+            time.sleep(LINGER_SECONDS)
+        stopped = [other for other in before if other != instance]
+        self._stop(stopped)
+        return Switched(instance, stopped, time.monotonic() - started)
+
+    def restore(self, release: str) -> bool:
+        """Return to a release that served before; nothing happens where it serves already.
+
+        :returns: whether anything had to change.
+        """
+        if self.site.current() == release and self.running() == [self.pointed()]:
+            return False
+        self.switch(release, "restore", "hotclub.django")
+        return True
+
+    def settle(self) -> bool:
+        """Make systemd agree with ``current`` after an interrupted switch: one instance, pointed at, running.
+
+        :returns: whether anything had to change.
+        """
+        self.tidy()
+        changed = False
+        current = self.site.current()
+        if not current:
+            return changed
+        pointed, running = self.pointed(), self.running()
+        if release_of(pointed) != current:
+            mine = [instance for instance in running if release_of(instance) == current]
+            self._point(mine[-1] if mine else current)
+            pointed, changed = self.pointed(), True
+        socket = f"{self.site.name}.socket"
+        if systemctl("is-active", "--quiet", socket).code or systemctl("is-enabled", "--quiet", socket).code:
+            self._open()
+            changed = True
+        if pointed not in running:
+            self._start(pointed)
+            changed = True
+        strays = [instance for instance in running if instance != pointed]
+        if strays:
+            self._stop(strays)
+            changed = True
+        return changed
+
+    def tidy(self) -> None:
+        """End the provings that an interrupted switch left under way."""
+        prefix = f"{self.site.name}-probe@"
+        listed = systemctl("list-units", "--plain", "--no-legend", "--full", "--all", f"{prefix}*").stdout
+        units = [line.split()[0] for line in listed.splitlines() if line.split()]
+        for instance in {unit[len(prefix) :].rpartition(".")[0] for unit in units}:
+            self._end_probe(instance)
+
+    def _fresh_name(self, release: str, running: Sequence[str]) -> str:
+        names = [release, *(f"{release}.{number}" for number in range(2, 1000))]
+        instance = next(name for name in names if name not in running)
+        if instance != release:
+            link_atomically(self.site.release(instance), release)
+        return instance
+
+    def _prove(self, instance: str) -> None:
+        """Start the release where no visitor reaches it, and go on only when it answers well there."""
+        unit = f"{self.site.name}-probe@{instance}.service"
+        try:
+            self._must_start(unit, instance)
+            self._await_answer(unit, f"/run/{self.site.name}/{instance}.probe.sock", instance)
+        finally:
+            self._end_probe(instance)
+
+    def _end_probe(self, instance: str) -> None:
+        unit = f"{self.site.name}-probe@{instance}"
+        systemctl("stop", f"{unit}.socket", f"{unit}.service")
+        systemctl("reset-failed", f"{unit}.service")
+
+    def _start(self, instance: str) -> None:
+        unit = self.service(instance)
+        try:
+            self._must_start(unit, instance)
+            self._await_answer(unit, f"/run/{self.site.name}/{instance}.sock", instance)
+        except ReleaseError:
+            self._stop([instance])
+            systemctl("reset-failed", unit)
+            raise
+
+    def _must_start(self, unit: str, instance: str) -> None:
+        done = systemctl("start", unit)
+        if done.code:
+            raise self._failure(unit, instance, "does not start", done.tail(3))
+
+    def _await_answer(self, unit: str, path: str, instance: str) -> None:
+        deadline = time.monotonic() + self.check.seconds
+        status, reason = 0, "no answer yet"
+        while time.monotonic() < deadline:
+            try:
+                status = ask(path, self.check, min(ANSWER_SECONDS, self.check.seconds))
+                if self.check.accepts(status):
+                    return
+                reason = f"answered {status}"
+                # A 5xx while things warm up may pass; any other refusal is its considered answer.
+                if status < 500 or time.monotonic() > deadline - self.check.seconds / 2:
+                    break
+            except OSError as error:
+                reason = f"gave no answer ({error})"
+            if properties(unit, "ActiveState")["ActiveState"] in ("failed", "inactive"):
+                raise self._failure(unit, instance, "ended while starting")
+            time.sleep(POLL_SECONDS if not status else POLL_SECONDS * 10)
+        wanted = ", ".join(str(accepted) for accepted in self.check.statuses)
+        raise self._failure(
+            unit,
+            instance,
+            f"{reason} to GET {self.check.path} for {self.check.host} within {self.check.seconds:.0f} s (good: {wanted})",
+        )
+
+    def _failure(self, unit: str, instance: str, what: str, detail: str = "") -> ReleaseError:
+        invocation = properties(unit, "InvocationID").get("InvocationID", "")
+        match = f"_SYSTEMD_INVOCATION_ID={invocation}" if invocation else f"_SYSTEMD_UNIT={unit}"
+        hidden = secrets(self.site.environment(release_of(instance)))
+        lines = run(["journalctl", "--no-pager", "--output=cat", "--lines=15", match], hidden=hidden).stdout.strip()
+        return ReleaseError(
+            f"Release {release_of(instance)} {what} on {os.uname().nodename}. What served before still serves.",
+            f"Correct the project and deploy again; the instance's whole log: journalctl -u {unit}",
+            "\n".join(part for part in (detail, lines) if part),
+        )
+
+    def _pointer(self) -> Path:
+        return UNITS / f"{self.site.name}.socket.d" / "current.conf"
+
+    def _point(self, instance: str) -> None:
+        """Name the instance that traffic wakes and that starts at boot, and the release that is current."""
+        self._write_pointer(instance)
+        wants = UNITS / "multi-user.target.wants"
+        link_atomically(wants / self.service(instance), str(UNITS / f"{self.site.name}@.service"))
+        for other in wants.glob(f"{self.site.name}@*.service"):
+            if other.name != self.service(instance):
+                other.unlink()
+        link_atomically(self.site.current_link, f"releases/{release_of(instance)}")
+        self._open()
+
+    def _write_pointer(self, instance: str) -> None:
+        text = "# Written at each switch: what traffic wakes when no instance runs.\n[Socket]\nService={}\n"
+        if write_atomically(self._pointer(), text.format(self.service(instance))):
+            systemctl("daemon-reload")
+
+    def _reopen(self, instance: str) -> None:
+        """Open the socket anew as its changed unit says, while what serves still holds the old one.
+
+        What runs keeps answering whoever has come through the old socket; whoever comes now waits in the new one.
+        """
+        unit = f"{self.site.name}.socket"
+        self._write_pointer(instance)
+        systemctl("stop", unit)
+        if systemctl("start", unit).code:
+            # The same address with other settings can't be opened twice: then the old holder has to let go first.
+            self._stop(self.running())
+            systemctl("reset-failed", unit)
+            self._open()
+
+    def _close(self) -> None:
+        systemctl("stop", f"{self.site.name}.socket")
+        remove(self._pointer())
+        systemctl("daemon-reload")
+
+    def _open(self) -> None:
+        opened = systemctl("enable", "--quiet", "--now", f"{self.site.name}.socket")
+        if opened.code:
+            raise ReleaseError(
+                f"The socket of {self.site.name} can't be opened.",
+                f"See `systemctl status {self.site.name}.socket`: another program may hold its address.",
+                opened.tail(5),
+            )
+
+    def _stop(self, instances: Sequence[str]) -> None:
+        for instance in instances:
+            # Its private socket first: nothing may wake an instance that is meant to end.
+            systemctl("stop", f"{self.site.name}-direct@{instance}.socket")
+        if instances:
+            systemctl("stop", *(self.service(instance) for instance in instances))
+        for instance in instances:
+            systemctl("reset-failed", self.service(instance))
+            path = self.site.release(instance)
+            if path.is_symlink():
+                remove(path)
+
+
+def aliases(site: Site) -> list[str]:
+    """Return the numbered aliases of releases that are on the disk."""
+    if not site.releases.is_dir():
+        return []
+    return sorted(e.name for e in os.scandir(site.releases) if ALIAS.match(e.name) and not RELEASE_ID.match(e.name))

@@ -1,0 +1,132 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The program uv in a folder of its own, and interpreters that uv brings: what is there, and how the rest comes."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+Run = Callable[[list[str], Mapping[str, str]], tuple[int, str]]
+
+CAUSES = {
+    r"CERTIFICATE_VERIFY_FAILED|invalid peer certificate|UnknownIssuer": (
+        "Its certificate is not trusted. Name a file with your network's certificate authority in site_ca_bundle_path."
+    ),
+    r"No space left on device": "The disk is full. Make room (df -h shows where), then run this again.",
+    r"NewConnectionError|ConnectTimeout|Name or service not known|dns error|timed out|Network is unreachable|client error": (
+        "It can't be reached from the host. Give the host access, or name a mirror."
+    ),
+    r"\b(401|403)\b|Unauthorized|Forbidden": "It wants other credentials.",
+}
+
+
+class UvError(Exception):
+    """Something that can't be installed; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Where uv and its interpreters are, and how this host runs programs."""
+
+    uv_folder: str
+    python_folder: str
+    run: Run
+    environment: Mapping[str, str]
+    root: str = "/"
+
+    @property
+    def uv(self) -> str:
+        """The program."""
+        return f"{self.uv_folder}/bin/uv"
+
+    def python(self, version: str) -> str:
+        """An interpreter by its version."""
+        return f"{self.python_folder}/bin/python{version}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that is to be installed."""
+
+    name: str
+    take: Callable[[], None]
+
+
+def steps_of(tools: Tools, uv_version: str, python_version: str) -> Iterator[Step]:
+    """Return what is missing."""
+    if version_of(tools) != uv_version:
+        yield Step(f"uv {uv_version}", lambda: install_uv(tools, uv_version))
+    if python_version and not works(tools, tools.python(python_version)):
+        yield Step(f"python {python_version}", lambda: provide_python(tools, python_version))
+
+
+def version_of(tools: Tools) -> str:
+    """Return the version of the uv that is there, nothing when there is none."""
+    if not os.path.exists(tools.uv):
+        return ""
+    answer = re.match(r"uv (\S+)", tools.run([tools.uv, "--version"], {})[1])
+    return answer.group(1) if answer else ""
+
+
+def works(tools: Tools, python: str) -> bool:
+    """Say whether an interpreter is there and runs."""
+    return os.path.exists(python) and tools.run([python, "-c", ""], {})[0] == 0
+
+
+def install_uv(tools: Tools, version: str) -> None:
+    """Install uv beside the one that is there, and let it take its place in one moment."""
+    fresh, former = f"{tools.uv_folder}.new", f"{tools.uv_folder}.old"
+    for leftover in (fresh, former):
+        shutil.rmtree(leftover, ignore_errors=True)
+    quiet = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--timeout=15", "--retries=2"]
+    command = ["/usr/bin/python3", pip(tools), "install", *quiet, "--no-deps", "--target", fresh, f"uv=={version}"]
+    try:
+        code, output = tools.run(command, tools.environment)
+        if code != 0:
+            what = f"uv {version} can't be installed from the package index"
+            raise UvError(explained(what, output, "site_package_index_url and python_uv_version"))
+        with suppress(FileNotFoundError):
+            os.rename(tools.uv_folder, former)
+        os.rename(fresh, tools.uv_folder)
+    finally:
+        for leftover in (fresh, former):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def pip(tools: Tools) -> str:
+    """Return the pip that Debian packs for virtualenvs: it runs out of its wheel, without one being made."""
+    wheels = sorted(glob.glob(os.path.join(tools.root, "usr/share/python-wheels/pip-*.whl")))
+    if not wheels:
+        raise UvError("This host has no pip in /usr/share/python-wheels. Install its package python3-pip-whl.")
+    return f"{wheels[-1]}/pip"
+
+
+def provide_python(tools: Tools, version: str) -> None:
+    """Use the distribution's interpreter when it has that version; else let uv bring one."""
+    own = os.path.join(tools.root, f"usr/bin/python{version}")
+    os.makedirs(os.path.dirname(tools.python(version)), mode=0o755, exist_ok=True)
+    with suppress(FileNotFoundError):
+        os.unlink(tools.python(version))
+    if os.path.exists(own):
+        os.symlink(own, tools.python(version))
+        return
+    places = {"UV_PYTHON_INSTALL_DIR": tools.python_folder, "UV_PYTHON_BIN_DIR": os.path.dirname(tools.python(version))}
+    code, output = tools.run([tools.uv, "python", "install", "--no-progress", version], {**tools.environment, **places})
+    if code != 0 or not works(tools, tools.python(version)):
+        what = f"Python {version} is not part of this distribution, and uv can't bring it"
+        raise UvError(
+            explained(what, output, "python_version (uv python list --all-versions names what there is) and python_mirror_url")
+        )
+
+
+def explained(what: str, output: str, variables: str) -> str:
+    """Return what could not be installed, the last words of the tool, and what to look at."""
+    words = "\n".join([line for line in output.strip().splitlines() if "WARNING: Retrying" not in line][-6:])
+    cause = next((cause for pattern, cause in CAUSES.items() if re.search(pattern, output)), "")
+    return "\n".join(filter(None, [f"{what}:", words, cause, f"Check {variables}."]))

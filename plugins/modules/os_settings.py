@@ -1,0 +1,126 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Put into effect what the files of a system say."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: os_settings
+version_added: 0.1.0
+short_description: Put into effect what the files of a system say
+description:
+  - >-
+    Compares the running system with what is wanted and changes what differs: kernel settings, swap, the locale, trusted
+    certificate authorities, and services which run with older settings than their files hold.
+  - Asks the system itself, so that a run which broke after a file was written is made good by the next one.
+  - What a kernel doesn't have, or doesn't let a container change, is reported as a warning and fails nothing.
+options:
+  sysctl:
+    description: Kernel settings by name.
+    type: dict
+    default: {}
+  swap_path:
+    description: File for swap. A unit of that name starts it at boot.
+    type: path
+    required: true
+  swap_mb:
+    description: Its size in MiB. 0 for no such file.
+    type: int
+    default: 0
+  locale:
+    description: Locale that shall be there.
+    type: str
+    default: C.UTF-8
+  services:
+    description: Daemons of systemd that shall run, with the settings of their drop-in files.
+    type: list
+    elements: str
+    default: []
+notes:
+  - Supports check mode and diff.
+author: The hotclub.django authors (@hotclub)
+"""
+
+EXAMPLES = r"""
+- name: Put the settings into effect
+  hotclub.django.os_settings:
+    sysctl: {net.core.somaxconn: 4096}
+    swap_path: /var/lib/hotclub/swapfile
+    swap_mb: 1024
+    locale: de_DE.UTF-8
+    services: [systemd-journald, systemd-timesyncd]
+"""
+
+RETURN = r"""
+steps:
+  description: What was, or in check mode would be, changed.
+  returned: always
+  type: list
+  elements: str
+  sample: [swap]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.os_settings import (
+    OsSettingsError,
+    Step,
+    System,
+    authority_steps,
+    locale_steps,
+    service_steps,
+    swap_steps,
+    sysctl_steps,
+)
+
+
+def main() -> None:
+    """Find the steps, take them, and report."""
+    module = AnsibleModule(
+        argument_spec={
+            "sysctl": {"type": "dict", "default": {}},
+            "swap_path": {"type": "path", "required": True},
+            "swap_mb": {"type": "int", "default": 0},
+            "locale": {"type": "str", "default": "C.UTF-8"},
+            "services": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+
+    def run(command: list[str]) -> tuple[int, str]:
+        code, out, err = module.run_command(command, environ_update={"LC_ALL": "C.UTF-8"}, handle_exceptions=False)
+        return code, out + err
+
+    system = System(run)
+    try:
+        steps = steps_of(system, module)
+        if not module.check_mode:
+            for step in steps:
+                step.take()
+    except OsSettingsError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")
+    if system.notes:
+        module.warn(f"Not in effect: {'; '.join(system.notes)}.")
+    diff = {
+        "before": "".join(f"{step.name}: {step.before}\n" for step in steps),
+        "after": "".join(f"{step.name}: {step.after}\n" for step in steps),
+    }
+    module.exit_json(changed=bool(steps), steps=[step.name for step in steps], **({"diff": diff} if module._diff else {}))
+
+
+def steps_of(system: System, module: AnsibleModule) -> list[Step]:
+    """Return everything that the system needs."""
+    wanted = module.params
+    return [
+        *sysctl_steps(system, wanted["sysctl"]),
+        *swap_steps(system, wanted["swap_path"], wanted["swap_mb"]),
+        *locale_steps(system, wanted["locale"]),
+        *authority_steps(system),
+        *service_steps(system, wanted["services"]),
+    ]
+
+
+if __name__ == "__main__":
+    main()

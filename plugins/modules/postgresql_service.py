@@ -1,0 +1,146 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run PostgreSQL with the configuration that is on disk, and prove that it does."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgresql_service
+version_added: 0.1.0
+short_description: Run PostgreSQL with the configuration that is on disk
+description:
+  - Starts a cluster of Debian's kind. One that has never run gets checksums first.
+  - >-
+    Puts the access rules together from the files in C(pg_hba.d), lets the server read them, and puts the former ones back
+    when it objects.
+  - >-
+    Reloads a running server whose files are newer than what it has loaded. Asks the server itself, so that a run which broke
+    after a file was written is made good by the next one.
+  - >-
+    Restarts a running server for settings that need it only when no client is connected, or when told that it may.
+    Otherwise they are returned.
+  - Refuses to start an empty cluster on a host whose data is in another version.
+options:
+  version:
+    description: Major version.
+    type: str
+    required: true
+  cluster:
+    description: Name of the cluster.
+    type: str
+    default: main
+  port:
+    description: Port that it listens on.
+    type: int
+    default: 5432
+  restart_allowed:
+    description: Whether it may be restarted while clients are connected.
+    type: bool
+    default: false
+notes:
+  - Supports check mode and diff.
+author: The hotclub.django authors (@hotclub)
+"""
+
+EXAMPLES = r"""
+- name: Run PostgreSQL with the configuration on disk
+  hotclub.django.postgresql_service:
+    version: "17"
+  register: __postgresql_server
+"""
+
+RETURN = r"""
+actions:
+  description:
+    - What was, or in check mode would be, done.
+    - Among C(create), C(access rules), C(checksums), C(start), C(reload) and C(restart).
+  returned: always
+  type: list
+  elements: str
+running:
+  description: Whether the server runs. False only in check mode.
+  returned: always
+  type: bool
+port:
+  description: Port on which it listens. The former one while a change of it waits for a restart.
+  returned: always
+  type: int
+pending:
+  description: Settings that wait for a restart, with their present values.
+  returned: always
+  type: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import (
+    Cluster,
+    PostgresqlError,
+    assembled_rules,
+    is_installed,
+    is_running,
+    present_port,
+    read,
+    refuse_beside_older,
+    state_of,
+    steps_to_run,
+    steps_while_running,
+)
+
+
+def main() -> None:
+    """Bring the server to what its files say."""
+    module = AnsibleModule(
+        argument_spec={
+            "version": {"type": "str", "required": True},
+            "cluster": {"type": "str", "default": "main"},
+            "port": {"type": "int", "default": 5432},
+            "restart_allowed": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+
+    def run(command: list[str]) -> tuple[int, str]:
+        code, out, err = module.run_command(command, cwd="/", environ_update={"LC_ALL": "C.UTF-8"})
+        return code, out + err
+
+    wanted = module.params
+    cluster = Cluster(wanted["version"], wanted["cluster"], wanted["port"], run)
+    try:
+        module.exit_json(**brought_up(cluster, wanted["restart_allowed"], module.check_mode))
+    except PostgresqlError as error:
+        module.fail_json(msg=str(error))
+
+
+def brought_up(cluster: Cluster, restart_allowed: bool, check_mode: bool) -> dict[str, Any]:
+    """Take the steps, or in check mode name them, and return the module's result."""
+    if not is_installed(cluster):
+        if not check_mode:
+            raise PostgresqlError(
+                f"PostgreSQL {cluster.version} is not installed on this host. Run the role without --tags or --skip-tags."
+            )
+        return {"changed": True, "actions": ["start"], "running": False, "port": cluster.port, "pending": {}}
+    refuse_beside_older(cluster)
+    former_rules = read(cluster.access_rules)
+    was_running = is_running(cluster)
+    actions = []
+    for step in steps_while_running(cluster, restart_allowed) if was_running else steps_to_run(cluster):
+        actions.append(step.name)
+        if not check_mode:
+            step.take()
+    running = was_running or not check_mode
+    path = cluster.access_rules
+    return {
+        "changed": bool(actions),
+        "actions": actions,
+        "running": running,
+        "port": present_port(cluster),
+        "pending": state_of(cluster)["pending"] if running else {},
+        "diff": {"before_header": path, "after_header": path, "before": former_rules, "after": assembled_rules(cluster)},
+    }
+
+
+if __name__ == "__main__":
+    main()

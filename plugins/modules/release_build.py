@@ -1,0 +1,218 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Build a release of a Django project beside the one that serves."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release_build
+short_description: Build a release of a Django project on a host
+description:
+  - Fetches the source, builds the virtualenv from the project's own lock, runs the front end's commands, imports the
+    project, runs its checks, collects its static files, and compares its migrations with the database.
+  - Nothing that serves is touched. A release that can't be finished leaves nothing behind.
+options:
+  stamp:
+    description: Time in the release's id, the same on every host of a fleet, such as C(20261123T081500).
+    type: str
+    required: true
+  source:
+    description: Address of a git repository, or a folder on the controller.
+    type: str
+    required: true
+  version:
+    description: Branch, tag or commit of a git source; C(HEAD) is the default branch.
+    type: str
+    default: HEAD
+  deploy_key:
+    description: Private SSH key that may read the repository.
+    type: str
+    default: ""
+  host_keys:
+    description: Lines for C(known_hosts); with none, the first key seen is trusted and kept.
+    type: list
+    elements: str
+    default: []
+  archive:
+    description: Archive of the source on the host. Set by the action plugin for a folder on the controller.
+    type: path
+  commit:
+    description: Content hash of the archive. Set by the action plugin.
+    type: str
+    default: ""
+  project_path:
+    description: Folder of C(manage.py) in the source; empty to look for it.
+    type: str
+    default: ""
+  settings_module:
+    description: Dotted name of the project's settings; empty to read it from C(manage.py).
+    type: str
+    default: ""
+  settings_mode:
+    description: Whether production settings are laid over the project's own, or these are used alone.
+    type: str
+    choices: [layered, project]
+    default: layered
+  interface:
+    description: What the server speaks with the project.
+    type: str
+    choices: [wsgi, asgi]
+    default: wsgi
+  application:
+    description: Callable to serve as C(module:name); empty for what the settings say.
+    type: str
+    default: ""
+  requirements_file:
+    description: File that says what the project needs; empty to look for it.
+    type: str
+    default: ""
+  python:
+    description: Interpreter to build the virtualenv with.
+    type: path
+    default: /usr/bin/python3
+  uv:
+    description: The uv program.
+    type: path
+    default: /opt/uv/bin/uv
+  extras:
+    description:
+      - Requirements added when the project lacks them, keyed by the names of distributions (joined by C(|)) of which
+        one makes it needless.
+    type: dict
+    default: {}
+  packages:
+    description: Requirements added in any case.
+    type: list
+    elements: str
+    default: []
+  environment:
+    description: Environment of the build, without the site's secrets.
+    type: dict
+    default: {}
+  build_commands:
+    description: Commands run in the source before static files are collected, such as C(npm ci).
+    type: list
+    elements: str
+    default: []
+  shared_paths:
+    description: Folders of the source that outlive releases and that the site may write.
+    type: list
+    elements: str
+    default: []
+  static_url:
+    description: Path under which the web server serves static files.
+    type: str
+    default: /static/
+  media_url:
+    description: Path under which the web server serves media.
+    type: str
+    default: /media/
+  minimum_free_mb:
+    description: Free space in MiB below which no build is begun.
+    type: int
+    default: 512
+  unmade_migrations_allowed:
+    description: Whether models of the project's own that changed without a migration are only warned about.
+    type: bool
+    default: false
+  by:
+    description: Who asked for the release. Set by the action plugin.
+    type: str
+    default: ""
+extends_documentation_fragment: [hotclub.django.site]
+author: The hotclub.django authors (@hotclub)
+"""
+
+EXAMPLES = r"""
+- name: Build the release
+  hotclub.django.release_build:
+    name: shop
+    root: /srv/shop
+    stamp: 20261123T081500
+    source: https://example.org/shop.git
+    version: v1.4
+"""
+
+RETURN = r"""
+release:
+  description: What was written about the release.
+  type: dict
+  returned: success
+pending:
+  description: Migrations that the database lacks.
+  type: list
+  returned: success
+check_warnings:
+  description: What C(check --deploy) warns of.
+  type: list
+  returned: success
+seconds:
+  description: Seconds that each part took.
+  type: dict
+  returned: success
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.builder import Builder, clear_unfinished, refuse_little_space
+
+
+def main() -> None:
+    """Run the module."""
+    text = {"type": "str", "default": ""}
+    texts = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={
+            **SITE,
+            "stamp": {"type": "str", "required": True},
+            "source": {"type": "str", "required": True},
+            "version": {"type": "str", "default": "HEAD"},
+            "deploy_key": {**text, "no_log": True},
+            "host_keys": {**texts, "no_log": False},
+            "archive": {"type": "path"},
+            "commit": text,
+            "project_path": text,
+            "settings_module": text,
+            "settings_mode": {"type": "str", "choices": ["layered", "project"], "default": "layered"},
+            "interface": {"type": "str", "choices": ["wsgi", "asgi"], "default": "wsgi"},
+            "application": text,
+            "requirements_file": text,
+            "python": {"type": "path", "default": "/usr/bin/python3"},
+            "uv": {"type": "path", "default": "/opt/uv/bin/uv"},
+            "extras": {"type": "dict", "default": {}},
+            "packages": texts,
+            "environment": {"type": "dict", "default": {}},
+            "build_commands": texts,
+            "shared_paths": texts,
+            "static_url": {"type": "str", "default": "/static/"},
+            "media_url": {"type": "str", "default": "/media/"},
+            "minimum_free_mb": {"type": "int", "default": 512},
+            "unmade_migrations_allowed": {"type": "bool", "default": False},
+            "by": text,
+        },
+        supports_check_mode=True,
+    )
+    carry_out(module, build)
+
+
+def build(module: AnsibleModule) -> dict[str, Any]:
+    """Build the release, or leave no trace of it."""
+    site = site_of(module)
+    if module.check_mode:
+        return {"changed": True, "release": {}, "pending": [], "seconds": {}}
+    with site.step(wait_seconds=300):
+        clear_unfinished(site)
+        refuse_little_space(site, module.params["minimum_free_mb"])
+        builder = Builder(site, module.params)
+        try:
+            return builder.build()
+        except BaseException:
+            builder.discard()
+            raise
+
+
+if __name__ == "__main__":
+    main()

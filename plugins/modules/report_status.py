@@ -1,0 +1,42 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action plugin of the same name, which does the work on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: report_status
+short_description: Print the status of all hosts of a play together
+description:
+  - Gathers what each host of the play registered from M(hotclub.django.site_status), prints it, and fails when
+    something is wrong. Hosts that could not be reached count as in trouble.
+options:
+  site:
+    description: Name of the site.
+    type: str
+    required: true
+  step:
+    description: Name of the variable that each host registered.
+    type: str
+    required: true
+  format:
+    description: How to print it.
+    type: str
+    choices: [table, json]
+    default: table
+  path:
+    description: File on the controller that gets the report as JSON; empty for none.
+    type: str
+    default: ""
+author: The hotclub.django authors (@hotclub)
+"""
+
+EXAMPLES = r"""
+- name: Report
+  hotclub.django.report_status:
+    site: shop
+    step: __site_status
+"""
+
+RETURN = r""""""

@@ -1,0 +1,190 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Say how a site does on one host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: site_status
+short_description: Say how a site does on one host
+description:
+  - Looks at the services of the host's tiers, asks the site for an answer, and compares the release that runs with the
+    one that should. Changes nothing.
+options:
+  tiers:
+    description: The host's tiers.
+    type: list
+    elements: str
+    required: true
+  port:
+    description: Port of the web server, asked on C(127.0.0.1).
+    type: int
+    default: 80
+  database:
+    description: Name of the site's database.
+    type: str
+    required: true
+  migrations:
+    description: Whether to compare the release's migrations with the database, which starts Django once.
+    type: bool
+    default: false
+  minimum_free_mb:
+    description: Free space in MiB below which the host counts as in trouble.
+    type: int
+    default: 512
+extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.health]
+author: The hotclub.django authors (@hotclub)
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  hotclub.django.site_status:
+    name: shop
+    root: /srv/shop
+    tiers: [lb, app, db]
+    database: shop
+    health:
+      host: shop.example.org
+"""
+
+RETURN = r"""
+status:
+  description: What was found; C(problems) lists what is wrong, empty for a healthy host.
+  type: dict
+  returned: always
+"""
+
+import http.client
+import shutil
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.arguments import HEALTH, SITE, carry_out, health_of, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.health import HealthCheck, ask
+from ansible_collections.hotclub.django.plugins.module_utils.instances import Instances, properties, release_of, systemctl
+from ansible_collections.hotclub.django.plugins.module_utils.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.project import Interpreter
+
+MEBI = 1024 * 1024
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            **SITE,
+            **HEALTH,
+            "tiers": {"type": "list", "elements": "str", "required": True},
+            "port": {"type": "int", "default": 80},
+            "database": {"type": "str", "required": True},
+            "migrations": {"type": "bool", "default": False},
+            "minimum_free_mb": {"type": "int", "default": 512},
+        },
+        supports_check_mode=True,
+    )
+    carry_out(module, look)
+
+
+def look(module: AnsibleModule) -> dict[str, Any]:
+    """Look at each tier of the host."""
+    site, check, wanted = site_of(module), health_of(module), module.params
+    status: dict[str, Any] = {"tiers": wanted["tiers"], "problems": []}
+    status["disk_free_mb"] = shutil.disk_usage(site.root if site.root.is_dir() else "/").free // MEBI
+    if status["disk_free_mb"] < wanted["minimum_free_mb"]:
+        status["problems"].append(f"only {status['disk_free_mb']} MiB of disk left")
+    if "app" in wanted["tiers"]:
+        look_at_app(site, check, wanted["migrations"], status)
+    if "lb" in wanted["tiers"]:
+        look_at_balancer(check, wanted["port"], status)
+    if "db" in wanted["tiers"]:
+        look_at_database(wanted["database"], status)
+    return {"changed": False, "status": status}
+
+
+def look_at_app(site: Site, check: HealthCheck, migrations: bool, status: dict[str, Any]) -> None:
+    """Say which release runs, since when, and how it answers."""
+    current = site.current()
+    described = site.describe(current) if current else {}
+    status.update(release=current, commit=described.get("commit", "")[:12], version=described.get("version", ""))
+    if not current:
+        status["problems"].append("no release yet: run playbooks/site.yml")
+        return
+    instances = Instances(site, check)
+    running, pointed = instances.running(), instances.pointed()
+    status["since"] = properties(instances.service(pointed), "ActiveEnterTimestamp").get("ActiveEnterTimestamp", "")
+    status["app"] = "running" if running == [pointed] else "not running"
+    if release_of(pointed) != current:
+        status["problems"].append(f"traffic wakes {release_of(pointed)} instead of {current}: run playbooks/site.yml")
+    if running != [pointed]:
+        status["problems"].append(f"running: {', '.join(running) or 'nothing'}, expected {pointed}: run playbooks/site.yml")
+    if pointed in running:
+        # Asked only where it runs: a question over its socket would wake it, and a look must change nothing.
+        look_at_instance(site, check, pointed, status)
+    if migrations:
+        look_at_migrations(site, current, status)
+
+
+def look_at_instance(site: Site, check: HealthCheck, pointed: str, status: dict[str, Any]) -> None:
+    """Ask the instance that serves for an answer, past the web server."""
+    try:
+        status["health"] = ask(f"/run/{site.name}/{pointed}.sock", check, 10)
+        if not check.accepts(status["health"]):
+            status["problems"].append(f"the application answers {status['health']} to GET {check.path}")
+    except OSError as error:
+        status["health"] = None
+        status["problems"].append(f"the application gives no answer ({error})")
+
+
+def look_at_migrations(site: Site, current: str, status: dict[str, Any]) -> None:
+    """Compare the migrations of the current release with the database."""
+    try:
+        status["pending_migrations"] = Interpreter(site, current).ask("migrations").get("pending", [])
+    except ReleaseError as error:
+        status["problems"].append(error.cause)
+    if status.get("pending_migrations"):
+        status["problems"].append(f"migrations pending: {', '.join(status['pending_migrations'])}")
+
+
+def look_at_balancer(check: HealthCheck, port: int, status: dict[str, Any]) -> None:
+    """Ask the web server for the site, as a visitor would."""
+    status["nginx"] = systemctl("is-active", "nginx.service").stdout.strip()
+    if status["nginx"] != "active":
+        status["problems"].append(f"nginx is {status['nginx']}: see `journalctl -u nginx`")
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    started = time.monotonic()
+    try:
+        connection.request("GET", check.path, headers={"Host": check.host, "User-Agent": "hotclub-status"})
+        status["http"] = connection.getresponse().status
+        status["http_ms"] = round((time.monotonic() - started) * 1000)
+        if not check.accepts(status["http"]):
+            status["problems"].append(f"visitors get {status['http']} for GET {check.path}")
+    except (OSError, http.client.HTTPException) as error:
+        status["http"] = None
+        status["problems"].append(f"visitors get no answer ({error})")
+    finally:
+        connection.close()
+
+
+def look_at_database(database: str, status: dict[str, Any]) -> None:
+    """Ask PostgreSQL for the size of the database and its connections."""
+    query = "select pg_database_size(:'name'), (select count(*) from pg_stat_activity where datname = :'name')"
+    try:
+        told = run(["psql", "-XAt", "-F", " ", "-v", "ON_ERROR_STOP=1", "-v", f"name={database}"], user="postgres", stdin=query)
+    except (ReleaseError, KeyError) as error:
+        status.update(postgresql="missing")
+        status["problems"].append(f"PostgreSQL is not installed ({error})")
+        return
+    status["postgresql"] = "running" if told.code == 0 else "failing"
+    if told.code:
+        status["problems"].append(f"PostgreSQL: {told.tail(1)}")
+        return
+    size, connections = told.stdout.split()
+    status.update(database_mb=round(int(size) / MEBI, 1), database_connections=int(connections))
+
+
+if __name__ == "__main__":
+    main()

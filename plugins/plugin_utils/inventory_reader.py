@@ -1,0 +1,196 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read what an inventory sets, as Ansible's own loader and templates see it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import EncryptedString
+from ansible.template import Templar, trust_as_template
+from ansible_collections.hotclub.django.plugins.filter.topology import topology
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_check import (
+    PEER_ADDRESS,
+    Inventory,
+    Rules,
+    Setting,
+    sources,
+)
+from ansible_collections.hotclub.django.plugins.plugin_utils.options import Option, read_options
+
+WIRING = Path("playbooks/vars/wiring.yml")
+# Facts are not gathered yet: whatever needs them is known later, and checked by the roles.
+UNKNOWN_FACTS = "facts of the host are not known yet"
+NEEDS_FACTS = re.compile(rf"{UNKNOWN_FACTS}|'ansible_\w+' is undefined")
+# What Ansible itself adds to the variables of every host.
+ANSIBLE_NAMES = re.compile(
+    r"ansible_|inventory_|group_names$|groups$|hostvars$|omit$|playbook_dir$|environment$|module_setup$|gather_subset$"
+)
+# An expression with one of these may read variables that it doesn't name.
+INDIRECT = {"vars", "varnames", "lookup", "query", "q"}
+
+
+class InventoryReader:
+    """Groups, hosts and settings, and the rules of the collection that they are for."""
+
+    def __init__(self, collection: Path, loader: DataLoader, groups: Mapping[str, list[str]], hostvars: Any) -> None:
+        self._collection = collection
+        self._loader = loader
+        self._groups = groups
+        self._hostvars = hostvars
+        self._wiring = self._read(collection / WIRING)
+        self._expressions = Expressions(loader, self._read_defaults() | self._wiring, groups, hostvars)
+        self._plain: dict[int, Any] = {}
+        self.rules = self._read_rules()
+
+    def inventory(self) -> Inventory:
+        """Return groups, hosts and settings."""
+        settings: list[Setting] = []
+        foreign: list[Setting] = []
+        folders: dict[str, str | None] = {}
+        for host in self._groups["all"]:
+            variables = self._hostvars.raw_get(host)
+            folders[host] = variables.get("inventory_dir")
+            given = [
+                Setting(host, str(name), value, origin(value) or origin(name))
+                for name, value in variables.items()
+                if not ANSIBLE_NAMES.match(name)
+            ]
+            settings.extend(self._resolve([setting for setting in given if self._is_ours(setting.name)], variables))
+            foreign.extend(replace(setting, value=None) for setting in given if not self._is_ours(setting.name))
+        return Inventory(self._groups, settings, foreign, folders)
+
+    def _is_ours(self, name: str) -> bool:
+        return name.startswith(self.rules.prefixes) or name == PEER_ADDRESS.name
+
+    def _resolve(self, settings: list[Setting], variables: Mapping[str, Any]) -> Iterator[Setting]:
+        """Yield the settings of a host with their expressions worked out, those that need its facts left out."""
+        for setting in settings:
+            if setting.name not in self.rules.options and setting.name != PEER_ADDRESS.name:
+                yield replace(setting, value=None)
+            elif self._is_plain(setting.value):
+                yield setting
+            else:
+                try:
+                    yield replace(
+                        setting, value=self._expressions.value(setting.value, variables), encrypted=holds_encrypted(setting.value)
+                    )
+                except AnsibleError as error:
+                    if not NEEDS_FACTS.search(str(error)):
+                        yield replace(setting, value=None, broken=reason(error))
+
+    def _is_plain(self, value: Any) -> bool:
+        """Tell whether a value holds no expression and nothing encrypted; once for all hosts that share it."""
+        if id(value) not in self._plain and is_plain(value):
+            self._plain[id(value)] = value
+        return id(value) in self._plain
+
+    def _read_rules(self) -> Rules:
+        options: dict[str, Option] = {}
+        roles = sorted(path.parents[1].name for path in self._collection.glob("roles/*/meta/argument_specs.yml"))
+        for role in roles:
+            options |= read_options(self._read(self._collection / "roles" / role / "meta" / "argument_specs.yml"))
+        settable = [name for name in options if name not in self._wiring]
+        derived = {name: sources(name, self._wiring, settable) for name in self._wiring}
+        return Rules(options, tuple(f"{role}_" for role in roles), derived)
+
+    def _read_defaults(self) -> dict[str, Any]:
+        defaults: dict[str, Any] = {}
+        for path in sorted(self._collection.glob("roles/*/defaults/main.yml")):
+            defaults |= self._read(path)
+        return defaults
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        if not path.is_file():
+            return {}
+        return self._loader.load_from_file(str(path), cache="none", trusted_as_template=True) or {}
+
+
+class Expressions:
+    """Values of expressions, each worked out once for all hosts that give it the same variables."""
+
+    def __init__(self, loader: DataLoader, base: Mapping[str, Any], groups: Mapping[str, list[str]], hostvars: Any) -> None:
+        self._loader = loader
+        self._base = dict(base)
+        self._groups = groups
+        self._hostvars = hostvars
+        self._facts = trust_as_template(f"{{{{ undef(hint='{UNKNOWN_FACTS}') }}}}")
+        # With each value what it was worked out from, so that no identity is used again for something else.
+        self._known: dict[frozenset[tuple[str, int]], tuple[Any, dict[str, Any]]] = {}
+
+    def value(self, expression: Any, variables: Mapping[str, Any]) -> Any:
+        """Return what an expression means for the host with these variables."""
+        context = self._base | dict(variables) | self._common
+        names = mentioned(expression, context)
+        key = frozenset((name, id(context.get(name))) for name in names) | {("", id(expression))}
+        if names & INDIRECT or key not in self._known:
+            self._known[key] = (Templar(self._loader, context).template(expression), {"": expression} | context)
+        return self._known[key][0]
+
+    @cached_property
+    def _common(self) -> dict[str, Any]:
+        """What is the same for all hosts; the wiring's view of the tiers with it, since it looks at all of them."""
+        common = {"groups": self._groups, "hostvars": self._hostvars, "ansible_facts": self._facts}
+        try:
+            return common | {"site_tiers": topology(self._groups, self._hostvars)}
+        except AnsibleError:  # an address that can't be worked out, which is a problem of its own
+            return common
+
+
+def mentioned(expression: Any, context: Mapping[str, Any]) -> set[str]:
+    """Return the variables that an expression names, and those that these name in turn."""
+    names: set[str] = set()
+    waiting = [expression]
+    while waiting:
+        words = set(re.findall(r"\w+", str(waiting.pop())))
+        found = (words & (context.keys() | INDIRECT)) - names
+        names |= found
+        waiting.extend(context[name] for name in found - {"groups", "hostvars"} if not is_plain(context.get(name)))
+    return names
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether a value is what it says, without an expression in it."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return True
+    if isinstance(value, str):
+        return "{{" not in value and "{%" not in value and "{#" not in value
+    if isinstance(value, Mapping):
+        return all(is_plain(element) for element in value.values())
+    return isinstance(value, (list, tuple)) and all(is_plain(element) for element in value)
+
+
+def holds_encrypted(value: Any) -> bool:
+    """Tell whether any part of a value comes from a vault."""
+    if isinstance(value, Mapping):
+        return any(holds_encrypted(element) for element in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(holds_encrypted(element) for element in value)
+    return isinstance(value, EncryptedString)
+
+
+def reason(error: AnsibleError) -> str:
+    """Return the last part of an error's message, which is its cause."""
+    return str(error).splitlines()[0].rstrip(".")
+
+
+def origin(value: Any) -> str | None:
+    """Return where a value was written, when Ansible knows it."""
+    try:
+        from ansible._internal._datatag._tags import Origin
+    except ImportError:  # an internal name, used for messages only
+        return None
+    tag = Origin.get_tag(value)
+    if tag is None or not tag.path:
+        return "on the command line" if tag is not None and "-e" in (tag.description or "") else None
+    path = os.path.relpath(tag.path)
+    shortest = path if not path.startswith("../..") else tag.path
+    return f"{shortest}:{tag.line_num}" if tag.line_num else shortest

@@ -1,0 +1,324 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What single variables must mean, beyond what an argument spec can say."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+# What is wrong and what to write instead.
+Finding = tuple[str, str]
+Rule = Callable[[Any], Iterator[Finding]]
+
+SITE_NAME = re.compile(r"[a-z][a-z0-9_]{1,23}")
+# Accounts, units, databases and pg_hba words that a host already has: a site of that name would take them over.
+_RESERVED = """
+    adm all apt audio autovt avahi backup bin cdrom colord console cron crontab daemon dbus debug default dialout dip disk
+    docker dpkg emergency etcd fax floppy fwupd games getty gnats gunicorn halt hotclub init input irc keepalived kexec
+    kmem kvm list local lock locale log logrotate lp mail man media memcached messagebus mysql network networking news nginx
+    nobody nogroup ntp operator patroni pgbackrest pgbouncer plugdev polkitd postfix postgres postgresql poweroff proc proxy
+    quotas reboot redis render replication rescue resolvconf root rsync rsyslog run runlevel samegroup samerole sameuser sasl
+    serial session sgx shadow shm shutdown snapd src srv ssh sshd ssl staff static sudo supervisor swap sync sys syslog system
+    systemd tape template0 template1 test timers tmp tss tty udev unattended update user users utmp uucp uuidd valkey video
+    voice www
+    """
+RESERVED_NAMES = frozenset(_RESERVED.split())
+# What pg_hba.conf and PostgreSQL itself call by name.
+DATABASE_NAMES = {"all", "postgres", "public", "replication", "samegroup", "samerole", "sameuser", "template0", "template1"}
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+GIT_URL = re.compile(r"(https?|ssh|git|git\+ssh|file)://(?!-)\S+")
+# Not "ext::command", which git would run.
+GIT_SHORT_URL = re.compile(r"(\w[\w.-]*@)?\w[\w.-]*:(?!//|:)\S+")
+WEB_PAGE = re.compile(r"https?://[^/]+/.+/(tree|blob|commit|src/branch)/")
+IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+NOT_IN_A_REF = re.compile(r"[\s~^:?*\[\\\x00-\x1f\x7f]|@\{|//|\.\.")
+STATUSES = re.compile(r"[1-5]\d\d(-[1-5]\d\d)?")
+SHORTEST_SECRET_KEY = 32
+
+
+def check_site_name(value: Any) -> Iterator[Finding]:
+    """Refuse a name that can't be an account, a unit and a database on a host."""
+    name = str(value)
+    if not SITE_NAME.fullmatch(name):
+        suggestion = re.sub(r"_+", "_", re.sub(r"[^a-z0-9]", "_", name.lower())).strip("_0123456789")[:24]
+        example = f", for example {suggestion}" if SITE_NAME.fullmatch(suggestion) and suggestion not in RESERVED_NAMES else ""
+        remedy = f"Write 2 to 24 lower-case letters, digits and underscores, beginning with a letter{example}."
+        yield (f'"{name}" is not a site name', remedy)
+    elif name in RESERVED_NAMES or name.startswith(("systemd_", "pg_", "dbus_")):
+        yield (f'"{name}" is a name that the hosts themselves use', f"Choose another one, for example {name[:19]}_site.")
+
+
+def check_domain(value: Any) -> Iterator[Finding]:
+    """Refuse what is not a plain domain name."""
+    if address := _address(str(value)):
+        yield (f'"{address}" is an address', "Write a domain name here, and the address in site_aliases.")
+    else:
+        yield from _check_host(str(value))
+
+
+def check_aliases(value: Any) -> Iterator[Finding]:
+    """Refuse elements that are neither domain names nor addresses."""
+    for alias in value:
+        if not _address(str(alias)):
+            yield from _check_host(str(alias))
+
+
+def check_address(value: Any) -> Iterator[Finding]:
+    """Refuse what can't be the address of a host."""
+    if not _address(str(value)):
+        yield from _check_host(str(value))
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        return None
+
+
+def _check_host(text: str) -> Iterator[Finding]:
+    """Refuse what is not a domain name, and say which part of it is one."""
+    if _is_domain(text):
+        return
+    bare = _bare_domain(text)
+    remedy = f"Write {bare}." if bare else "Write a domain name such as www.example.org."
+    if not text:
+        yield ("is empty", remedy)
+    elif "://" in text or "/" in text:
+        yield (f'"{text}" is an address of a page: a domain has neither scheme nor path', remedy)
+    elif re.search(r":\d+$", text):
+        yield (f'"{text}" has a port', remedy)
+    elif "*" in text or text.startswith("."):
+        yield (f'"{text}" stands for many names', "Write each name by itself.")
+    else:
+        yield (f'"{text}" is not a domain name', remedy)
+
+
+def _is_domain(text: str) -> bool:
+    return len(text) <= 253 and all(LABEL.fullmatch(label) for label in text.split(".")) and not text.split(".")[-1].isdigit()
+
+
+def _bare_domain(text: str) -> str | None:
+    """Return the domain name that was probably meant."""
+    bare = re.sub(r"^[a-z+]*:?//", "", text.strip().lower())
+    bare = re.sub(r"^[^@/]*@", "", bare)
+    bare = re.sub(r"[:/?#].*$", "", bare).strip(".")
+    try:
+        bare = bare.encode("idna").decode()
+    except UnicodeError:
+        return None
+    return bare if "." in bare and _is_domain(bare) else None
+
+
+def check_source(value: Any) -> Iterator[Finding]:
+    """Refuse a source that is neither a git URL nor a directory on the controller."""
+    source = str(value)
+    if GIT_URL.fullmatch(source):
+        yield from _check_git_url(source)
+    elif not source.startswith(("/", "~", ".")) and GIT_SHORT_URL.fullmatch(source):
+        return
+    elif not source.startswith("/"):
+        yield (
+            f'"{source}" is neither a git URL nor an absolute path',
+            "Write a URL such as https://git.example.org/site.git or git@git.example.org:site.git, "
+            'or a path that begins with / or with "{{ inventory_dir }}/../".',
+        )
+    elif not Path(source).is_dir():
+        what = "a file" if Path(source).is_file() else "no directory on this machine"
+        yield (
+            f'"{source}" is {what}',
+            "Write the path of the project's directory on this machine, or a git URL (file:// for a repository on the hosts).",
+        )
+
+
+def _check_git_url(source: str) -> Iterator[Finding]:
+    parts = urlsplit(source)
+    if parts.password or (parts.username and parts.scheme in ("http", "https")):
+        wrong = "the URL carries a password or a token, which would show in logs"
+        yield (wrong, "Write the ssh URL (git@host:path), and set site_deploy_key.")
+    elif page := WEB_PAGE.match(source):
+        repository = re.split(r"(?:/-)?/(?:tree|blob|commit|src/branch)/", source, maxsplit=1)[0]
+        yield (
+            f'"{source}" is a web page of the repository ({page[1]})',
+            f"Write {repository}.git, and the branch in site_version.",
+        )
+
+
+def check_deploy_key(value: Any) -> Iterator[Finding]:
+    """Refuse what is not the text of a private key."""
+    key = str(value)
+    if key and "PRIVATE KEY-----" not in key:
+        if key.startswith(("ssh-", "ecdsa-")):
+            yield ("is a public key", "Write the private key that belongs to it, from a vault or a file outside the inventory.")
+        else:
+            remedy = "Write the key's text; from a file: \"{{ lookup('ansible.builtin.file', '/path/of/the/key') }}\"."
+            yield ("is not a private key (hidden)", remedy)
+
+
+def check_inner_path(value: Any) -> Iterator[Finding]:
+    """Refuse a path that leads out of the project."""
+    path = str(value)
+    if path.startswith(("/", "~")) or ".." in path.split("/"):
+        yield (f'"{path}" leads out of the project', "Write the path relative to the project's folder.")
+
+
+def check_inner_paths(value: Any) -> Iterator[Finding]:
+    """Refuse paths that lead out of the project."""
+    for path in value:
+        yield from check_inner_path(path) if path else iter([("an element is empty", "Remove it.")])
+
+
+def check_local_file(value: Any) -> Iterator[Finding]:
+    """Refuse a file on the controller that isn't there."""
+    path = str(value)
+    if path and not path.startswith("/"):
+        yield (
+            f'"{path}" is not an absolute path',
+            f'Write "{{{{ inventory_dir }}}}/../{path}" for a file beside the folder of the inventory.',
+        )
+    elif path and not Path(path).is_file():
+        yield (f'"{path}" does not exist on this machine', "Correct the path, or remove the line.")
+
+
+def check_index_url(value: Any) -> Iterator[Finding]:
+    """Refuse what is not a URL. Never shows the value, which may hold a password."""
+    if value and not re.fullmatch(r"(https?|file)://\S+", str(value)):
+        yield ("is not a URL", "Write it with its scheme, for example https://packages.example.org/simple/.")
+
+
+def check_url_path(value: Any) -> Iterator[Finding]:
+    """Refuse what is not the path of a URL."""
+    path = str(value)
+    if not re.fullmatch(r"/[^\s?#]*(\?\S*)?", path):
+        yield (f'"{path}" is not a path', "Write a path that begins with a slash, for example /healthz.")
+
+
+def check_url_folder(value: Any) -> Iterator[Finding]:
+    """Refuse what is not a path of the form /name/."""
+    path = str(value)
+    if not re.fullmatch(r"/([\w.~-]+/)+", path) or ".." in path.split("/"):
+        name = re.sub(r"^\w+://[^/]*", "", path).strip("/")
+        example = f"/{name}/" if re.fullmatch(r"[\w.~/-]+", name) else "/static/"
+        yield (f'"{path}" is not the path of a folder', f"Write it with a slash at both ends: {example}")
+
+
+def check_statuses(value: Any) -> Iterator[Finding]:
+    """Refuse what is neither a status nor a range of them."""
+    for status in value:
+        first, _, last = str(status).partition("-")
+        if not STATUSES.fullmatch(str(status)) or (last and last < first):
+            yield (f'"{status}" is no HTTP status', 'Write statuses such as "200", or ranges such as "200-399".')
+
+
+def check_env(value: Any) -> Iterator[Finding]:
+    """Refuse names and values that can't be in the environment of a process. Never shows a value."""
+    for name, text in value.items():
+        if not VARIABLE_NAME.fullmatch(str(name)):
+            yield (f'"{name}" can\'t be the name of an environment variable', "Write letters, digits and underscores.")
+        if isinstance(text, (bool, float)) or text is None:
+            yield (f"the value of {name} is not text, so that one must guess what the project would read", "Put it in quotes.")
+        elif isinstance(text, (Mapping, list, tuple)):
+            yield (f"the value of {name} is not text", "Write one text; a list as the project reads it, for example a,b.")
+        elif "\n" in str(text) or "\0" in str(text):
+            remedy = "Write one line; a key or a certificate as base64 or as a file's path."
+            yield (f"the value of {name} has more than one line", remedy)
+
+
+def check_identifier(value: Any) -> Iterator[Finding]:
+    """Refuse a name that PostgreSQL would need quoted, or that it uses itself."""
+    name = str(value)
+    if not IDENTIFIER.fullmatch(name):
+        yield (f'"{name}" is not a plain name', "Write up to 63 lower-case letters, digits and underscores.")
+    elif name in DATABASE_NAMES or name.startswith("pg_"):
+        yield (f'"{name}" is a name that PostgreSQL itself uses', "Choose another one.")
+
+
+def check_secret_key(value: Any) -> Iterator[Finding]:
+    """Refuse a key that is easily guessed."""
+    key = str(value)
+    if key.startswith("django-insecure-"):
+        yield ("is the example key of a new project, which is not secret", "Remove the line: a key is generated.")
+    elif len(key) < SHORTEST_SECRET_KEY:
+        yield (
+            f"is shorter than {SHORTEST_SECRET_KEY} characters",
+            "Remove the line, so that a key is generated, or write a longer one.",
+        )
+
+
+def check_not_empty(value: Any) -> Iterator[Finding]:
+    """Refuse an empty text."""
+    if not str(value).strip():
+        yield ("is empty", "Remove the line, so that the default applies, or write a value.")
+
+
+def check_settings_module(value: Any) -> Iterator[Finding]:
+    """Refuse what is not the dotted name of a module."""
+    name = str(value)
+    if name and not MODULE_NAME.fullmatch(name):
+        dotted = re.sub(r"\.py$", "", name).strip("/").replace("/", ".")
+        remedy = f"Write {dotted}." if MODULE_NAME.fullmatch(dotted) else "Write a dotted name such as mysite.settings."
+        yield (f'"{name}" is not the name of a module', remedy)
+
+
+def check_application(value: Any) -> Iterator[Finding]:
+    """Refuse what is not of the form module:object."""
+    module, _, name = str(value).partition(":")
+    if value and not (MODULE_NAME.fullmatch(module) and MODULE_NAME.fullmatch(name or "application")):
+        yield (f'"{value}" is not an application', "Write it as module:object, for example mysite.wsgi:application.")
+
+
+def check_version(value: Any) -> Iterator[Finding]:
+    """Refuse what git can't know as a branch, a tag or a commit."""
+    name = str(value)
+    if not name or name.startswith("-") or name.endswith((".lock", "/", ".")) or NOT_IN_A_REF.search(name):
+        yield (
+            f'"{name}" can\'t be a branch, a tag or a commit',
+            "Write one of these, for example main, v1.2 or a commit's hash.",
+        )
+
+
+def check_absolute_path(value: Any) -> Iterator[Finding]:
+    """Refuse a path that depends on the folder from which a playbook is started."""
+    if not str(value).startswith("/"):
+        yield (f'"{value}" is not an absolute path', 'Write a path that begins with / or with "{{ inventory_dir }}/.secrets".')
+
+
+RULES: dict[str, Rule] = {
+    "private_address": check_address,
+    "site_name": check_site_name,
+    "site_domain": check_domain,
+    "site_aliases": check_aliases,
+    "site_source": check_source,
+    "site_version": check_version,
+    "site_deploy_key": check_deploy_key,
+    "site_project_path": check_inner_path,
+    "site_requirements_file": check_inner_path,
+    "site_shared_paths": check_inner_paths,
+    "site_settings_module": check_settings_module,
+    "site_application": check_application,
+    "site_static_url": check_url_folder,
+    "site_media_url": check_url_folder,
+    "site_env": check_env,
+    "site_secrets_path": check_absolute_path,
+    "site_secret_key": check_secret_key,
+    "site_database_password": check_not_empty,
+    "site_database_name": check_identifier,
+    "site_database_user": check_identifier,
+    "site_health_path": check_url_path,
+    "site_health_statuses": check_statuses,
+    "site_ca_bundle_path": check_local_file,
+    "site_package_index_url": check_index_url,
+    "site_hook_before_build": check_local_file,
+    "site_hook_after_build": check_local_file,
+    "site_hook_before_migrate": check_local_file,
+    "site_hook_after_migrate": check_local_file,
+    "site_hook_before_switch": check_local_file,
+    "site_hook_after_switch": check_local_file,
+}

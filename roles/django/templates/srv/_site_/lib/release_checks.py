@@ -1,0 +1,179 @@
+"""Questions that only a release's own interpreter can answer; each prints one line of JSON.
+
+Run as ``python release_checks.py QUESTION`` in the project's folder with the site's environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+ANSWER = "hotclub-answer:"
+
+
+def main(question: str) -> None:
+    """Answer one question on standard output, whatever the project prints meanwhile."""
+    sys.path[0] = os.getcwd()
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            answer = QUESTIONS[question]()
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        answer = {"failed": describe(error)}
+    sys.stdout.write(f"{ANSWER}{json.dumps(answer, default=str)}\n")
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """Return what a failure was and where in the code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    own = [frame for frame in frames if f"{os.sep}src{os.sep}" in frame.filename]
+    if own:
+        place = f"{own[-1].filename}:{own[-1].lineno}"
+    return {"type": type(error).__name__, "text": str(error).strip()[:2000], "place": place}
+
+
+def examine() -> dict[str, Any]:
+    """Import the project, run its checks, collect its static files and compare its migrations with the database."""
+    answer: dict[str, Any] = {"stage": "import"}
+    try:
+        import django
+
+        django.setup()
+        from django.conf import settings
+        from django.utils.module_loading import import_string
+
+        application = os.environ.get("SITE_APPLICATION") or default_application(settings)
+        import_string(application.replace(":", "."))
+        importlib.import_module(settings.ROOT_URLCONF)
+        answer.update(
+            application=application,
+            django=django.get_version(),
+            static_url=settings.STATIC_URL,
+            static_root=str(settings.STATIC_ROOT or ""),
+            media_url=settings.MEDIA_URL,
+            media_root=str(settings.MEDIA_ROOT or ""),
+            database={key: str(settings.DATABASES["default"].get(key, "")) for key in ("ENGINE", "HOST", "NAME", "CONN_MAX_AGE")},
+        )
+        answer["stage"] = "check"
+        answer.update(system_checks())
+        answer["stage"] = "static"
+        answer["static"] = collect_static(settings)
+        answer["stage"] = "database"
+        answer.update(compare_migrations())
+        answer["unmade"] = unmade_migrations()
+    except BaseException as error:
+        answer["failed"] = describe(error)
+    return answer
+
+
+def default_application(settings: Any) -> str:
+    """Return the callable to serve, as gunicorn writes it."""
+    named = getattr(settings, f"{os.environ['SITE_INTERFACE'].upper()}_APPLICATION", None)
+    if named:
+        module, _, attribute = named.rpartition(".")
+        return f"{module}:{attribute}"
+    package = os.environ.get("SITE_SETTINGS_MODULE", os.environ["DJANGO_SETTINGS_MODULE"]).split(".")[0]
+    return f"{package}.{os.environ['SITE_INTERFACE']}:application"
+
+
+def system_checks() -> dict[str, list[str]]:
+    """Run ``check --deploy``: errors stop a release, warnings are told."""
+    from django.core import checks
+
+    messages = [message for message in checks.run_checks(include_deployment_checks=True) if not message.is_silenced()]
+    return {
+        "errors": [f"{message.id}: {message.msg}" for message in messages if message.level >= checks.ERROR],
+        "warnings": [f"{message.id}: {message.msg}" for message in messages if message.level == checks.WARNING],
+    }
+
+
+def collect_static(settings: Any) -> bool:
+    """Collect the static files, when the project has any to collect."""
+    from django.apps import apps
+    from django.core.management import call_command
+
+    if not apps.is_installed("django.contrib.staticfiles"):
+        return False
+    call_command("collectstatic", interactive=False, verbosity=0)
+    return True
+
+
+def compare_migrations() -> dict[str, list[str]]:
+    """Say which migrations the database lacks, and which it has that this code doesn't know."""
+    from django.apps import apps
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    conflicts = executor.loader.detect_conflicts()
+    if conflicts:
+        raise RuntimeError("Several leaf migrations in " + ", ".join(f"{app} ({', '.join(n)})" for app, n in conflicts.items()))
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    installed = {config.label for config in apps.get_app_configs()}
+    unknown = [
+        key for key in executor.loader.applied_migrations if key not in executor.loader.disk_migrations and key[0] in installed
+    ]
+    return {
+        "pending": [f"{migration.app_label}.{migration.name}" for migration, _ in plan],
+        "unknown": sorted(".".join(key) for key in unknown),
+    }
+
+
+def unmade_migrations() -> list[str]:
+    """Return the project's own apps whose models have changed without a migration."""
+    from django.apps import apps
+    from django.db.migrations.autodetector import MigrationAutodetector
+    from django.db.migrations.loader import MigrationLoader
+    from django.db.migrations.state import ProjectState
+
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    changes = MigrationAutodetector(loader.project_state(), ProjectState.from_apps(apps)).changes(graph=loader.graph)
+    here = Path.cwd().resolve()
+    return sorted(
+        label
+        for label in changes
+        if label in loader.migrated_apps and here in Path(apps.get_app_config(label).path).resolve().parents
+    )
+
+
+def migrations() -> dict[str, Any]:
+    """Compare the migrations of this release with the database."""
+    import django
+
+    django.setup()
+    return compare_migrations()
+
+
+def migrate() -> dict[str, Any]:
+    """Apply what is pending; say what was applied even when one fails."""
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    before = compare_migrations()["pending"]
+    answer: dict[str, Any] = {"planned": before}
+    try:
+        call_command("migrate", interactive=False, verbosity=1)
+    except BaseException as error:
+        answer["failed"] = describe(error)
+    left = compare_migrations()["pending"]
+    answer["applied"] = [name for name in before if name not in left]
+    answer["left"] = left
+    return answer
+
+
+QUESTIONS = {"examine": examine, "migrations": migrations, "migrate": migrate}
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,108 @@
+"""Django settings for production, laid over the project's own.
+
+The project's settings module (SITE_SETTINGS_MODULE) is imported unchanged. What follows overrides only what production
+needs and the project doesn't say already, from the same environment that the project could have read itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+LOCAL_STORAGE = "django.core.files.storage.FileSystemStorage"
+POSTGRESQL = "django.db.backends.postgresql"
+
+
+def layer(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that production changes.
+
+    :param project: the project's own settings, upper-case names only.
+    :param environment: the process's environment.
+    """
+    secure = environment.get("SITE_SCHEME") == "https"
+    hosts = [host for host in environment.get("ALLOWED_HOSTS", "").split(",") if host]
+    origins = [origin for origin in environment.get("CSRF_TRUSTED_ORIGINS", "").split(",") if origin]
+    changes: dict[str, Any] = {
+        "DEBUG": False,
+        "SECRET_KEY": environment["SECRET_KEY"],
+        "ALLOWED_HOSTS": _union(hosts, [host for host in project.get("ALLOWED_HOSTS", []) if host != "*"]),
+        "CSRF_TRUSTED_ORIGINS": _union(project.get("CSRF_TRUSTED_ORIGINS", []), origins),
+        "DATABASES": {**project.get("DATABASES", {}), "default": _database(project, environment)},
+        "STATIC_ROOT": environment["STATIC_ROOT"],
+    }
+    if not project.get("STATIC_URL"):
+        changes["STATIC_URL"] = "/static/"
+    if _stores_media_locally(project):
+        changes["MEDIA_ROOT"] = environment["MEDIA_ROOT"]
+        if project.get("MEDIA_URL", "") in ("", "/"):
+            changes["MEDIA_URL"] = "/media/"
+    if not project.get("SECURE_PROXY_SSL_HEADER"):
+        # The web server in front always sets this header itself, so no visitor can forge it.
+        changes["SECURE_PROXY_SSL_HEADER"] = ("HTTP_X_FORWARDED_PROTO", "https")
+    if secure:
+        changes.update(SESSION_COOKIE_SECURE=True, CSRF_COOKIE_SECURE=True)
+    if not project.get("LOGGING"):
+        # Without DEBUG, Django's default shows no error anywhere but in mails to ADMINS.
+        changes["LOGGING"] = {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "handlers": {"console": {"class": "logging.StreamHandler"}},
+            "root": {"handlers": ["console"], "level": "WARNING"},
+        }
+    return changes
+
+
+def _union(first: Any, second: Any) -> list[str]:
+    return list(dict.fromkeys([*first, *second]))
+
+
+def _stores_media_locally(project: Mapping[str, Any]) -> bool:
+    backend = project.get("STORAGES", {}).get("default", {}).get("BACKEND", LOCAL_STORAGE)
+    return bool(project.get("DEFAULT_FILE_STORAGE", backend) == LOCAL_STORAGE)
+
+
+def _database(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the default database: the project's own when it is PostgreSQL already, at the address of the environment."""
+    url = urlsplit(environment["DATABASE_URL"])
+    own = project.get("DATABASES", {}).get("default", {})
+    engine = str(own.get("ENGINE", ""))
+    database: dict[str, Any] = dict(own) if "postg" in engine else {"ENGINE": POSTGRESQL}
+    database.update(
+        NAME=unquote(url.path[1:]),
+        USER=unquote(url.username or ""),
+        PASSWORD=unquote(url.password or ""),
+        HOST=unquote(url.hostname or ""),
+        PORT=url.port or "",
+    )
+    pooled = bool(database.get("OPTIONS", {}).get("pool"))
+    if environment.get("SITE_INTERFACE") == "asgi":
+        # A persistent connection belongs to a thread, and under ASGI threads come and go: only a pool keeps them.
+        if not pooled and _installed("psycopg", "psycopg_pool") and _version() >= (5, 1):
+            database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": True}
+            database["CONN_MAX_AGE"] = 0
+    elif not pooled and database.get("CONN_MAX_AGE", 0) == 0:
+        # Django's default opens a connection for each request, which costs a factor of ten and more.
+        database["CONN_MAX_AGE"] = int(environment.get("SITE_CONN_MAX_AGE", "600"))
+        database["CONN_HEALTH_CHECKS"] = True
+    return database
+
+
+def _installed(*modules: str) -> bool:
+    return all(importlib.util.find_spec(module) for module in modules)
+
+
+def _version() -> tuple[int, ...]:
+    import django
+
+    return tuple(django.VERSION[:2])
+
+
+if "SITE_SETTINGS_MODULE" in os.environ:
+    _module = importlib.import_module(os.environ["SITE_SETTINGS_MODULE"])
+    _project = {name: getattr(_module, name) for name in dir(_module) if name.isupper()}
+    globals().update(_project)
+    globals().update(layer(_project, os.environ))

@@ -1,0 +1,94 @@
+"""The host under the site: what the site's own processes may do, and how the host is set up."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.behaviour.kit.lab import Machine
+from tests.behaviour.kit.sites import Site
+
+
+def inside(site: Site, script: str) -> bool:
+    """Whether a shell command succeeds as the site's account, seeing the host as the site's processes see it."""
+    pid = site.app.run(f"systemctl show --value --property MainPID {site.instances()[0]}")
+    enter = f"nsenter --target {pid} --mount --pid=/proc/{pid}/ns/pid --setuid $(id -u {site.name}) --setgid $(id -g {site.name})"
+    return site.app.succeeds(f"{enter} sh -c '{script}'")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc",
+        "/usr/local/bin",
+        "/srv",
+        "/srv/gallery",
+        "/srv/gallery/releases",
+        "/srv/gallery/current/src",
+        "/srv/plain/shared/media",
+        "/root",
+        "/home",
+    ],
+)
+def test_the_site_cannot_write_elsewhere(gallery: Site, plain: Site, path: str) -> None:
+    assert not inside(gallery, f"touch {path}/written-by-the-site"), f"the site can write to {path}"
+
+
+def test_the_site_can_write_its_media(gallery: Site) -> None:
+    assert inside(gallery, "touch /srv/gallery/shared/media/a-file && rm /srv/gallery/shared/media/a-file")
+
+
+def test_the_site_has_a_tmp_of_its_own(gallery: Site) -> None:
+    assert inside(gallery, "touch /tmp/only-the-site-sees-this")
+    assert not gallery.app.succeeds("test -e /tmp/only-the-site-sees-this")
+
+
+def test_the_build_account_cannot_change_a_finished_release(plain: Site) -> None:
+    for target in ("current/src/manage.py", "current/venv/bin/python", "current/RELEASE.json"):
+        assert not plain.app.succeeds(f"cd / && runuser -u plain-build -- sh -c 'echo x >> {plain.root}/{target}'"), target
+
+
+def test_no_process_of_the_site_is_root(plain: Site) -> None:
+    owners = plain.app.run(f"ps -o user:32= $(systemctl show --value --property MainPID {plain.instances()[0]})")
+    assert owners == "plain", owners
+    group = plain.app.run(f"systemctl show --value --property ControlGroup {plain.instances()[0]}")
+    others = plain.app.run(f"for pid in $(cat /sys/fs/cgroup{group}/cgroup.procs); do stat -c %U /proc/$pid; done | sort -u")
+    assert others == "plain", others
+
+
+def test_systemd_was_told_to_confine_the_site(plain: Site) -> None:
+    switches = ("NoNewPrivileges", "ProtectHome", "PrivateDevices", "PrivateTmp", "RestrictSUIDSGID")
+    wanted = {**dict.fromkeys(switches, "yes"), "ProtectSystem": "strict"}
+    told = plain.app.run(f"systemctl show {plain.instances()[0]} --property {','.join(wanted)}")
+    assert dict(line.split("=", 1) for line in told.splitlines()) == wanted
+
+
+def test_workers_follow_cores_and_memory(plain: Site) -> None:
+    cores = int(plain.app.run("nproc"))
+    master = plain.app.run(f"systemctl show --value --property MainPID {plain.instances()[0]}")
+    workers = int(plain.app.run(f"pgrep --count --parent {master}"))
+    assert 1 <= workers <= 2 * cores + 1, workers
+
+
+def test_time_is_utc_and_kept_in_step(plain: Site, app: Machine) -> None:
+    assert app.run("date +%Z") == "UTC"
+    assert app.succeeds("systemctl is-enabled systemd-timesyncd || systemctl is-enabled chrony")
+
+
+def test_the_journal_does_not_fill_the_disk(plain: Site, app: Machine) -> None:
+    assert app.succeeds("systemd-analyze cat-config systemd/journald.conf | grep -E '^SystemMaxUse=[1-9]'")
+
+
+def test_security_updates_are_installed_by_themselves(plain: Site, app: Machine) -> None:
+    assert app.run("apt-config dump APT::Periodic::Unattended-Upgrade").endswith('"1";')
+    tried = app.run("unattended-upgrade --dry-run --debug 2>&1 | grep -i 'allowed origins' | head -1")
+    assert "ecurity" in tried, tried
+
+
+def test_the_kernel_queues_a_web_servers_connections(plain: Site, app: Machine) -> None:
+    assert int(app.run("sysctl --values net.core.somaxconn")) >= 1024
+
+
+def test_nothing_but_the_web_server_and_ssh_listens_to_the_world(plain: Site, app: Machine) -> None:
+    listening = app.run("ss --listening --tcp --numeric --no-header | awk '{print $4}'").split()
+    outside = {address.rpartition(":")[2] for address in listening if not address.startswith(("127.", "[::1]"))}
+    assert outside <= {"22", "80"}, f"{listening}"

@@ -1,0 +1,173 @@
+"""Any Django project, unmodified: three different ones, from every kind of source."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.behaviour.kit.lab import Machine
+from tests.behaviour.kit.sites import ENVIRON, HASHED, PLAIN, Site
+from tests.projects import variants
+
+PROJECTS = {"plain": PLAIN, "gallery": ENVIRON, "stock": HASHED}
+COLLECTION_WORDS = ("hotclub", "site_", "SITE_", "nginx", "ansible")
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_project_contains_nothing_made_for_the_collection(name: str) -> None:
+    folder = variants.PROJECTS / PROJECTS[name].name
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in (".py", ".toml", ".txt")):
+        found = [word for word in COLLECTION_WORDS if word in file.read_text(encoding="utf-8")]
+        assert not found, f"{file.relative_to(folder)} speaks of {found}"
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_project_serves_reads_and_stores(name: str, request: pytest.FixtureRequest) -> None:
+    site: Site = request.getfixturevalue(name)
+    path = site.project.entries_path
+    before = site.visitor.get(path).json["entries"]
+    stored = site.visitor.post(path, {"text_id": f"from-{name}-{before}"})
+    assert stored.status == 201, stored
+    assert site.visitor.get(path).json["entries"] == before + 1
+    assert site.database.value(f"SELECT count(*) FROM {site.project.entries_table}") == str(before + 1)
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_database_connections_are_kept(name: str, request: pytest.FixtureRequest) -> None:
+    """Ten times as many requests as there can be workers: with a connection each, none would be older than the requests."""
+    site: Site = request.getfixturevalue(name)
+    backends = f"SELECT pid FROM pg_stat_activity WHERE usename = '{site.name}' ORDER BY 1"
+    for _ in range(60):
+        assert site.visitor.get(site.project.entries_path).status == 200
+    before = set(site.database.texts(backends))
+    opened = int(site.database.value(f"SELECT sessions FROM pg_stat_database WHERE datname = '{site.name}'"))
+    for _ in range(60):
+        assert site.visitor.get(site.project.entries_path).status == 200
+    after = set(site.database.texts(backends))
+    opened_since = int(site.database.value(f"SELECT sessions FROM pg_stat_database WHERE datname = '{site.name}'")) - opened
+    assert before, "no connection is left open after a request"
+    assert before & after, f"the connections {sorted(before)} were all replaced by {sorted(after)}"
+    # Our own questions are sessions of this database, too.
+    assert opened_since < 20, f"60 requests opened {opened_since} connections"
+
+
+def test_a_branch_a_tag_and_a_commit_can_be_deployed(plain: Site, repositories: Path) -> None:
+    repository = repositories / "plain.git"
+    commit = variants.commit_of(repository, "v3")
+    for version, expected in (("v2", "v2"), (commit, "v3"), (variants.BRANCH, "v1"), (commit[:10], "v3"), ("HEAD", "v1")):
+        run = plain.deploy(version).must_succeed()
+        assert plain.serves() == expected, f"{version} was deployed:\n{run}"
+        described = plain.describe(plain.current())
+        assert described["version"] == version
+        assert described["commit"].startswith(plain.current().rpartition("-")[2])
+
+
+def test_a_branch_that_moved_is_deployed_as_it_is_now(plain: Site, repositories: Path) -> None:
+    repository = repositories / "plain.git"
+    plain.at("v1")
+    variants.move_branch(repository, "v2")
+    try:
+        plain.deploy(variants.BRANCH).must_succeed()
+        assert plain.serves() == "v2"
+    finally:
+        variants.move_branch(repository, variants.FIRST)
+    plain.at("v1")
+
+
+def test_a_directory_of_the_controller_is_deployed_as_it_is_now(stock: Site) -> None:
+    before = stock.current()
+    version = Path(str(stock.variables["site_source"])) / "config" / "__init__.py"
+    original = version.read_text(encoding="utf-8")
+    version.write_text('VERSION = "edited"\n', encoding="utf-8")
+    try:
+        stock.play("deploy").must_succeed()
+        assert stock.serves() == "edited"
+        assert stock.current() != before
+    finally:
+        version.write_text(original, encoding="utf-8")
+    stock.play("deploy").must_succeed()
+    assert stock.serves() == "v1"
+
+
+def test_a_project_without_a_lock_is_deployed_from_its_pyproject(gallery: Site) -> None:
+    gallery.deploy("no-lock").must_succeed()
+    assert gallery.serves() == "v1"
+    assert gallery.describe(gallery.current())["version"] == "no-lock"
+    gallery.deploy("v1").must_succeed()
+
+
+def test_changed_requirements_are_installed(plain: Site) -> None:
+    plain.at("v1")
+    plain.deploy("more-requirements").must_succeed()
+    assert plain.serves() == "more-requirements"
+    plain.at("v1")
+
+
+def test_a_requirement_whose_hash_differs_is_refused(stock: Site, repositories: Path) -> None:
+    run = stock.play("deploy", site_source="file:///srv/git/hashed.git", site_version="wrong-hashes").must_fail()
+    assert run.says("hash", "requirements.txt"), run
+    assert stock.serves() == "v1"
+
+
+class Keeper:
+    """A git server that lets in who has the deploy key: an account on a host, as a company would have one."""
+
+    ACCOUNT = "git-keeper"
+
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        self.machine = machine
+        self.folder = folder
+
+    @property
+    def url(self) -> str:
+        return f"ssh://{self.ACCOUNT}@127.0.0.1/home/{self.ACCOUNT}/plain.git"
+
+    def key(self, name: str) -> str:
+        path = self.folder / name
+        path.unlink(missing_ok=True)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)], check=True)
+        return path.read_text(encoding="utf-8")
+
+    def open(self, key_name: str) -> None:
+        public = (self.folder / f"{key_name}.pub").read_text(encoding="utf-8").strip()
+        home = f"/home/{self.ACCOUNT}"
+        self.machine.run(
+            f"""
+            id {self.ACCOUNT} 2>/dev/null || useradd --create-home --shell /usr/bin/git-shell {self.ACCOUNT}
+            rm -rf {home}/plain.git && git clone --quiet --bare file:///srv/git/plain.git {home}/plain.git
+            install -d -m 0700 {home}/.ssh && echo {shlex.quote(public)} > {home}/.ssh/authorized_keys
+            chown -R {self.ACCOUNT}: {home}
+            """
+        )
+
+    def close(self) -> None:
+        self.machine.run(f"userdel --remove {self.ACCOUNT} 2>/dev/null || true")
+
+
+@pytest.fixture
+def keeper(app: Machine, workspace: Path) -> Iterator[Keeper]:
+    keeper = Keeper(app, workspace)
+    yield keeper
+    keeper.close()
+
+
+def test_a_private_repository_is_read_with_its_deploy_key(plain: Site, keeper: Keeper) -> None:
+    key = keeper.key("deploy-key")
+    keeper.open("deploy-key")
+    plain.at("v1")
+    run = plain.deploy("v2", site_source=keeper.url, site_deploy_key=key).must_succeed()
+    assert plain.serves() == "v2", run
+    secret_line = key.splitlines()[2]
+    assert secret_line not in run.output
+    assert not plain.app.succeeds(f"grep -rqF {shlex.quote(secret_line)} {plain.root} /tmp /var/tmp /etc /home 2>/dev/null"), (
+        "the deploy key is still on the host after the deploy"
+    )
+
+    refused = plain.deploy("v3", site_source=keeper.url, site_deploy_key=keeper.key("another-key")).must_fail()
+    assert refused.says("site_deploy_key"), refused
+    assert plain.serves() == "v2"
+    plain.at("v1")

@@ -1,0 +1,75 @@
+"""The current release serves again without help: after a crash, a stop, and a restart of the host."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.behaviour.kit.sites import Site
+
+
+def stop_for_good(site: Site) -> None:
+    site.app.run(f"systemctl stop {' '.join(site.instances())}")
+    assert site.instances() == []
+
+
+def test_a_crashed_instance_comes_back(plain: Site) -> None:
+    plain.at("v1")
+    before = plain.app.run(f"systemctl show --value --property MainPID {plain.instances()[0]}")
+    plain.app.run(f"systemctl kill --signal KILL {plain.instances()[0]}")
+    plain.await_version("v1", seconds=30)
+    after = plain.app.run(f"systemctl show --value --property MainPID {plain.instances()[0]}")
+    assert before != after
+
+
+def test_traffic_wakes_the_release_that_was_deployed_last(plain: Site) -> None:
+    plain.at("v1")
+    plain.deploy("v2").must_succeed()
+    stop_for_good(plain)
+    assert plain.visitor.get("/").json["version"] == "v2"
+    assert plain.instances() == [f"plain@{plain.current()}.service"]
+
+
+def test_traffic_wakes_the_release_that_was_rolled_back_to(plain: Site) -> None:
+    plain.at("v1")
+    plain.deploy("v2").must_succeed()
+    plain.rollback().must_succeed()
+    stop_for_good(plain)
+    assert plain.visitor.get("/").json["version"] == "v1"
+
+
+def test_traffic_wakes_the_old_release_after_a_refused_deploy(plain: Site) -> None:
+    plain.at("v1")
+    plain.deploy("wsgi-fails").must_fail()
+    stop_for_good(plain)
+    assert plain.visitor.get("/").json["version"] == "v1"
+
+
+@pytest.mark.parametrize("how", ["deploy", "rollback"])
+def test_the_current_release_serves_after_a_restart_of_the_host(plain: Site, gallery: Site, how: str) -> None:
+    plain.at("v1")
+    plain.deploy("v2").must_succeed()
+    if how == "rollback":
+        plain.rollback().must_succeed()
+    expected, current = plain.serves(), plain.current()
+    plain.app.restart()
+    begin = time.monotonic()
+    plain.await_version(expected)
+    gallery.await_version("v1")
+    assert time.monotonic() - begin < 60
+    assert plain.current() == current
+    assert plain.instances() == [f"plain@{current}.service"]
+    assert plain.play("site", site_version=expected).must_succeed().changed == 0
+
+
+def test_connections_are_renewed_after_a_restart_of_the_database(plain: Site) -> None:
+    plain.at("v1")
+    assert plain.visitor.get("/").status == 200
+    plain.lab.db.run("systemctl restart postgresql")
+    deadline = time.monotonic() + 30
+    while not plain.lab.db.succeeds("cd / && runuser -u postgres -- psql -c 'SELECT 1'"):
+        assert time.monotonic() < deadline, "PostgreSQL is not up again"
+        time.sleep(0.2)
+    answers = [plain.visitor.get("/").status for _ in range(30)]
+    assert answers == [200] * 30, answers

@@ -1,0 +1,197 @@
+"""Deploys and rollbacks: what serves afterwards, what is kept, and what a visitor notices."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.behaviour.kit.sites import Site
+from tests.behaviour.kit.visitor import Answer
+from tests.load import Outcome, Verdict, Window, constant_load, judge
+
+RELEASE_ID = re.compile(r"^\d{8}T\d{6}-[0-9a-f]{7}$")
+KEPT = 5  # the default of site_keep_releases
+# A soak test asks for more.
+DEPLOYS_UNDER_LOAD = int(os.environ.get("HOTCLUB_DEPLOYS", "20"))
+SECONDS_A_DEPLOY_AT_MOST = 60
+RATE = 60
+RATE_AT_LEAST = 50
+
+
+def test_a_release_says_what_it_is(plain: Site) -> None:
+    plain.at("v1").deploy("v2").must_succeed()
+    current = plain.current()
+    assert RELEASE_ID.match(current), current
+    described = plain.describe(current)
+    assert described["id"] == current
+    assert described["version"] == "v2"
+    assert re.fullmatch("[0-9a-f]{40}", described["commit"]) and described["commit"].startswith(current[-7:])
+    assert described["built_at"]
+    assert plain.instances() == [f"plain@{current}.service"]
+
+
+def test_old_releases_are_removed_and_some_are_kept(plain: Site) -> None:
+    plain.at("v1")
+    for version in ("v2", "v3", "v1", "v2", "v3", "v1"):
+        plain.deploy(version).must_succeed()
+    releases = plain.releases()
+    assert len(releases) == KEPT, releases
+    assert releases[-1] == plain.current()
+
+
+def test_a_request_under_way_is_answered_by_the_release_that_took_it(plain: Site) -> None:
+    """The release `slow` takes two seconds for an answer; it is replaced while requests are under way."""
+    plain.deploy("slow").must_succeed()
+    outcomes: list[Answer | Exception] = []
+    stop = threading.Event()
+
+    def visit() -> None:
+        while not stop.is_set():
+            try:
+                outcomes.append(plain.visitor.get("/"))
+            except OSError as error:
+                outcomes.append(error)
+
+    visits = [threading.Thread(target=visit) for _ in range(3)]
+    for thread in visits:
+        thread.start()
+    plain.deploy("v1").must_succeed()
+    stop.set()
+    for thread in visits:
+        thread.join()
+    wrong = [str(outcome) for outcome in outcomes if not (isinstance(outcome, Answer) and outcome.status == 200)]
+    assert not wrong, wrong
+    versions = [outcome.json["version"] for outcome in outcomes if isinstance(outcome, Answer)]
+    assert {"slow", "v1"} == set(versions), versions
+
+
+def test_static_files_of_the_release_before_are_still_served(gallery: Site) -> None:
+    """A page that was loaded before the switch asks for its style after it."""
+    page = gallery.visitor.get("/").text
+    path = re.search(r'href="(/static/[^"]+)"', page)
+    assert path, page
+    gallery.deploy("v2").must_succeed()
+    assert gallery.visitor.get(path[1]).status == 200
+    gallery.deploy("v1").must_succeed()
+
+
+def test_the_same_version_again_changes_nothing_that_serves(plain: Site) -> None:
+    plain.at("v1")
+    run = plain.deploy("v1").must_succeed()
+    assert plain.serves() == "v1", run
+
+
+def test_rollback_returns_to_the_release_before(plain: Site) -> None:
+    plain.at("v1")
+    plain.deploy("v2").must_succeed()
+    plain.deploy("v3").must_succeed()
+    run = plain.rollback().must_succeed()
+    assert plain.serves() == "v2", run
+    plain.rollback().must_succeed()
+    assert plain.serves() == "v1", "a second rollback goes back one more"
+
+
+def test_rollback_returns_to_a_release_by_name(plain: Site) -> None:
+    plain.deploy("v3").must_succeed()
+    wanted = plain.current()
+    plain.deploy("v2").must_succeed()
+    plain.deploy("v1").must_succeed()
+    plain.rollback(wanted).must_succeed()
+    assert (plain.serves(), plain.current()) == ("v3", wanted)
+
+
+def test_rollback_to_a_release_that_is_not_there_names_those_that_are(plain: Site) -> None:
+    plain.at("v1")
+    run = plain.rollback("20200101T000000-0000000").must_fail()
+    assert run.says("20200101T000000-0000000", plain.current()), run
+    assert plain.serves() == "v1"
+
+
+def test_rollback_says_which_migrations_stand_in_the_way(plain: Site, clean_schema: Callable[[], None]) -> None:
+    plain.at("v1")
+    plain.deploy("additive").must_succeed()
+    run = plain.rollback()
+    assert run.says("journal.0002_note"), run
+    if run.code == 0:
+        assert plain.serves() == "v1"
+    else:
+        assert plain.serves() == "additive"
+
+
+def test_a_deploy_after_a_rollback_works(plain: Site) -> None:
+    plain.at("v1")
+    plain.deploy("v2").must_succeed()
+    plain.rollback().must_succeed()
+    plain.deploy("v3").must_succeed()
+    assert plain.serves() == "v3"
+
+
+def test_migrations_are_applied_once_and_before_the_switch(plain: Site, clean_schema: Callable[[], None]) -> None:
+    plain.at("v1")
+    plan = plain.load(rate=30)
+    with constant_load(plan) as load:
+        plain.deploy("additive").must_succeed()
+    verdict = judge(load.finish(), plain.stored(plan))
+    assert verdict.flawless, str(verdict)
+    assert plain.database.value("SELECT count(*) FROM django_migrations WHERE name = '0002_note'") == "1"
+    assert plain.database.value("SELECT count(*) FROM journal_entry WHERE note IS NOT NULL") == "0"
+
+
+@pytest.mark.heavy
+def test_deploys_back_and_forth_lose_no_request(plain: Site, figure: Callable[[str], None]) -> None:
+    plain.at("v1")
+    plan = plain.load(rate=RATE, seconds=DEPLOYS_UNDER_LOAD * SECONDS_A_DEPLOY_AT_MOST)
+    windows: list[Window] = []
+    serving, since = "v1", 0.0
+    with constant_load(plan) as load:
+        for _ in range(DEPLOYS_UNDER_LOAD):
+            following = "v2" if serving == "v1" else "v1"
+            begin = time.monotonic()
+            plain.deploy(following).must_succeed()
+            end = time.monotonic()
+            windows += [Window(since, begin, frozenset({serving})), Window(begin, end, frozenset({serving, following}))]
+            serving, since = following, end
+    outcomes = load.finish()
+    windows.append(Window(since, float("inf"), frozenset({serving})))
+    verdict = judge(outcomes, plain.stored(plan), windows)
+    report(figure, outcomes, verdict, windows)
+    assert verdict.flawless, str(verdict)
+    assert verdict.rate >= RATE_AT_LEAST, str(verdict)
+    kinds = {(outcome.method, outcome.fresh_connection) for outcome in outcomes}
+    assert len(kinds) == 4, f"not every method used both kinds of connection: {kinds}"
+
+
+@pytest.mark.heavy
+def test_rollbacks_lose_no_request(plain: Site) -> None:
+    plain.at("v1")
+    plan = plain.load(rate=RATE)
+    with constant_load(plan) as load:
+        for _ in range(3):
+            plain.deploy("v2").must_succeed()
+            plain.rollback().must_succeed()
+    verdict = judge(load.finish(), plain.stored(plan))
+    assert verdict.flawless, str(verdict)
+
+
+@pytest.mark.heavy
+def test_deploys_of_an_asgi_project_lose_no_request(gallery: Site) -> None:
+    plan = gallery.load(rate=30)
+    with constant_load(plan) as load:
+        for version in ("v2", "v1", "v2", "v1"):
+            gallery.deploy(version).must_succeed()
+    verdict = judge(load.finish(), gallery.stored(plan))
+    assert verdict.flawless, str(verdict)
+    assert set(verdict.versions) == {"v1", "v2"}
+
+
+def report(figure: Callable[[str], None], outcomes: list[Outcome], verdict: Verdict, windows: list[Window]) -> None:
+    deploying = [window for window in windows if len(window.versions) == 2]
+    during = judge([outcome for outcome in outcomes if any(window.overlaps(outcome) for window in deploying)])
+    figure(f"{DEPLOYS_UNDER_LOAD} deploys under load\n{verdict}")
+    figure(f"during deploys only: p50 {during.p50_ms:.0f} ms, p99 {during.p99_ms:.0f} ms, max {during.max_ms:.0f} ms")
+    figure(f"one deploy took {sum(window.end - window.begin for window in deploying) / len(deploying):.1f} s on average")

@@ -1,0 +1,114 @@
+"""Secrets are seen by those who need them and by nobody else."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+import threading
+import urllib.parse
+from collections.abc import Iterator
+
+import pytest
+
+from tests.behaviour.kit.operator import Run
+from tests.behaviour.kit.sites import Site
+
+OWN_SECRET = "a-secret-that-the-operator-made-up-4711"
+
+
+def spellings(secret: str) -> set[str]:
+    """A secret as it is, and as it may be written inside other things."""
+    return {secret, urllib.parse.quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("=")}
+
+
+def secrets_of(site: Site) -> dict[str, str]:
+    return {**site.secrets, "site_env": OWN_SECRET}
+
+
+def shown(run: Run, site: Site) -> list[str]:
+    return [name for name, secret in secrets_of(site).items() if any(text in run.output for text in spellings(secret))]
+
+
+class Watch:
+    """Writes down every command line on a host while the block runs, as any account sees them."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.seen = ""
+
+    def __enter__(self) -> Watch:
+        script = (
+            "rm -f /run/watch.stop; while [ ! -e /run/watch.stop ]; do sleep 0.05;"
+            " runuser -u nobody -- sh -c 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null' | tr '\\0' ' '; done"
+            " > /run/watch.seen"
+        )
+        self._thread = threading.Thread(target=self.site.app.run, args=(script,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.site.app.run("touch /run/watch.stop")
+        self._thread.join()
+        patterns = "\n".join(text for secret in secrets_of(self.site).values() for text in spellings(secret))
+        self.seen = self.site.app.run(f"grep -aoF {shlex.quote(patterns)} /run/watch.seen | sort -u; rm -f /run/watch.seen")
+
+
+@pytest.fixture
+def with_own_secret(plain: Site) -> Iterator[Site]:
+    """A site with a secret of its own in its environment, besides those that the collection makes."""
+    plain.at("v1")
+    plain.write_inventory(site_env={"PAYMENT_API_KEY": OWN_SECRET})
+    yield plain
+    plain.write_inventory()
+    plain.play("site").must_succeed()
+
+
+def test_runs_show_no_secret_however_talkative_and_neither_does_the_process_list(with_own_secret: Site) -> None:
+    site = with_own_secret
+    with Watch(site) as watch:
+        runs = [
+            site.play("site", "-vvv", "--check", "--diff").must_succeed(),
+            site.play("site", "-vvv", "--diff").must_succeed(),
+            site.play("deploy", "-vvv", "--diff", site_version="v2").must_succeed(),
+            site.play("deploy", "-vvv", site_version="health-500", site_health_timeout_seconds=3).must_fail(),
+            site.play("deploy", "-vvv", site_version="migration-fails").must_fail(),
+            site.play("manage", "-vvv", manage_command="check --deploy").must_succeed(),
+            site.play("status", "-vvv").must_succeed(),
+            site.play("rollback", "-vvv").must_succeed(),
+        ]
+    leaks = {" ".join(run.command[-2:]): names for run in runs if (names := shown(run, site))}
+    assert not leaks, f"shown at -vvv: {leaks}"
+    assert watch.seen == "", f"seen in the process list: {watch.seen}"
+    pid = site.app.run(f"systemctl show --value --property MainPID {site.instances()[0]}")
+    read_by_the_site = site.app.run(f"tr '\\0' '\\n' < /proc/{pid}/environ")
+    assert f"PAYMENT_API_KEY={OWN_SECRET}" in read_by_the_site, "the site itself does not get the variable"
+
+
+def test_no_file_that_everybody_may_read_holds_a_secret(plain: Site, gallery: Site, stock: Site) -> None:
+    values = [text for site in (plain, gallery, stock) for secret in site.secrets.values() for text in spellings(secret)]
+    plain.app.shell.run("install -m 0644 /dev/null /run/patterns")
+    plain.app.run(f"printf '%s\\n' {' '.join(map(shlex.quote, values))} > /run/patterns")
+    try:
+        found = plain.app.run(
+            "cd / && runuser -u nobody -- grep -rlIFs -f /run/patterns --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev"
+            " --exclude=patterns / || true"
+        )
+    finally:
+        plain.app.run("rm -f /run/patterns")
+    assert found == "", f"readable by everybody:\n{found}"
+
+
+def test_the_journal_holds_no_secret(plain: Site, gallery: Site, stock: Site) -> None:
+    values = "\n".join(text for site in (plain, gallery, stock) for secret in site.secrets.values() for text in spellings(secret))
+    found = plain.app.run(f"journalctl --no-pager | grep -F {shlex.quote(values)} | head -3 || true")
+    assert found == "", found
+
+
+def test_systemd_shows_no_secret_to_other_accounts(plain: Site) -> None:
+    told = plain.app.run(f"cd / && runuser -u nobody -- systemctl show {plain.instances()[0]} {plain.name}.socket")
+    assert [name for name, value in plain.secrets.items() if value in told] == []
+
+
+def test_the_controllers_copies_belong_to_the_operator_alone(plain: Site) -> None:
+    for file in (plain.folder / ".secrets" / plain.name).iterdir():
+        assert file.stat().st_mode & 0o077 == 0, f"{file} can be read by others"

@@ -1,0 +1,12 @@
+"""A constant load on a site, and the judgement of what came back.
+
+    python -m tests.load http://10.0.0.2/ --host site.example --rate 60 --seconds 30 --json outcome.json
+
+Requests start at fixed moments, whether or not earlier ones have been answered; nothing is ever sent twice.
+"""
+
+from tests.load.generator import Plan, constant_load
+from tests.load.outcome import Outcome
+from tests.load.verdict import Verdict, Window, judge
+
+__all__ = ["Outcome", "Plan", "Verdict", "Window", "constant_load", "judge"]

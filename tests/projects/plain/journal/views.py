@@ -1,0 +1,24 @@
+from django.db import IntegrityError, transaction
+from django.http import JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from journal import VERSION
+from journal.models import Entry
+
+
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def entries(request):
+    """Count the entries, or store the one whose id was posted."""
+    if request.method != "POST":
+        return JsonResponse({"version": VERSION, "entries": Entry.objects.count()})
+    text_id = request.POST.get("text_id", "")
+    if not text_id:
+        return JsonResponse({"version": VERSION, "error": "text_id is missing"}, status=400)
+    try:
+        with transaction.atomic():
+            Entry.objects.create(text_id=text_id)
+    except IntegrityError:
+        return JsonResponse({"version": VERSION, "error": "this entry exists"}, status=409)
+    return JsonResponse({"version": VERSION, "stored": text_id}, status=201)

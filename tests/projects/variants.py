@@ -1,0 +1,268 @@
+"""Git repositories of the test projects, with one tag for each release that a test deploys.
+
+    python -m tests.projects.variants .lab/git
+
+makes plain.git, environ.git and hashed.git there. The branch main is v1; every other tag is one commit upon v1.
+Commit ids depend on nothing but the content, so that a second run finds everything as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+PROJECTS = Path(__file__).resolve().parent
+BRANCH = "main"
+FIRST = "v1"
+PYTHON_OF_THE_FUTURE = "3.99"
+
+Edit = Callable[[Path], None]
+
+
+def build(project: str, folder: Path) -> dict[str, str]:
+    """Make or renew folder/<project>.git, and return the commit of each of its tags."""
+    return build_repository(folder / f"{project}.git", PROJECTS / project, VARIANTS[project])
+
+
+def build_repository(bare: Path, project: Path, releases: Mapping[str, tuple[Edit, ...]]) -> dict[str, str]:
+    """Make or renew a repository of a project with a tag for each release, and return the tags' commits."""
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch) / project.name
+        _git(Path(scratch), "init", "--quiet", "--initial-branch", BRANCH, str(work))
+        _copy(project, work)
+        _commit(work, FIRST)
+        for tag, edits in releases.items():
+            _git(work, "checkout", "--quiet", "--detach", FIRST)
+            for edit in edits:
+                edit(work)
+            _commit(work, tag)
+        if not bare.exists():
+            _git(Path(scratch), "init", "--quiet", "--bare", "--initial-branch", BRANCH, str(bare))
+        _git(work, "push", "--quiet", "--mirror", str(bare))
+        return {tag: commit_of(bare, tag) for tag in (FIRST, *releases)}
+
+
+def build_all(folder: Path) -> dict[str, dict[str, str]]:
+    folder.mkdir(parents=True, exist_ok=True)
+    return {project: build(project, folder) for project in VARIANTS}
+
+
+def commit_of(repository: Path, ref: str) -> str:
+    return _git(repository, "rev-parse", f"{ref}^{{commit}}").strip()
+
+
+def move_branch(repository: Path, ref: str, branch: str = BRANCH) -> str:
+    """Let the branch point to another tag, as a push would, and return its commit."""
+    commit = commit_of(repository, ref)
+    _git(repository, "update-ref", f"refs/heads/{branch}", commit)
+    return commit
+
+
+# Edits: each takes the project's folder and changes one thing in it.
+
+
+def replace(path: str, old: str, new: str) -> Edit:
+    def edit(project: Path) -> None:
+        file = project / path
+        text = file.read_text(encoding="utf-8")
+        if old not in text:
+            raise ValueError(f"{file} does not contain {old!r}")
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    return edit
+
+
+def write(path: str, text: str) -> Edit:
+    def edit(project: Path) -> None:
+        (project / path).write_text(text, encoding="utf-8")
+
+    return edit
+
+
+def append(path: str, text: str) -> Edit:
+    def edit(project: Path) -> None:
+        with (project / path).open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    return edit
+
+
+def remove(path: str) -> Edit:
+    def edit(project: Path) -> None:
+        (project / path).unlink()
+
+    return edit
+
+
+def spoil_hashes(path: str) -> Edit:
+    """Let no file of the package index match the requirements any more."""
+
+    def edit(project: Path) -> None:
+        file = project / path
+        text = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r"sha256:[0-9a-f]{8}", "sha256:00000000", text), encoding="utf-8")
+
+    return edit
+
+
+def plain_version(version: str) -> Edit:
+    return write("journal/__init__.py", f'VERSION = "{version}"\n')
+
+
+def migration(number: int, name: str, after: str, operations: str) -> Edit:
+    return write(
+        f"journal/migrations/{number:04}_{name}.py",
+        f"""from django.db import migrations, models
+
+
+def fail(apps, schema_editor):
+    raise RuntimeError("this migration cannot be applied")
+
+
+class Migration(migrations.Migration):
+    dependencies = [("journal", "{after}")]
+    operations = [{operations}]
+""",
+    )
+
+
+ADD_NOTE = 'migrations.AddField("entry", "note", models.TextField(null=True))'
+NOTE_IN_MODEL = replace(
+    "journal/models.py",
+    "    created = models",
+    "    note = models.TextField(null=True)\n    created = models",
+)
+VIEW_STARTS = '    """Count the entries, or store the one whose id was posted."""\n'
+
+
+def in_view(statement: str) -> Edit:
+    return replace("journal/views.py", VIEW_STARTS, f"{VIEW_STARTS}    {statement}\n")
+
+
+def importing(module: str) -> Edit:
+    return replace("journal/views.py", "from journal import VERSION", f"import {module}\nfrom journal import VERSION")
+
+
+VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
+    "plain": {
+        "v2": (plain_version("v2"),),
+        "v3": (plain_version("v3"),),
+        # Answers after two seconds: a request is under way while the release is replaced.
+        "slow": (
+            plain_version("slow"),
+            in_view('__import__("time").sleep(2) if request.method == "GET" else None'),
+        ),
+        "additive": (
+            plain_version("additive"),
+            NOTE_IN_MODEL,
+            migration(2, "note", "0001_initial", ADD_NOTE),
+        ),
+        "more-requirements": (
+            plain_version("more-requirements"),
+            append("requirements.txt", "packaging==26.3\n"),
+            importing("packaging"),
+        ),
+        "import-fails": (
+            plain_version("import-fails"),
+            importing("a_module_nobody_wrote"),
+        ),
+        # Management commands work, the web server's workers do not.
+        "wsgi-fails": (
+            plain_version("wsgi-fails"),
+            append("mysite/wsgi.py", '\nraise RuntimeError("this release cannot be served")\n'),
+        ),
+        "health-500": (
+            plain_version("health-500"),
+            in_view('raise RuntimeError("this release cannot answer")'),
+        ),
+        "hangs": (
+            plain_version("hangs"),
+            in_view('__import__("time").sleep(600)'),
+        ),
+        "migration-fails": (
+            plain_version("migration-fails"),
+            migration(2, "broken", "0001_initial", "migrations.RunPython(fail)"),
+        ),
+        "second-migration-fails": (
+            plain_version("second-migration-fails"),
+            NOTE_IN_MODEL,
+            migration(2, "note", "0001_initial", ADD_NOTE),
+            migration(3, "broken", "0002_note", "migrations.RunPython(fail)"),
+        ),
+        "migration-forgotten": (
+            plain_version("migration-forgotten"),
+            NOTE_IN_MODEL,
+        ),
+        "unresolvable": (
+            plain_version("unresolvable"),
+            write("requirements.txt", "Django==5.2.9999\n"),
+        ),
+        "python-too-new": (
+            plain_version("python-too-new"),
+            write("pyproject.toml", f'[project]\nname = "mysite"\nversion = "1"\nrequires-python = ">={PYTHON_OF_THE_FUTURE}"\n'),
+        ),
+        "no-manage": (
+            plain_version("no-manage"),
+            remove("manage.py"),
+        ),
+    },
+    "environ": {
+        "v2": (write("src/gallery/__init__.py", 'VERSION = "v2"\n'),),
+        "python-too-new": (
+            replace("pyproject.toml", ">=3.11", f">={PYTHON_OF_THE_FUTURE}"),
+            replace("uv.lock", 'requires-python = ">=3.11"', f'requires-python = ">={PYTHON_OF_THE_FUTURE}"'),
+        ),
+        "no-lock": (remove("uv.lock"),),
+    },
+    "hashed": {
+        "v2": (write("config/__init__.py", 'VERSION = "v2"\n'),),
+        "wrong-hashes": (spoil_hashes("requirements.txt"),),
+    },
+}
+
+
+def _copy(project: Path, work: Path) -> None:
+    unwanted = shutil.ignore_patterns("__pycache__", "*.pyc", "db.sqlite3", ".venv")
+    shutil.copytree(project, work, dirs_exist_ok=True, ignore=unwanted)
+
+
+def _commit(work: Path, tag: str) -> None:
+    _git(work, "add", "--all")
+    _git(work, "commit", "--quiet", "--message", f"Release {tag}")
+    _git(work, "tag", tag)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Run git so that neither the clock nor the machine's own git settings change the outcome."""
+    identity = {
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_CONFIG_SYSTEM": "/dev/null",
+        **{
+            f"GIT_{who}_{what}": value
+            for who in ("AUTHOR", "COMMITTER")
+            for what, value in (("NAME", "Test"), ("EMAIL", "test@example.org"), ("DATE", "2026-01-01T00:00:00Z"))
+        },
+    }
+    run = subprocess.run(
+        ["git", "-c", "safe.directory=*", *arguments],
+        cwd=folder,
+        env={**os.environ, **identity},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode != 0:
+        raise RuntimeError(f"git {' '.join(arguments)} in {folder}: {run.stderr.strip()}")
+    return run.stdout
+
+
+if __name__ == "__main__":
+    for name, tags in build_all(Path(sys.argv[1])).items():
+        for tag_name, commit in tags.items():
+            print(f"{name}.git  {commit[:7]}  {tag_name}")

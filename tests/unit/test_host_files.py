@@ -1,0 +1,326 @@
+"""The step that writes a role's folder of templates: what it renders, changes, shows and takes back."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.hotclub.django.plugins.action.host_files import Renderer
+from ansible_collections.hotclub.django.plugins.module_utils.host_files import (
+    ABSENT,
+    DIRECTORY,
+    FILE,
+    LINK,
+    HostFilesError,
+    Wanted,
+    account_name,
+    apply,
+    changes_of,
+    diff_of,
+    group_name,
+    pack,
+    unpack,
+)
+from ansible_collections.hotclub.django.plugins.plugin_utils.host_files import Options, wanted_set
+
+OWNER, GROUP = account_name(os.getuid()), group_name(os.getgid())
+
+
+def text_file(path: Path, content: str, mode: int = 0o644, secret: bool = False) -> Wanted:
+    return Wanted(str(path), FILE, content=content.encode(), owner=OWNER, group=GROUP, mode=mode, secret=secret)
+
+
+def write(changes: list[Wanted], check: str = "") -> list[str]:
+    needed = changes_of(changes)
+    apply(needed, check)
+    return [change.path for change in needed]
+
+
+def role_with(folder: Path, files: Mapping[str, str]) -> Path:
+    for name, content in files.items():
+        file = folder / "templates" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    return folder / "templates"
+
+
+def rendered(templates: Path, variables: Mapping[str, Any] | None = None, **options: Any) -> dict[str, Wanted]:
+    nothing: dict[str, Any] = {name: {} for name in ("names", "present", "permissions")}
+    nothing |= {name: [] for name in ("secret", "directories", "links", "absent")} | {"subtree": ""}
+    loader = DataLoader()
+    values = {name: trust_as_template(value) if isinstance(value, str) else value for name, value in (variables or {}).items()}
+    renderer = Renderer(Templar(loader=loader), values, templates, loader)
+    return {item.path: item for item in wanted_set(templates, Options(**(nothing | options)), renderer.render)}
+
+
+def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    wanted = [text_file(tmp_path / "etc/nginx/nginx.conf", "http {}\n")]
+
+    assert write(wanted) == [str(tmp_path / "etc"), str(tmp_path / "etc/nginx"), str(tmp_path / "etc/nginx/nginx.conf")]
+    assert write(wanted) == []
+
+
+def test_a_file_arrives_with_its_permissions_and_leaves_no_trace(tmp_path: Path) -> None:
+    write([text_file(tmp_path / "key", "secret", mode=0o640)])
+
+    assert (tmp_path / "key").read_text() == "secret"
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o640
+    assert [file.name for file in tmp_path.iterdir()] == ["key"]
+
+
+def test_a_wrong_mode_alone_is_a_change(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("secret")
+    file.chmod(0o666)
+
+    changes = changes_of([text_file(file, "secret", mode=0o600, secret=True)])
+
+    assert [(part["before"], part["after"]) for part in diff_of(changes)] == [
+        (f"{OWNER}:{GROUP} 0666\n", f"{OWNER}:{GROUP} 0600\n")
+    ]
+
+
+def test_looking_changes_nothing(tmp_path: Path) -> None:
+    wanted = [text_file(tmp_path / "new/file", "x"), Wanted(str(tmp_path / "link"), LINK, target="new/file")]
+
+    assert len(changes_of(wanted)) == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_links_and_absent_files(tmp_path: Path) -> None:
+    (tmp_path / "default").write_text("old")
+    wanted = [Wanted(str(tmp_path / "enabled"), LINK, target="/somewhere"), Wanted(str(tmp_path / "default"), ABSENT)]
+
+    write(wanted)
+
+    assert (tmp_path / "enabled").readlink() == Path("/somewhere")
+    assert not (tmp_path / "default").exists()
+    assert write(wanted) == []
+
+
+def test_a_file_replaces_a_link_and_not_what_it_points_to(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("other")
+    (tmp_path / "file").symlink_to("target")
+
+    write([text_file(tmp_path / "file", "own")])
+
+    assert not (tmp_path / "file").is_symlink()
+    assert (tmp_path / "target").read_text() == "other"
+
+
+def test_a_refused_set_is_put_back_as_it_was(tmp_path: Path) -> None:
+    old, gone = tmp_path / "old", tmp_path / "gone"
+    old.write_text("good")
+    old.chmod(0o604)
+    gone.symlink_to("elsewhere")
+    before = old.stat().st_mode
+    wanted = [
+        Wanted(str(tmp_path / "folder"), DIRECTORY, owner=OWNER, group=GROUP, mode=0o755),
+        text_file(tmp_path / "made/new", "bad"),
+        text_file(old, "bad"),
+        Wanted(str(gone), ABSENT),
+    ]
+
+    with pytest.raises(HostFilesError, match=r"(?s)refuses what was written.*unknown directive.*again as it was"):
+        write(wanted, check="sh -c 'echo unknown directive >&2; exit 1'")
+
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["gone", "old"]
+    assert (old.read_text(), old.stat().st_mode, gone.readlink()) == ("good", before, Path("elsewhere"))
+
+
+def test_the_check_sees_the_new_files_and_runs_only_after_a_change(tmp_path: Path) -> None:
+    wanted = [text_file(tmp_path / "config", "fine")]
+
+    write(wanted, check=f"grep -q fine {tmp_path}/config")
+    write(wanted, check="false")
+
+
+def test_a_missing_check_program_is_named(tmp_path: Path) -> None:
+    with pytest.raises(HostFilesError, match="no program no-such-program"):
+        write([text_file(tmp_path / "config", "x")], check="no-such-program -t")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "first").write_text("old")
+    move = os.replace
+
+    def no_room_for_the_second(source: str, target: str) -> None:
+        if target.endswith("second"):
+            raise OSError(errno.ENOSPC, "No space left on device", target)
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", no_room_for_the_second)
+
+    with pytest.raises(HostFilesError, match=r"The disk is full: .*second can't be written"):
+        write([text_file(tmp_path / "first", "new"), text_file(tmp_path / "second", "new")])
+
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("first", "old")]
+
+
+def test_what_can_not_be_put_back_is_named_beside_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").write_text("good")
+    changes = changes_of([text_file(tmp_path / "config", "bad")])
+
+    def no_way_back(path: str, found: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", path)
+
+    monkeypatch.setattr("ansible_collections.hotclub.django.plugins.module_utils.host_files.restore", no_way_back)
+
+    with pytest.raises(HostFilesError, match=r"(?s)'false' refuses.*can't be put back in .*config \(Read-only file system\)"):
+        apply(changes, "false")
+
+
+def test_an_unknown_account_is_a_change_to_look_at_and_refused_when_made(tmp_path: Path) -> None:
+    wanted = [text_file(tmp_path / "a", "x"), Wanted(str(tmp_path / "b"), FILE, owner="nobody-knows-me", mode=0o644)]
+
+    changes = changes_of(wanted)
+
+    assert diff_of(changes)[1]["after_header"] == f"{tmp_path}/b (nobody-knows-me:root 0644)"
+    with pytest.raises(HostFilesError, match="user nobody-knows-me, which does not exist"):
+        apply(changes)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_way_is_refused_before_anything_changes(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(HostFilesError, match="it is a directory"):
+        write([text_file(tmp_path / "a", "x"), text_file(tmp_path / "folder", "x")])
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_diff_shows_content_but_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("former-word")
+    changes = changes_of(
+        [text_file(tmp_path / "config", "port 80\n"), text_file(tmp_path / "password", "pass-word", secret=True)]
+    )
+
+    shown = str(diff_of(changes))
+
+    assert "port 80" in shown
+    assert "word\\n" not in shown.replace("/password", "")
+    assert "secret content" in shown
+
+
+def test_the_way_to_the_host_keeps_every_byte() -> None:
+    wanted = [Wanted("/a", FILE, content=bytes(range(256)), mode=0o600, secret=True), Wanted("/b", LINK, target="/a")]
+
+    assert unpack(pack(wanted)) == wanted
+
+
+def test_the_tree_becomes_paths_with_names_and_permissions(tmp_path: Path) -> None:
+    templates = role_with(
+        tmp_path,
+        {
+            "etc/sites/_site_.conf.j2": "{{ ansible_managed | comment }}\nname {{ site }};\n",
+            "etc/_site_/key": "{{ not rendered }}",
+            "usr/local/bin/tool": "#!/bin/sh\n",
+            "usr/local/bin/__pycache__/tool.pyc": "",
+        },
+    )
+    (templates / "usr/local/bin/tool").chmod(0o755)
+
+    wanted = rendered(
+        templates,
+        {"site": "shop"},
+        names={"_site_": "shop"},
+        secret=["etc/_site_/key"],
+        permissions={"etc/sites/_site_.conf": {"group": "www-data", "mode": "0640"}},
+    )
+
+    assert sorted(wanted) == ["/etc/shop/key", "/etc/sites/shop.conf", "/usr/local/bin/tool"]
+    site = wanted["/etc/sites/shop.conf"]
+    assert (site.content, site.owner, site.group, site.mode) == (
+        b"#\n# Ansible managed\n#\nname shop;\n",
+        "root",
+        "www-data",
+        0o640,
+    )
+    assert (wanted["/etc/shop/key"].content, wanted["/etc/shop/key"].mode) == (b"{{ not rendered }}", 0o600)
+    assert wanted["/usr/local/bin/tool"].mode == 0o755
+
+
+@pytest.mark.parametrize(
+    ("template", "content"),
+    [
+        (
+            "#jinja2: lstrip_blocks: True\na {\n    {% for x in items %}\n    {{ x }};\n    {% endfor %}\n}\n",
+            "a {\n    1;\n    2;\n}\n",
+        ),
+        ("{% for x in items %}\n{{ x }}\n{% endfor %}\n", "1\n2\n"),
+        ("path = \\{{ word }}\\n\n", "path = \\x\\n\n"),
+        ("", ""),
+        ("to {{ template_destpath }}\n", "to /etc/file\n"),
+        ("{{ derived }}\n", "x and x\n"),
+    ],
+)
+def test_templates_render_as_ansible_renders_them(tmp_path: Path, template: str, content: str) -> None:
+    templates = role_with(tmp_path, {"etc/file.j2": template})
+
+    wanted = rendered(templates, {"items": [1, 2], "word": "x", "derived": "{{ word }} and {{ word }}"})
+
+    assert wanted["/etc/file"].content.decode() == content
+
+
+def test_values_from_outside_are_not_rendered_again(tmp_path: Path) -> None:
+    templates = role_with(tmp_path, {"etc/file.j2": "{{ answer.text }}\n"})
+
+    assert rendered(templates, {"answer": {"text": "{{ 1 + 1 }}"}})["/etc/file"].content == b"{{ 1 + 1 }}\n"
+
+
+def test_the_inventory_may_say_what_ansible_managed_is(tmp_path: Path) -> None:
+    templates = role_with(tmp_path, {"etc/file.j2": "{{ ansible_managed }}\n"})
+
+    assert rendered(templates, {"ansible_managed": "Ours"})["/etc/file"].content == b"Ours\n"
+
+
+def test_a_missing_variable_names_the_template(tmp_path: Path) -> None:
+    templates = role_with(tmp_path, {"etc/file.j2": "{{ nothing_here }}\n"})
+
+    with pytest.raises(AnsibleActionFail, match=r"/templates/etc/file.j2 can't be rendered for /etc/file"):
+        rendered(templates)
+
+
+def test_files_and_folders_can_be_switched_off_without_rendering_them(tmp_path: Path) -> None:
+    templates = role_with(tmp_path, {"etc/a.j2": "{{ nothing_here }}", "etc/d/b": "", "etc/d/c": "", "etc/e": ""})
+
+    wanted = rendered(templates, present={"etc/a": False, "etc/d": "false", "etc/e": True})
+
+    assert {path: item.kind for path, item in wanted.items()} == {
+        "/etc/a": ABSENT,
+        "/etc/d/b": ABSENT,
+        "/etc/d/c": ABSENT,
+        "/etc/e": FILE,
+    }
+
+
+def test_a_part_of_the_tree(tmp_path: Path) -> None:
+    templates = role_with(tmp_path, {"etc/a/x": "", "etc/b/x": ""})
+
+    assert list(rendered(templates, subtree="etc/a", secret=["etc/b/x"])) == ["/etc/a/x"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"secret": ["etc/fiel"]}, r"secret: etc/fiel is not below"),
+        ({"present": {"etc/fiel": False}}, r"present: etc/fiel is not below"),
+        ({"permissions": {"etc/file": {"mode": 420}}}, r'mode of /etc/file is 420; write it quoted and octal, such as "0644"'),
+        ({"absent": ["etc/file"]}, r"'etc/file' is no absolute path"),
+        ({"subtree": "srv"}, r"subtree: srv is no folder"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    templates = role_with(tmp_path, {"etc/file": ""})
+
+    with pytest.raises(HostFilesError, match=message):
+        rendered(templates, **options)

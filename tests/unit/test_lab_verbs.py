@@ -1,0 +1,177 @@
+"""Images, the demo's editions, playbook logs and the totals of the tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab import bootstrap, image, repository, suite
+from lab.commands import run, tail
+from lab.errors import LabError
+from lab.playbooks import failures
+from lab.suite import Counts, Outcome, Stage, choose, read_counts, report
+
+JUNIT = '<testsuites><testsuite name="pytest" errors="1" failures="2" skipped="3" tests="10"/></testsuites>'
+FAILED_RUN = """
+TASK [hotclub.django.django : Build the release] ***
+[ERROR]: Task failed: Module failed: There is no branch nonsense.
+Origin: /srv/roles/django/tasks/build.yml:6:3
+
+fatal: [web1]: FAILED! =>
+    changed: false
+    msg: |-
+        There is no branch nonsense.
+
+        Name one of: main, v1.
+    release: x
+
+TASK [hotclub.django.django : Say what went wrong] ***
+fatal: [web1]: FAILED! =>
+    changed: false
+    msg: |-
+        There is no branch nonsense.
+
+        Name one of: main, v1.
+fatal: [web2]: UNREACHABLE! =>
+    msg: No route to host
+    unreachable: true
+
+PLAY RECAP ***
+"""
+FAILED_COMMAND = """
+fatal: [web1]: FAILED! =>
+    cmd: "false"
+    msg: non-zero return code
+    rc: 1
+    stderr: because
+"""
+
+
+def test_each_suite_has_an_image_of_its_own() -> None:
+    assert len({image.recipe_hash(name) for name in image.SUITES}) == len(image.SUITES)
+
+
+def test_a_changed_recipe_is_another_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = image.recipe_hash("trixie")
+    changed = tmp_path / "host-setup.sh"
+    changed.write_text("true\n", encoding="utf-8")
+    monkeypatch.setattr(image, "RECIPE_SETUP", changed)
+    assert image.recipe_hash("trixie") != before
+
+
+def test_an_unknown_suite_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(LabError, match="trixie"):
+        image.ensure_image("sarge")
+
+
+def test_the_tools_are_renewed_when_a_requirement_changes(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("one==1\n", encoding="utf-8")
+    before = bootstrap.fingerprint((file,))
+    assert bootstrap.fingerprint((file,)) == before
+    file.write_text("one==2\n", encoding="utf-8")
+    assert bootstrap.fingerprint((file,)) != before
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small demo project whose repository is elsewhere."""
+    project = tmp_path / "demo"
+    (project / "guestbook").mkdir(parents=True)
+    (project / repository.VERSION_FILE).write_text('VERSION = "1.0"\n', encoding="utf-8")
+    monkeypatch.setattr(repository, "PROJECT", project)
+    monkeypatch.setattr(repository, "GIT", tmp_path / "git")
+    monkeypatch.setattr(repository, "REPOSITORY", tmp_path / "git" / "demo.git")
+    return project
+
+
+def commits() -> list[str]:
+    return run(["git", "--git-dir", repository.REPOSITORY, "log", "--format=%s", "main"]).stdout.splitlines()
+
+
+def test_an_unchanged_demo_is_committed_once(demo: Path) -> None:
+    assert [repository.ensure_demo(), repository.ensure_demo()] == ["1.0", "1.0"]
+    assert commits() == ["Edition 1.0"]
+
+
+def test_each_edition_is_a_commit_and_stays(demo: Path) -> None:
+    repository.ensure_demo()
+    assert [repository.add_edition(), repository.add_edition(), repository.ensure_demo()] == ["1.1", "1.2", "1.2"]
+    assert commits() == ["Edition 1.2", "Edition 1.1", "Edition 1.0"]
+
+
+def test_a_change_in_the_demo_is_committed_with_the_present_edition(demo: Path) -> None:
+    repository.add_edition()
+    (demo / "manage.py").write_text("print()\n", encoding="utf-8")
+    assert repository.ensure_demo() == "1.1"
+    assert commits() == ["Edition 1.1", "Edition 1.1", "Edition 1.0"]
+
+
+def test_each_failure_is_told_once_in_its_own_words() -> None:
+    assert failures(FAILED_RUN) == ("web1: There is no branch nonsense.\n\nName one of: main, v1.\n\nweb2: No route to host")
+
+
+def test_a_failed_command_is_told_with_what_it_said() -> None:
+    assert "stderr: because" in failures(FAILED_COMMAND)
+
+
+def test_a_run_that_failed_without_a_task_is_told_as_it_is() -> None:
+    assert failures("ansible-playbook: no such file") == "ansible-playbook: no such file"
+
+
+def test_a_command_that_fails_says_what_it_said() -> None:
+    with pytest.raises(LabError, match="Failed: sh") as caught:
+        run(["sh", "-c", "echo because; exit 3"])
+    assert caught.value.detail == "because"
+
+
+def test_a_command_that_does_not_end_is_stopped() -> None:
+    with pytest.raises(LabError, match="Stopped after"):
+        run(["sleep", "5"], timeout=0.1)
+
+
+def test_a_missing_program_is_named() -> None:
+    with pytest.raises(LabError, match="no-such-program is not installed"):
+        run(["no-such-program"])
+
+
+def test_a_tail_is_the_last_lines() -> None:
+    assert tail("1\n2\n3\n", 2) == "2\n3"
+
+
+def test_counts_come_from_what_pytest_wrote(tmp_path: Path) -> None:
+    results = tmp_path / "unit.xml"
+    results.write_text(JUNIT, encoding="utf-8")
+    assert read_counts(results) == Counts(passed=4, failed=3, skipped=3)
+    assert read_counts(tmp_path / "none.xml") == Counts()
+
+
+def test_a_stage_that_runs_no_test_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "hand_over", lambda command: 0)
+    assert not suite.run_stage(Stage("empty", ["true"], tmp_path / "empty.xml")).succeeded
+    assert suite.run_stage(Stage("lint", ["true"])).succeeded
+
+
+def test_old_results_do_not_count_for_a_stage_that_breaks_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = tmp_path / "unit.xml"
+    results.write_text(JUNIT, encoding="utf-8")
+    monkeypatch.setattr(suite, "hand_over", lambda command: 1)
+    assert suite.run_stage(Stage("unit", ["false"], results)).counts == Counts()
+
+
+def test_the_report_ends_with_totals() -> None:
+    unit, lint = Stage("unit", [], Path("unit.xml")), Stage("lint", [])
+    good = [Outcome(lint, True, Counts(), 60), Outcome(unit, True, Counts(3, 0, 1), 60)]
+    assert report(good).splitlines()[-1] == "3 passed, 0 failed, 1 skipped in 2.0 minutes; all stages succeeded"
+    bad = [*good, Outcome(unit, False, Counts(1, 2, 0), 0)]
+    assert report(bad).splitlines()[-1] == "4 passed, 2 failed, 1 skipped in 2.0 minutes; FAILED: unit"
+
+
+def test_what_is_not_verified_runs_only_when_named() -> None:
+    names = [stage.name for stage in choose([])]
+    assert {"lint", "unit", "single-trixie", "single-bookworm"} <= set(names)
+    assert not set(suite.UNVERIFIED) & set(names)
+    assert [stage.name for stage in choose(["single-noble"])] == ["single-noble"]
+    with pytest.raises(LabError, match="No stage is called nothing"):
+        choose(["nothing"])

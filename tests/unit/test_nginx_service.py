@@ -1,0 +1,139 @@
+"""What is left to do so that nginx runs with the configuration on disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.hotclub.django.plugins.modules import nginx_service
+from ansible_collections.hotclub.django.plugins.modules.nginx_service import (
+    NginxError,
+    change_time,
+    check_configuration,
+    needed_actions,
+    newest_change,
+    perform,
+    read_unit,
+    start_time,
+)
+
+RUNNING = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "MainPID": "1", "NeedDaemonReload": "no"}
+
+
+class Host:
+    """Answers commands."""
+
+    def __init__(self, **answers: tuple[int, str]) -> None:
+        self.answers = answers
+        self.commands: list[str] = []
+
+    def __call__(self, command: list[str]) -> tuple[int, str]:
+        """Return the exit code and the output of a command."""
+        self.commands.append(" ".join(command))
+        return next((answer for word, answer in self.answers.items() if word in command), (0, ""))
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Path:
+    """Return a folder whose newest file was written at the 1000th second of the epoch."""
+    (tmp_path / "sites-enabled").mkdir()
+    (tmp_path / "sites-enabled" / "shop.conf").touch()
+    for path in (tmp_path / "sites-enabled" / "shop.conf", tmp_path / "sites-enabled", tmp_path):
+        os.utime(path, (1000, 1000))
+    return tmp_path
+
+
+def actions(monkeypatch: pytest.MonkeyPatch, configuration: Path, started: float | None, **unit: str) -> list[str]:
+    """Return what is to be done when the youngest worker started at a given time."""
+    monkeypatch.setattr(nginx_service, "workers", lambda _pid: {} if started is None else {7: started - 60, 8: started})
+    return list(needed_actions(RUNNING | unit, configuration))
+
+
+def test_nothing_is_left_when_workers_are_younger_than_their_configuration(
+    monkeypatch: pytest.MonkeyPatch, configuration: Path
+) -> None:
+    assert actions(monkeypatch, configuration, started=1001) == []
+
+
+def test_a_newer_file_needs_a_reload(monkeypatch: pytest.MonkeyPatch, configuration: Path) -> None:
+    assert actions(monkeypatch, configuration, started=999) == ["reload"]
+
+
+def test_a_removed_file_needs_a_reload(monkeypatch: pytest.MonkeyPatch, configuration: Path) -> None:
+    (configuration / "sites-enabled" / "shop.conf").unlink()
+
+    assert actions(monkeypatch, configuration, started=1001) == ["reload"]
+
+
+def test_no_workers_at_all_need_a_reload(monkeypatch: pytest.MonkeyPatch, configuration: Path) -> None:
+    assert actions(monkeypatch, configuration, started=None) == ["reload"]
+
+
+def test_a_fresh_host_needs_everything(monkeypatch: pytest.MonkeyPatch, configuration: Path) -> None:
+    unit = {"ActiveState": "inactive", "UnitFileState": "disabled", "MainPID": "0", "NeedDaemonReload": "yes"}
+
+    assert actions(monkeypatch, configuration, None, **unit) == ["daemon-reload", "enable", "start"]
+
+
+def test_times_in_the_future_say_nothing(configuration: Path) -> None:
+    ahead = time.time() + 3600
+    os.utime(configuration / "sites-enabled" / "shop.conf", (ahead, ahead))
+
+    assert newest_change(configuration) == 1000
+
+
+def test_a_link_is_as_new_as_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
+    ahead = time.time() + 100
+    os.utime(tmp_path / "file", (ahead, ahead))
+
+    assert change_time(tmp_path / "link") == pytest.approx(ahead)
+    assert change_time(tmp_path / "dangling") < ahead
+
+
+def test_the_start_of_a_process_is_a_time_of_the_clock() -> None:
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+
+    assert 0 < time.time() - start_time(ticks) < 24 * 3600
+
+
+def test_what_systemd_says_is_read() -> None:
+    unit = read_unit(Host(show=(0, "LoadState=loaded\nMainPID=12\nActiveState=active")))
+
+    assert (unit["MainPID"], unit["NeedDaemonReload"]) == ("12", "")
+
+
+def test_a_refused_configuration_is_not_loaded() -> None:
+    host = Host(**{"-t": (1, 'unknown directive "foo"')})
+
+    with pytest.raises(NginxError, match=r'serves with the old one\.\nunknown directive "foo"'):
+        perform("reload", host, 1)
+    assert host.commands == ["nginx -t"]
+
+
+def test_a_name_that_two_sites_want_is_refused() -> None:
+    warning = 'nginx: [warn] conflicting server name "a.example.org" on 0.0.0.0:80, ignored\n' * 2
+
+    with pytest.raises(NginxError, match=r"Two sites of this host want to serve a\.example\.org, and"):
+        check_configuration(Host(**{"-t": (0, warning)}))
+
+
+def test_a_reload_without_new_workers_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nginx_service, "workers", lambda _pid: {7: 1.0})
+
+    with pytest.raises(NginxError, match=r"still serves with the old configuration\.\nbind\(\) failed"):
+        perform("reload", Host(show=(0, "MainPID=1"), journalctl=(0, "bind() failed")), 0)
+
+
+def test_a_reload_with_new_workers_worked(monkeypatch: pytest.MonkeyPatch) -> None:
+    generations = iter([{7: 1.0}, {7: 1.0}, {8: 2.0}])
+    monkeypatch.setattr(nginx_service, "workers", lambda _pid: next(generations))
+    host = Host(show=(0, "MainPID=1"))
+
+    perform("reload", host, 5)
+
+    assert "systemctl reload nginx.service" in host.commands

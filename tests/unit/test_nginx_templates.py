@@ -1,0 +1,152 @@
+"""What the templates of the nginx role become."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+SITE = "etc/nginx/sites-enabled/_site_.conf.j2"
+REQUESTS = "etc/nginx/snippets/_site_.conf.j2"
+SHOP: dict[str, Any] = {
+    "nginx_site_name": "shop",
+    "nginx_server_names": ["shop.example.org"],
+    "nginx_upstream_servers": [{"address": "unix:/run/shop/http.sock"}],
+    "nginx_static_path": "/srv/shop/static",
+    "nginx_media_path": "/srv/shop/shared/media/",
+    "nginx_ipv6_enabled": True,
+}
+
+Render = Callable[..., str]
+
+
+@pytest.fixture
+def page(render: Render) -> Render:
+    """Return a function that renders a template for the shop, with changes."""
+    return lambda path, **changes: render("nginx", path, **(SHOP | changes))
+
+
+def servers(text: str) -> list[str]:
+    """Return the lines that name application servers."""
+    return re.findall(r"^    server (.*);$", text, re.MULTILINE)
+
+
+def test_a_single_server_is_never_taken_out(page: Render) -> None:
+    assert servers(page(SITE)) == ["unix:/run/shop/http.sock weight=1 max_fails=0 fail_timeout=5s"]
+
+
+def test_several_servers_are(page: Render) -> None:
+    given = [
+        {"address": "10.0.0.1:8000", "weight": 3},
+        {"address": "10.0.0.2:8000", "backup": True},
+        {"address": "10.0.0.3:8000", "down": True, "backup": False},
+    ]
+
+    assert servers(page(SITE, nginx_upstream_servers=given)) == [
+        "10.0.0.1:8000 weight=3 max_fails=2 fail_timeout=5s",
+        "10.0.0.2:8000 weight=1 max_fails=2 fail_timeout=5s backup",
+        "10.0.0.3:8000 weight=1 max_fails=2 fail_timeout=5s down",
+    ]
+
+
+def test_connections_are_kept_only_when_asked_for(page: Render) -> None:
+    closed, kept = page(SITE), page(SITE, nginx_keepalive="16")
+
+    assert "keepalive" not in closed
+    assert 'default "close";' in closed
+    assert "    keepalive 16;\n" in kept
+    assert 'default "";' in kept
+
+
+def test_ipv6_addresses_stand_in_brackets(page: Render) -> None:
+    names = ["shop.example.org", "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "shop.example.org"]
+
+    assert "server_name shop.example.org 192.0.2.1 [2001:db8::1] [::ffff:192.0.2.1];" in page(SITE, nginx_server_names=names)
+
+
+@pytest.mark.parametrize("path", [SITE, "etc/nginx/sites-enabled/unknown-hosts.conf.j2"])
+def test_ipv6_is_left_out_where_there_is_none(page: Render, path: str) -> None:
+    assert "listen [::]:8080" in page(path, nginx_port=8080)
+    assert "[::]" not in page(path, nginx_ipv6_enabled=False)
+
+
+def test_only_balancers_are_believed(page: Render) -> None:
+    balancers = ["192.0.2.10", "2001:db8::/64"]
+    site, requests = page(SITE, nginx_trusted_proxies=balancers), page(REQUESTS, nginx_trusted_proxies=balancers)
+
+    assert "    default 0;\n    192.0.2.10 1;\n    2001:db8::/64 1;\n" in site
+    assert "set_real_ip_from 192.0.2.10;\nset_real_ip_from 2001:db8::/64;\nreal_ip_header X-Forwarded-For;" in requests
+    assert "real_ip" not in page(REQUESTS)
+
+
+def test_folders_end_with_one_slash(page: Render) -> None:
+    requests = page(REQUESTS)
+
+    assert "location ^~ /static/ {\n    alias /srv/shop/static/;" in requests
+    assert "location ^~ /media/ {\n    alias /srv/shop/shared/media/;" in requests
+
+
+def test_without_a_folder_the_project_is_asked(page: Render) -> None:
+    requests = page(REQUESTS, nginx_static_path="", nginx_media_path="")
+
+    assert re.findall(r"location .*(?= {)", requests) == [
+        "location /",
+        "location = /.errors/503.html",
+        "location = /.errors/413.html",
+    ]
+
+
+def test_names_of_nginx_itself_can_be_site_names(page: Render) -> None:
+    """A site called http would otherwise redefine variables such as $http_connection."""
+    site = page(SITE, nginx_site_name="http")
+
+    assert set(re.findall(r"^(?:map|geo) \S+ \$(\w+)", site, re.MULTILINE)) == {
+        "site_http_trusted",
+        "site_http_scheme",
+        "site_http_request_id",
+        "site_http_connection",
+        "site_http_static_cache",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "hashed"),
+    [
+        ("/static/css/app.55e7cbb9ba48.css", True),
+        ("/static/app.min.55e7cbb9ba48.js", True),
+        ("/static/LICENSE.55e7cbb9ba48", True),
+        ("/static/app.css", False),
+        ("/static/app.55e7cbb9ba48zz.css", False),
+        ("/static/55e7cbb9ba48.css", False),
+        ("/static/app.55e7cbb9ba4.css", False),
+    ],
+)
+def test_which_names_change_with_their_content(page: Render, path: str, hashed: bool) -> None:
+    pattern = re.search(r'"~(.*)" "public, max-age=31536000, immutable";', page(SITE))
+
+    assert pattern
+    assert bool(re.search(pattern[1], path)) is hashed
+
+
+def test_files_that_sites_share_say_nothing_of_a_site(page: Render) -> None:
+    for path in (
+        "etc/nginx/nginx.conf.j2",
+        "etc/nginx/conf.d/hotclub.conf.j2",
+        "etc/systemd/system/nginx.service.d/hotclub.conf.j2",
+    ):
+        assert "shop" not in page(path)
+
+
+def test_the_page_of_an_operator(page: Render, tmp_path: Any) -> None:
+    own = tmp_path / "page.html"
+    own.write_text("<p>{{ not ours }}</p>")
+
+    assert page("var/www/_site_/503.html.j2", nginx_unavailable_page_path=str(own)).strip() == "<p>{{ not ours }}</p>"
+    assert "Back in a moment" in page("var/www/_site_/503.html.j2")
+
+
+def test_files_are_enough_for_connections(page: Render) -> None:
+    assert "worker_rlimit_nofile 2512;" in page("etc/nginx/nginx.conf.j2", nginx_worker_connections="1000")
+    assert "LimitNOFILE=2512\n" in page("etc/systemd/system/nginx.service.d/hotclub.conf.j2", nginx_worker_connections="1000")

@@ -1,0 +1,240 @@
+"""The step that puts a system's files into effect: it finds its own work, does it, and then finds none."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.os_settings import (
+    MIB,
+    OsSettingsError,
+    Step,
+    System,
+    authority_steps,
+    locale_steps,
+    service_steps,
+    swap_steps,
+    sysctl_steps,
+)
+
+SWAP = "/var/lib/hotclub/swapfile"
+HEADER = "Filename\tType\tSize\tUsed\tPriority\n"
+
+
+class Host(System):
+    """A host whose files are in a folder and whose programs answer from a table."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(self.answer, str(root))
+        self.called: list[str] = []
+        self.answers: dict[str, tuple[int, str]] = {}
+
+    def answer(self, command: list[str]) -> tuple[int, str]:
+        line = " ".join(command)
+        self.called.append(line)
+        return next((answer for part, answer in self.answers.items() if part in line), (0, ""))
+
+    def write(self, path: str, text: str) -> Path:
+        file = Path(self.path(path))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def take(steps: Iterable[Step]) -> list[tuple[str, str, str]]:
+    taken = []
+    for step in steps:
+        step.take()
+        taken.append((step.name, step.before, step.after))
+    return taken
+
+
+def test_kernel_settings_are_compared_as_the_kernel_writes_them(host: Host) -> None:
+    host.write("/proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n")
+    wanted = {"net.ipv4.ip_local_port_range": "16384 65535"}
+
+    assert take(sysctl_steps(host, wanted)) == [("net.ipv4.ip_local_port_range", "32768 60999", "16384 65535")]
+    assert take(sysctl_steps(host, wanted)) == []
+
+
+def test_a_kernel_without_a_setting_is_noted_and_fails_nothing(host: Host) -> None:
+    assert take(sysctl_steps(host, {"net.no.such": 1})) == []
+    assert host.notes == ["this kernel has no net.no.such"]
+
+
+def test_a_setting_that_a_container_may_not_change_is_noted(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = host.write("/proc/sys/vm/swappiness", "60\n")
+
+    def read_only(path: str, mode: str = "r", **_: str) -> object:
+        if mode == "w":
+            raise OSError(30, "Read-only file system", path)
+        return file.open()
+
+    monkeypatch.setattr("builtins.open", read_only)
+    take(sysctl_steps(host, {"vm.swappiness": 10}))
+
+    assert host.notes == ["vm.swappiness can't be changed from in here: it belongs to the machine below"]
+
+
+def test_swap_is_made_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", lambda descriptor, _, size: os.truncate(descriptor, size))
+    host.write("/proc/swaps", HEADER)
+
+    assert take(swap_steps(host, SWAP, 2)) == [("swap", "0 MiB", "2 MiB")]
+    assert Path(host.path(SWAP)).stat().st_size == 2 * MIB
+    assert host.called[-1] == "systemctl restart var-lib-hotclub-swapfile.swap"
+
+    host.write("/proc/swaps", HEADER + f"{SWAP} file 2044 0 -2\n")
+    assert take(swap_steps(host, SWAP, 2)) == []
+
+
+def test_swap_that_is_no_longer_wanted_goes(host: Host) -> None:
+    host.write("/proc/swaps", HEADER + f"{SWAP} file 2044 0 -2\n")
+    file = host.write(SWAP, "x" * 2 * MIB)
+
+    assert take(swap_steps(host, SWAP, 0)) == [("swap", "2 MiB", "0 MiB")]
+    assert host.called == [f"swapoff {SWAP}"]
+    assert not file.exists()
+
+
+def test_a_host_with_other_swap_keeps_it(host: Host) -> None:
+    host.write("/proc/swaps", HEADER + "/dev/vda5 partition 2044 0 -2\n")
+
+    assert take(swap_steps(host, SWAP, 1024)) == []
+    assert host.notes == [f"/dev/vda5 is in use as swap, so there is no {SWAP}; os_swap_mb: 0 says so"]
+
+
+def test_a_disk_without_room_for_swap_is_told_and_left_clean(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    with pytest.raises(OsSettingsError, match=r"can't have 2 MiB: No space left on device\. Make room, or set os_swap_mb lower"):
+        take(swap_steps(host, SWAP, 2))
+    assert not Path(host.path(SWAP)).exists()
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C", "POSIX"])
+def test_the_c_library_s_own_locales_need_nothing(host: Host, locale: str) -> None:
+    assert take(locale_steps(host, locale)) == []
+    assert host.called == []
+
+
+def test_a_locale_is_built_and_the_system_s_others_stay(host: Host) -> None:
+    file = host.write("/etc/locale.gen", "# en_US.UTF-8 UTF-8\nfr_FR.UTF-8 UTF-8\n")
+    host.answers = {"locale -a": (0, "C\nC.utf8\n")}
+    step = next(locale_steps(host, "de_DE.UTF-8"))
+    host.answers = {"locale -a": (0, "C\nC.utf8\nde_DE.utf8\n")}
+    step.take()
+
+    assert file.read_text() == "# en_US.UTF-8 UTF-8\nfr_FR.UTF-8 UTF-8\nde_DE.UTF-8 UTF-8\n"
+    assert "locale-gen" in host.called
+    assert take(locale_steps(host, "de_DE.UTF-8")) == []
+
+
+def test_a_locale_that_no_system_knows_is_named(host: Host) -> None:
+    host.write("/etc/locale.gen", "")
+    host.answers = {"locale -a": (0, "C\n")}
+
+    with pytest.raises(OsSettingsError, match=r"xx_XX.UTF-8 is no locale of this system. Correct os_locale"):
+        take(locale_steps(host, "xx_XX.UTF-8"))
+
+
+def test_the_trust_store_is_renewed_when_a_certificate_came_or_went(host: Host) -> None:
+    certificate = host.write("/usr/local/share/ca-certificates/hotclub.crt", "x")
+    store = host.write("/etc/ssl/certs/ca-certificates.crt", "x")
+    os.utime(store, (1, 1))
+
+    assert [step.name for step in authority_steps(host)] == ["trusted authorities"]
+
+    os.utime(store, (time.time() + 5, time.time() + 5))
+    assert list(authority_steps(host)) == []
+
+    os.utime(store, (certificate.stat().st_mtime + 1,) * 2)
+    certificate.unlink()
+    os.utime(certificate.parent, (certificate.parent.stat().st_mtime + 2,) * 2)
+    assert [step.name for step in authority_steps(host)] == ["trusted authorities"]
+
+
+def unit(active: str = "active", enabled: str = "enabled", load: str = "loaded", age: float = 60) -> str:
+    started = int((time.monotonic() - age) * 1_000_000)
+    return f"LoadState={load}\nActiveState={active}\nUnitFileState={enabled}\nActiveEnterTimestampMonotonic={started}\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "called"),
+    [
+        (unit(), []),
+        (unit(active="inactive"), ["systemctl start systemd-timesyncd"]),
+        (unit(active="failed", enabled="disabled"), ["systemctl enable systemd-timesyncd", "systemctl start systemd-timesyncd"]),
+        (unit(enabled="static"), []),
+    ],
+)
+def test_services_run_and_start_at_boot(host: Host, state: str, called: list[str]) -> None:
+    host.answers = {"systemctl show": (0, state)}
+
+    take(service_steps(host, ["systemd-timesyncd"]))
+
+    assert [line for line in host.called if "show" not in line] == called
+
+
+def test_a_daemon_older_than_its_files_is_restarted(host: Host) -> None:
+    host.write("/etc/systemd/journald.conf.d/50-hotclub.conf", "[Journal]\n")
+    host.answers = {"systemctl show": (0, unit(age=60))}
+
+    assert [step.after for step in service_steps(host, ["systemd-journald"])] == ["running with these"]
+
+    host.answers = {"systemctl show": (0, unit(age=-60))}
+    assert list(service_steps(host, ["systemd-journald"])) == []
+
+
+def test_a_service_that_is_not_there_is_named(host: Host) -> None:
+    host.answers = {"systemctl show": (0, unit(load="not-found"))}
+
+    with pytest.raises(OsSettingsError, match="This host has no systemd-timesyncd"):
+        take(service_steps(host, ["systemd-timesyncd"]))
+
+
+def test_kernel_settings_with_their_reasons(render: Callable[..., str]) -> None:
+    facts = {"memtotal_mb": 4096, "virtualization_tech_guest": []}
+
+    text = render("os", "etc/sysctl.d/60-hotclub.conf.j2", ansible_facts=facts, os_sysctl={"vm.swappiness": 1, "fs.file-max": 9})
+
+    assert "more file cache.\nvm.swappiness = 1\n" in text
+    assert "fs.file-max = 9\n" in text
+
+
+def test_a_container_s_file_promises_nothing_that_belongs_to_the_machine(render: Callable[..., str]) -> None:
+    facts = {"memtotal_mb": 4096, "virtualization_tech_guest": ["docker", "container"]}
+
+    assert "vm." not in render("os", "etc/sysctl.d/60-hotclub.conf.j2", ansible_facts=facts)
+
+
+@pytest.mark.parametrize(("memory_mb", "swap_mb"), [(512, "1024"), (1500, "1500"), (1970, "0"), (8192, "0")])
+def test_swap_only_where_memory_is_short(render: Callable[..., str], memory_mb: int, swap_mb: str) -> None:
+    facts = {"memtotal_mb": memory_mb, "virtualization_tech_guest": []}
+
+    assert f"of {swap_mb} MiB" in render("os", "etc/systemd/system/_swap_.j2", ansible_facts=facts)
+
+
+@pytest.mark.parametrize(
+    ("hour", "lines"), [("", ['Automatic-Reboot "false"']), ("04:30", ['Reboot "true"', 'Reboot-Time "04:30"'])]
+)
+def test_updates(render: Callable[..., str], hour: str, lines: list[str]) -> None:
+    text = render(
+        "os",
+        "etc/apt/apt.conf.d/90hotclub.j2",
+        os_security_updates_reboot_time=hour,
+        os_security_updates_excluded=["postgresql-"],
+    )
+
+    assert all(line in text for line in lines)
+    assert '    "postgresql-";\n' in text

@@ -1,0 +1,104 @@
+"""The controller's side of a deployment: who holds the lock, what is sent, what is reported."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+from ansible_collections.hotclub.django.plugins.action.barrier import ended_well
+from ansible_collections.hotclub.django.plugins.action.release_build import files_of, pack
+from ansible_collections.hotclub.django.plugins.action.release_lock import is_dead, refusal
+from ansible_collections.hotclub.django.plugins.filter.gunicorn_workers import gunicorn_workers
+from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
+from ansible_collections.hotclub.django.plugins.module_utils.builder import per_release
+from ansible_collections.hotclub.django.plugins.plugin_utils.operator import run_of
+
+
+def holder(pid: int) -> dict[str, object]:
+    host = socket.gethostname()
+    return {"host": host, "pid": pid, "run": run_of(host, pid), "user": "ada", "since": "noon", "what": "deploy v2"}
+
+
+def test_a_lock_is_dead_when_its_process_is() -> None:
+    assert not is_dead(holder(os.getpid()))
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    held = holder(child.pid)
+    assert not is_dead(held)
+    child.kill()
+    child.wait()
+    assert is_dead(held)
+
+
+def test_nothing_is_assumed_of_processes_elsewhere() -> None:
+    assert not is_dead({**holder(os.getpid()), "host": "elsewhere", "run": "elsewhere:1:1"})
+
+
+def test_a_new_process_with_the_same_number_is_not_the_holder() -> None:
+    host = socket.gethostname()
+    assert is_dead({"host": host, "pid": os.getpid(), "run": f"{host}:{os.getpid()}:1"})
+
+
+def test_whoever_meets_the_lock_learns_who_when_and_what() -> None:
+    message = refusal(holder(1), "shop")
+    for part in ("ada", "noon", "deploy v2", "site_deploy_lock_seconds=0"):
+        assert part in message
+
+
+def test_an_archive_depends_on_the_content_alone(tmp_path: Path) -> None:
+    (tmp_path / "manage.py").write_text("x")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "big").write_text("x")
+    first = pack(tmp_path)
+    os.utime(tmp_path / "manage.py", (1, 1))
+    assert pack(tmp_path) == first
+    with tarfile.open(fileobj=io.BytesIO(first)) as archive:
+        assert archive.getnames() == ["manage.py"]
+
+
+def test_a_folder_in_git_is_sent_as_git_sees_it(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_text("secret.txt\n")
+    (tmp_path / "secret.txt").write_text("x")
+    (tmp_path / "new.py").write_text("x")
+    assert files_of(tmp_path) == [".gitignore", "new.py"]
+
+
+def test_a_folder_that_git_ignores_is_sent_whole(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_text("dist/\n")
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / "manage.py").write_text("x")
+    assert files_of(tmp_path / "dist") == ["manage.py"]
+
+
+def test_a_step_that_never_ran_did_not_end_well() -> None:
+    assert ended_well({"changed": True})
+    assert ended_well({"skipped": True})
+    assert not ended_well({"failed": True})
+    assert not ended_well({"unreachable": True})
+    assert not ended_well(None)
+
+
+def test_variables_that_refer_to_a_release_are_filled_in_for_it() -> None:
+    site = {"ASSETS": "${STATIC_ROOT}/x", "PRICE": "5$", "OTHER": "${UNKNOWN}"}
+    assert per_release(site, {"STATIC_ROOT": "/srv/shop/releases/1/static"}) == {"ASSETS": "/srv/shop/releases/1/static/x"}
+
+
+def test_workers_follow_cores_and_memory() -> None:
+    assert gunicorn_workers(1, 4096, 40, 200) == 2
+    assert gunicorn_workers(8, 16384, 80, 200) == 8
+    assert gunicorn_workers(8, 1024, 40, 200) == 2
+    assert gunicorn_workers(4, 256, 40, 200) == 1
+
+
+def test_the_status_names_what_is_wrong_and_leaves_empty_columns_out() -> None:
+    table = status_table({"web1": {"tiers": ["app"], "release": "r1"}, "web2": {"problems": ["unreachable"]}}, "shop")
+    assert "web1  app    r1" in table
+    assert "DATABASE" not in table
+    assert "shop is in trouble:\n  web2: unreachable" in table
+    assert status_table({"web1": {"tiers": ["lb"]}}, "shop").endswith("shop is well.")

@@ -1,0 +1,93 @@
+"""Production settings laid over a project's own."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LIBRARY = Path(__file__).parents[2] / "roles/django/templates/srv/_site_/lib"
+ENVIRONMENT = {
+    "SECRET_KEY": "of-the-host",
+    "ALLOWED_HOSTS": "shop.example.org,www.example.org",
+    "CSRF_TRUSTED_ORIGINS": "http://shop.example.org",
+    "DATABASE_URL": "postgres://shop:p%40ss@10.0.0.5:5432/shop",
+    "STATIC_ROOT": "/srv/shop/releases/1/static",
+    "MEDIA_ROOT": "/srv/shop/shared/media",
+    "SITE_SCHEME": "http",
+    "SITE_INTERFACE": "wsgi",
+}
+FRESH: dict[str, Any] = {
+    "DEBUG": True,
+    "SECRET_KEY": "django-insecure-x",
+    "ALLOWED_HOSTS": [],
+    "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "/src/db.sqlite3"}},
+    "STATIC_URL": "static/",
+}
+
+
+@pytest.fixture(name="layer")
+def _layer() -> Any:
+    spec = importlib.util.spec_from_file_location("site_settings", LIBRARY / "site_settings.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.layer
+
+
+def test_a_fresh_startproject_becomes_fit_for_production(layer: Any) -> None:
+    settings = layer(FRESH, ENVIRONMENT)
+    assert settings["DEBUG"] is False
+    assert settings["SECRET_KEY"] == "of-the-host"
+    assert settings["ALLOWED_HOSTS"] == ["shop.example.org", "www.example.org"]
+    assert settings["DATABASES"]["default"] == {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": "shop",
+        "USER": "shop",
+        "PASSWORD": "p@ss",
+        "HOST": "10.0.0.5",
+        "PORT": 5432,
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    }
+    assert settings["MEDIA_URL"] == "/media/"
+    assert "SESSION_COOKIE_SECURE" not in settings
+    assert settings["LOGGING"]["root"]["handlers"] == ["console"]
+
+
+def test_what_a_project_says_about_its_database_stays(layer: Any) -> None:
+    own = {"ENGINE": "django.contrib.gis.db.backends.postgis", "CONN_MAX_AGE": 60, "ATOMIC_REQUESTS": True, "HOST": "x"}
+    database = layer({**FRESH, "DATABASES": {"default": own, "reports": {"NAME": "r"}}}, ENVIRONMENT)["DATABASES"]
+    assert database["reports"] == {"NAME": "r"}
+    assert database["default"]["ENGINE"].endswith("postgis")
+    assert database["default"]["ATOMIC_REQUESTS"] is True
+    assert database["default"]["CONN_MAX_AGE"] == 60
+    assert database["default"]["HOST"] == "10.0.0.5"
+
+
+def test_a_pool_is_left_alone(layer: Any) -> None:
+    own = {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {"pool": True}}
+    assert "CONN_MAX_AGE" not in layer({**FRESH, "DATABASES": {"default": own}}, ENVIRONMENT)["DATABASES"]["default"]
+
+
+def test_connections_are_not_kept_per_thread_under_asgi(layer: Any) -> None:
+    settings = layer(FRESH, {**ENVIRONMENT, "SITE_INTERFACE": "asgi"})
+    assert settings["DATABASES"]["default"].get("CONN_MAX_AGE", 0) == 0
+
+
+def test_media_in_an_object_store_stays_there(layer: Any) -> None:
+    stored = {**FRESH, "STORAGES": {"default": {"BACKEND": "storages.backends.s3.S3Storage"}}}
+    assert "MEDIA_ROOT" not in layer(stored, ENVIRONMENT)
+
+
+def test_cookies_are_secure_where_visitors_use_https(layer: Any) -> None:
+    settings = layer(FRESH, {**ENVIRONMENT, "SITE_SCHEME": "https"})
+    assert settings["SESSION_COOKIE_SECURE"] is True
+    assert settings["CSRF_COOKIE_SECURE"] is True
+
+
+def test_an_open_door_in_the_project_is_closed(layer: Any) -> None:
+    assert "*" not in layer({**FRESH, "ALLOWED_HOSTS": ["*", "old.example.org"]}, ENVIRONMENT)["ALLOWED_HOSTS"]

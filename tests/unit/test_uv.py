@@ -1,0 +1,120 @@
+"""The step that installs uv and another Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.uv import Tools, UvError, steps_of
+from ansible_collections.hotclub.django.plugins.modules.uv import environment_of
+
+
+class Host:
+    """A host on which pip and uv do in a folder what they would do."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.failure = ""
+        self.environment: dict[str, str] = {}
+        wheel = root / "usr/share/python-wheels/pip-25.1-py3-none-any.whl"
+        wheel.parent.mkdir(parents=True)
+        wheel.touch()
+        (root / "usr/bin").mkdir()
+        self.tools = Tools(str(root / "opt/uv"), str(root / "opt/python"), self.run, {"PIP_CERT": "/ca.pem"}, str(root))
+
+    def run(self, command: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
+        if "--version" in command:
+            return 0, f"uv {Path(command[0]).read_text()} (x86_64-unknown-linux-gnu)\n"
+        if "-c" in command:
+            return 0, ""
+        self.environment = dict(environment)
+        if self.failure:
+            return 1, self.failure
+        if "--target" in command:
+            program = Path(command[command.index("--target") + 1], "bin/uv")
+            program.parent.mkdir(parents=True)
+            program.write_text(command[-1].split("==")[1])
+        else:
+            Path(environment["UV_PYTHON_BIN_DIR"], f"python{command[-1]}").touch()
+        return 0, ""
+
+    def bring(self, uv_version: str, python_version: str = "") -> list[str]:
+        taken = []
+        for step in steps_of(self.tools, uv_version, python_version):
+            step.take()
+            taken.append(step.name)
+        return taken
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+def test_uv_is_installed_once(host: Host) -> None:
+    assert host.bring("0.13.9") == ["uv 0.13.9"]
+    assert host.bring("0.13.9") == []
+    assert host.environment == {"PIP_CERT": "/ca.pem"}
+
+
+def test_another_version_takes_its_place_and_leaves_nothing_behind(host: Host) -> None:
+    host.bring("0.13.8")
+
+    assert host.bring("0.13.9") == ["uv 0.13.9"]
+    assert sorted(path.name for path in (host.root / "opt").iterdir()) == ["uv"]
+
+
+def test_a_failed_installation_leaves_the_former_version(host: Host) -> None:
+    host.bring("0.13.8")
+    host.failure = "SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]\nERROR: No matching distribution"
+
+    with pytest.raises(
+        UvError, match=r"(?s)uv 0.13.9 can't be installed.*not trusted.*site_ca_bundle_path.*Check site_package_index_url"
+    ):
+        host.bring("0.13.9")
+
+    assert Path(host.tools.uv).read_text() == "0.13.8"
+    assert sorted(path.name for path in (host.root / "opt").iterdir()) == ["uv"]
+
+
+@pytest.mark.parametrize(
+    ("output", "cause"),
+    [
+        ("Failed to establish a new connection: NewConnectionError", "can't be reached"),
+        ("HTTP error 401 while getting https://index.example.org", "other credentials"),
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+    ],
+)
+def test_failures_tell_their_cause(host: Host, output: str, cause: str) -> None:
+    host.failure = output
+
+    with pytest.raises(UvError, match=cause):
+        host.bring("0.13.9")
+
+
+def test_a_host_without_pip_names_the_package(host: Host) -> None:
+    next((host.root / "usr/share/python-wheels").iterdir()).unlink()
+
+    with pytest.raises(UvError, match="python3-pip-whl"):
+        host.bring("0.13.9")
+
+
+def test_the_distribution_s_own_interpreter_is_used_where_it_has_the_version(host: Host) -> None:
+    (host.root / "usr/bin/python3.13").touch()
+
+    assert host.bring("0.13.9", "3.13") == ["uv 0.13.9", "python 3.13"]
+    assert Path(host.tools.python("3.13")).resolve() == (host.root / "usr/bin/python3.13").resolve()
+    assert host.bring("0.13.9", "3.13") == []
+
+
+def test_uv_brings_any_other(host: Host) -> None:
+    assert host.bring("0.13.9", "3.12") == ["uv 0.13.9", "python 3.12"]
+    assert host.environment["UV_PYTHON_INSTALL_DIR"] == host.tools.python_folder
+    assert host.bring("0.13.9", "3.12") == []
+
+
+def test_only_what_is_said_reaches_the_tools() -> None:
+    given = {"index_url": "https://user:word@index.example.org/simple", "ca_bundle_path": "", "python_mirror_url": ""}
+
+    assert environment_of(given) == {"PIP_INDEX_URL": "https://user:word@index.example.org/simple"}

@@ -1,0 +1,64 @@
+"""What a project needs, as its files say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.virtualenv import find, required_python, satisfies
+
+
+@pytest.mark.parametrize(
+    ("version", "specifier", "met"),
+    [
+        ("3.11.2", ">=3.11", True),
+        ("3.11.2", ">=3.12", False),
+        ("3.13.1", ">=3.11,<3.13", False),
+        ("3.12.0", "~=3.11", True),
+        ("4.0.0", "~=3.11", False),
+        ("3.11.9", "~=3.11.2", True),
+        ("3.12.0", "~=3.11.2", False),
+        ("3.11.2", "==3.11.*", True),
+        ("3.11.2", "!=3.11.*", False),
+        ("3.11.2", ">3.11.1, <=3.11.2", True),
+        ("3.11.2", ">=3.9,!=3.10.*", True),
+    ],
+)
+def test_requires_python_is_judged_as_the_standard_says(version: str, specifier: str, met: bool) -> None:
+    assert satisfies(version, specifier) is met
+
+
+def test_a_lock_wins_over_requirements(tmp_path: Path) -> None:
+    (tmp_path / "uv.lock").write_text("version = 1\n")
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\nrequires-python = ">=3.12"\n')
+    (tmp_path / "requirements.txt").write_text("Django\n")
+    assert find(tmp_path, tmp_path, "").kind == "lock"
+    assert required_python(tmp_path, tmp_path) == ">=3.12"
+
+
+def test_requirements_are_followed_into_the_files_they_name(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("-r requirements/base.txt\n")
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "base.txt").write_text("Django==5.2.9 --hash=sha256:00\n")
+    found = find(tmp_path, tmp_path, "")
+    assert "Django==5.2.9" in found.content
+    assert found.hashed
+    assert not found.local
+
+
+def test_a_project_that_installs_itself_owns_its_environment(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("-e .\nDjango\n")
+    assert find(tmp_path, tmp_path, "").local
+
+
+def test_a_named_file_that_is_missing_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match=r"requirements/live\.txt"):
+        find(tmp_path, tmp_path, "requirements/live.txt")
+
+
+def test_a_project_beside_other_files_is_found_by_its_own(tmp_path: Path) -> None:
+    project = tmp_path / "src"
+    project.mkdir()
+    (tmp_path / "requirements.txt").write_text("Django\n")
+    assert find(tmp_path, project, "").path == tmp_path / "requirements.txt"
