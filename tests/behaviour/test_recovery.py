@@ -63,13 +63,17 @@ def test_the_current_release_serves_after_a_restart_of_the_host(plain: Site, gal
     assert plain.play("site", site_version=expected).must_succeed().changed == 0
 
 
-def test_connections_are_renewed_after_a_restart_of_the_database(plain: Site) -> None:
-    plain.at("v1")
-    assert plain.visitor.get("/").status == 200
-    plain.lab.db.run("systemctl restart postgresql")
+@pytest.mark.parametrize("project", ["plain", "gallery"])
+def test_connections_are_renewed_after_a_restart_of_the_database(project: str, request: pytest.FixtureRequest) -> None:
+    """Those that a thread keeps under WSGI, and those of the pool under ASGI."""
+    site: Site = request.getfixturevalue(project)
+    site.at("v1")
+    # Enough of them that a pool has connections to spare.
+    assert {site.visitor.get("/").status for _ in range(20)} == {200}
+    site.lab.db.run("systemctl restart postgresql")
     deadline = time.monotonic() + 30
-    while not plain.lab.db.succeeds("cd / && runuser -u postgres -- psql -c 'SELECT 1'"):
+    while not site.lab.db.succeeds("cd / && runuser -u postgres -- psql -c 'SELECT 1'"):
         assert time.monotonic() < deadline, "PostgreSQL is not up again"
         time.sleep(0.2)
-    answers = [plain.visitor.get("/").status for _ in range(30)]
+    answers = [site.visitor.get("/").status for _ in range(30)]
     assert answers == [200] * 30, answers

@@ -84,6 +84,8 @@ def _database(project: Mapping[str, Any], environment: Mapping[str, str]) -> dic
         if not pooled and _installed("psycopg", "psycopg_pool") and _version() >= (5, 1):
             database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": True}
             database["CONN_MAX_AGE"] = 0
+            # Without it, each pooled connection costs one request an error after the database has restarted.
+            database["CONN_HEALTH_CHECKS"] = True
     elif not pooled and database.get("CONN_MAX_AGE", 0) == 0:
         # Django's default opens a connection for each request, which costs a factor of ten and more.
         database["CONN_MAX_AGE"] = int(environment.get("SITE_CONN_MAX_AGE", "600"))
