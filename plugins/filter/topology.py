@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.parsing.convert_bool import boolean
 
 TIERS = ("lb", "app", "db")
 
@@ -15,16 +16,29 @@ TIERS = ("lb", "app", "db")
 ADDRESS_VARIABLES = ("private_address", "ansible_host")
 
 
-def topology(groups: Mapping[str, list[str]], hostvars: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Return, for each tier, its hosts in inventory order with the address that peers use."""
+def topology(
+    groups: Mapping[str, list[str]], hostvars: Mapping[str, Any], without: Collection[str] = ()
+) -> dict[str, list[dict[str, Any]]]:
+    """Return, for each tier, its hosts in inventory order with the address that peers use.
+
+    :param without: hosts that are about to leave, as if the inventory no longer had them.
+    :returns: of an application host also how it shares the requests: ``weight``, ``backup`` and ``drained``.
+    """
     if not isinstance(groups, Mapping) or not isinstance(hostvars, Mapping):
         raise AnsibleFilterError("topology is used as: groups | hotclub.django.topology(hostvars)")
-    return {tier: [_peer(host, hostvars[host]) for host in groups.get(tier, [])] for tier in TIERS}
+    return {tier: [_peer(host, hostvars[host], tier) for host in groups.get(tier, []) if host not in without] for tier in TIERS}
 
 
-def _peer(host: str, variables: Mapping[str, Any]) -> dict[str, str]:
+def _peer(host: str, variables: Mapping[str, Any], tier: str) -> dict[str, Any]:
     given = (variables.get(name) for name in ADDRESS_VARIABLES)
-    return {"name": str(host), "address": str(next((address for address in given if address), host))}
+    peer: dict[str, Any] = {"name": str(host), "address": str(next((address for address in given if address), host))}
+    if tier == "app":
+        peer |= {
+            "weight": int(variables.get("site_app_weight", 1)),
+            "backup": boolean(variables.get("site_app_backup", False)),
+            "drained": boolean(variables.get("site_app_drained", False)),
+        }
+    return peer
 
 
 class FilterModule:

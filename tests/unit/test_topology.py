@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible_collections.hotclub.django.plugins.filter.app_servers import app_servers
 from ansible_collections.hotclub.django.plugins.filter.topology import FilterModule, topology
 
 
@@ -40,6 +41,27 @@ def test_gathered_facts_are_not_read() -> None:
     facts = {"ansible_facts": {"default_ipv4": {"address": "172.16.0.1"}}, "ansible_default_ipv4": {"address": "172.16.0.1"}}
 
     assert topology({"app": ["a"]}, {"a": facts})["app"][0]["address"] == "a"
+
+
+def test_a_host_that_leaves_is_left_out() -> None:
+    tiers = topology({"app": ["a", "b"]}, {"a": {}, "b": {}}, ["a"])
+
+    assert [host["name"] for host in tiers["app"]] == ["b"]
+
+
+def test_application_hosts_tell_how_they_share_the_requests() -> None:
+    tiers = topology({"app": ["a", "b"]}, {"a": {"site_app_weight": 3, "site_app_drained": True}, "b": {}})
+
+    assert [(host["weight"], host["backup"], host["drained"]) for host in tiers["app"]] == [(3, False, True), (1, False, False)]
+
+
+@pytest.mark.parametrize(("method", "weight"), [("round_robin", 1), ("weighted", 5), ("least_conn", 5)])
+def test_servers_are_named_with_their_ports_and_weights(method: str, weight: int) -> None:
+    peers = topology({"app": ["a"]}, {"a": {"private_address": "fd00::5", "site_app_weight": 5}})["app"]
+
+    assert app_servers(peers, 8123, method) == [
+        {"name": "a", "address": "[fd00::5]:8123", "weight": weight, "backup": False, "drained": False}
+    ]
 
 
 def test_wrong_use_says_the_right_one() -> None:
