@@ -19,7 +19,6 @@ from tests.behaviour.kit.sites import ENVIRON, HASHED, PLAIN, Project, Site
 from tests.behaviour.kit.visitor import Visitor
 from tests.projects import variants
 
-HEAVY_ON = "trixie"
 FIGURES = pytest.StashKey[list[str]]()
 
 
@@ -87,12 +86,6 @@ def stock(lab: Lab, workspace: Path) -> Site:
 @pytest.fixture(scope="session")
 def visitor(plain: Site) -> Visitor:
     return plain.visitor
-
-
-@pytest.fixture(autouse=True)
-def _heavy_tests_run_on_one_suite(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("heavy") and request.getfixturevalue("lab").codename != HEAVY_ON:
-        pytest.skip(f"heavy: runs on {HEAVY_ON} only")
 
 
 @pytest.fixture

@@ -12,6 +12,9 @@ from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.sites import Site
 from tests.load import constant_load, judge
 
+# The distribution makes no difference here.
+pytestmark = pytest.mark.one_suite
+
 RATE = 20
 
 
@@ -145,7 +148,6 @@ def test_hooks_run_around_each_phase(plain: Site, workspace_hook: Callable[[str]
     assert -1 not in places and places == sorted(places), f"{dict(zip(phases, places, strict=True))}\n{run}"
 
 
-@pytest.mark.heavy
 def test_a_full_disk_changes_nothing(plain: Site) -> None:
     """The whole site moves to a file system of its own with a few MiB to spare, and a release does not fit any more."""
     plain.at("v1")

@@ -12,6 +12,9 @@ from tests.behaviour.kit.lab import TIERS, Lab
 from tests.behaviour.kit.operator import Playbook, Run
 from tests.behaviour.kit.sites import PLAIN, Site, inventory_of
 
+# The distribution makes no difference here.
+pytestmark = pytest.mark.one_suite
+
 PLAYBOOKS = ("site", "deploy", "rollback", "manage", "status")
 GOOD = {**PLAIN.variables, "site_name": "mistaken", "site_domain": "mistaken.example"}
 

@@ -7,8 +7,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.sites import Site
+
+# The distribution makes no difference here.
+pytestmark = pytest.mark.one_suite
 
 PASSWORD = "correct-horse-battery-staple-99"
 

@@ -13,6 +13,9 @@ import pytest
 from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.sites import Site
 
+# The distribution makes no difference here.
+pytestmark = pytest.mark.one_suite
+
 OWN_SECRET = "a-secret-that-the-operator-made-up-4711"
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.behaviour.kit.sites import Site
 from tests.load import constant_load, judge
+
+# The distribution makes no difference here.
+pytestmark = pytest.mark.one_suite
 
 
 def test_a_deploy_does_not_touch_the_other_site(plain: Site, gallery: Site, stock: Site) -> None:
