@@ -23,7 +23,7 @@ systemd-run --quiet --collect --unit {BARE_UNIT} --uid plain --gid plain \\
     --property EnvironmentFile=$(readlink -f $home/current)/release.env \\
     $home/current/venv/bin/python -m gunicorn --config $home/etc/gunicorn.conf.py --bind 0.0.0.0:{BARE_PORT} $application
 for attempt in $(seq 50); do
-    curl --silent --output /dev/null --header 'Host: {hosts.DOMAIN}' http://127.0.0.1:{BARE_PORT}/ && exit 0
+    (echo > /dev/tcp/127.0.0.1/{BARE_PORT}) 2>/dev/null && exit 0
     sleep 0.2
 done
 echo 'gunicorn alone does not answer' >&2
