@@ -10,6 +10,7 @@ import pytest
 
 from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.sites import Site
+from tests.behaviour.kit.versions import versions
 from tests.load import constant_load, judge
 
 # The distribution makes no difference here.
@@ -44,10 +45,6 @@ BROKEN = [
 ]
 
 
-def next_good_version(site: Site) -> str:
-    return "v2" if site.serves() == "v1" else "v1"
-
-
 def is_refused(site: Site, version: str, **variables: Any) -> Run:
     """Deploy what must not serve, under load, and see that nothing but the message is left of it."""
     serving, current, releases, shape = site.serves(), site.current(), site.releases(), site.database.shape
@@ -64,14 +61,12 @@ def is_refused(site: Site, version: str, **variables: Any) -> Run:
 
 @pytest.mark.parametrize("broken", BROKEN, ids=str)
 def test_a_broken_release_changes_nothing_and_is_explained(plain: Site, broken: Broken) -> None:
-    if plain.serves() not in ("v1", "v2"):
-        plain.at("v1")
+    _, good, _ = versions(plain)
     run = is_refused(plain, broken.version, **broken.variables)
     missing = [words for words in broken.says if not run.says(words)]
     assert not missing, f"the message does not say {missing}:\n{run}"
     assert plain.app.name in run.output, f"the message does not name the host:\n{run}"
 
-    good = next_good_version(plain)
     plain.deploy(good).must_succeed()
     assert plain.serves() == good
 
@@ -115,56 +110,57 @@ def test_a_migration_that_cannot_get_its_lock_gives_up(plain: Site, clean_schema
 
 
 def test_a_source_that_cannot_be_reached_is_refused(plain: Site) -> None:
-    plain.at("v1")
-    run = plain.deploy("v2", site_source="file:///srv/git/nobody-made-this.git").must_fail()
+    serving, following, _ = versions(plain)
+    run = plain.deploy(following, site_source="file:///srv/git/nobody-made-this.git").must_fail()
     assert run.says("nobody-made-this.git", "site_source"), run
-    assert plain.serves() == "v1"
+    assert plain.serves() == serving
 
 
 def test_a_failing_build_command_is_refused(plain: Site) -> None:
-    plain.at("v1")
-    run = plain.deploy("v2", site_build_commands=["sh -c 'echo the front end is broken; exit 3'"]).must_fail()
+    serving, following, _ = versions(plain)
+    run = plain.deploy(following, site_build_commands=["sh -c 'echo the front end is broken; exit 3'"]).must_fail()
     assert run.says("the front end is broken", "site_build_commands"), run
-    assert plain.serves() == "v1"
+    assert plain.serves() == serving
 
 
 def test_a_failed_hook_stops_the_deploy(plain: Site, workspace_hook: Callable[[str], str]) -> None:
-    plain.at("v1")
+    serving, following, _ = versions(plain)
     failing = workspace_hook("- name: Refuse on Fridays\n  ansible.builtin.fail:\n    msg: nobody deploys on a Friday\n")
-    run = plain.deploy("v2", site_hook_before_switch=failing).must_fail()
+    run = plain.deploy(following, site_hook_before_switch=failing).must_fail()
     assert run.says("nobody deploys on a Friday"), run
-    assert plain.serves() == "v1"
+    assert plain.serves() == serving
 
 
 def test_hooks_run_around_each_phase(plain: Site, workspace_hook: Callable[[str], str]) -> None:
-    plain.at("v1")
+    _, following, _ = versions(plain)
     phases = [f"{moment}_{phase}" for phase in ("build", "migrate", "switch") for moment in ("before", "after")]
     hooks = {
         f"site_hook_{phase}": workspace_hook(f"- name: Tell {phase}\n  ansible.builtin.debug:\n    msg: this is {phase}\n")
         for phase in phases
     }
-    run = plain.deploy("v2", **hooks).must_succeed()
+    run = plain.deploy(following, **hooks).must_succeed()
     places = [run.output.find(f"this is {phase}") for phase in phases]
     assert -1 not in places and places == sorted(places), f"{dict(zip(phases, places, strict=True))}\n{run}"
 
 
 def test_a_full_disk_changes_nothing(plain: Site) -> None:
     """The whole site moves to a file system of its own with a few MiB to spare, and a release does not fit any more."""
-    plain.at("v1")
-    with SmallDisk(plain, spare_mb=8):
+    serving, following, _ = versions(plain)
+    with SmallDisk(plain, serving, spare_mb=8):
         run = is_refused(plain, "more-requirements", site_minimum_free_mb=0)
         assert run.says("disk is full"), run
-        too_little = is_refused(plain, "v2")
+        too_little = is_refused(plain, following)
         assert too_little.says("MiB free", "site_minimum_free_mb"), too_little
-    plain.deploy("v2").must_succeed()
-    assert plain.serves() == "v2"
+    plain.deploy(following).must_succeed()
+    assert plain.serves() == following
 
 
 class SmallDisk:
     """Puts a site's folder onto a small file system of its own, for as long as the block runs."""
 
-    def __init__(self, site: Site, spare_mb: int) -> None:
+    def __init__(self, site: Site, serving: str, spare_mb: int) -> None:
         self.site = site
+        self.serving = serving
         self.spare_mb = spare_mb
 
     def __enter__(self) -> None:
@@ -189,4 +185,4 @@ class SmallDisk:
     def _restart(self) -> None:
         """Let the site's processes see the folder as it is mounted now."""
         self.site.app.run(f"systemctl restart {' '.join(self.site.instances()) or self.site.name + '.socket'}")
-        self.site.await_version("v1")
+        self.site.await_version(self.serving)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.behaviour.kit.operator import TaskRun
 from tests.behaviour.kit.sites import Site
+from tests.behaviour.kit.versions import versions
 from tests.load import constant_load, judge
 
 # The distribution makes no difference here.
@@ -18,14 +19,13 @@ pytestmark = pytest.mark.one_suite
 SHORTEST_TASK_SECONDS = 0.2
 
 
-def other_version(site: Site) -> str:
-    return "v2" if site.serves() == "v1" else "v1"
+def is_whole_after_a_kill(site: Site, kill_in: TaskRun, whole_group: bool = True, wanted: str = "") -> None:
+    """Kill a deploy in the middle of a task; visitors must not notice, and the following deploy must work.
 
-
-def is_whole_after_a_kill(
-    site: Site, before: str, wanted: str, kill_in: TaskRun, whole_group: bool = True, following: str = "v3"
-) -> None:
-    """Kill a deploy in the middle of a task; visitors must not notice, and the following deploy must work."""
+    What makes a test good again is where the next one begins.
+    """
+    before, following, another = versions(site)
+    wanted = wanted or another
     plan = site.load(rate=20)
     where = f"killed in the middle of {kill_in.name!r}"
     with constant_load(plan) as load:
@@ -52,29 +52,25 @@ def escape(name: str) -> str:
 
 
 def test_a_deploy_killed_in_any_task_leaves_a_working_site(plain: Site) -> None:
-    plain.at("v1")
-    rehearsal = plain.deploy("v2").must_succeed()
+    _, following, _ = versions(plain)
+    rehearsal = plain.deploy(following).must_succeed()
     tasks = [task for task in rehearsal.tasks if task.seconds >= SHORTEST_TASK_SECONDS]
     assert len(tasks) >= 4, f"a deploy has hardly any phases: {rehearsal.tasks}"
     problems = []
-    for number, task in enumerate(tasks):
-        # What makes one good again is where the next one begins.
-        before, following = ("v1", "v3") if number % 2 == 0 else ("v3", "v1")
-        plain.at(before)
+    for task in tasks:
         try:
-            is_whole_after_a_kill(plain, before, "v2", task, following=following)
+            is_whole_after_a_kill(plain, task)
         except AssertionError as problem:
             problems.append(str(problem))
     assert not problems, "\n\n".join(problems)
 
 
 def test_a_killed_controller_whose_children_live_on_leaves_a_working_site(plain: Site) -> None:
-    plain.at("v1")
-    rehearsal = plain.deploy("v2").must_succeed()
+    _, following, _ = versions(plain)
+    rehearsal = plain.deploy(following).must_succeed()
     longest = sorted(rehearsal.tasks, key=lambda task: task.seconds)[-2:]
     for task in longest:
-        plain.at("v1")
-        is_whole_after_a_kill(plain, "v1", "v2", task, whole_group=False)
+        is_whole_after_a_kill(plain, task, whole_group=False)
 
 
 def test_a_deploy_killed_while_it_installs_or_migrates_leaves_a_working_site(
@@ -86,27 +82,27 @@ def test_a_deploy_killed_while_it_installs_or_migrates_leaves_a_working_site(
         rehearsal = plain.deploy(version).must_succeed()
         plain.at("v1")
         slowest = max(rehearsal.tasks, key=lambda task: task.seconds)
-        is_whole_after_a_kill(plain, "v1", version, slowest)
+        is_whole_after_a_kill(plain, slowest, wanted=version)
 
 
 def test_a_second_deploy_is_told_who_is_deploying(plain: Site) -> None:
-    before = plain.at("v1").serves()
-    first = plain.start("deploy", site_version="v2", site_build_commands=["sleep 12"])
+    before, wanted, refused = versions(plain)
+    first = plain.start("deploy", site_version=wanted, site_build_commands=["sleep 12"])
     time.sleep(6)
-    second = plain.deploy("v3").must_fail()
+    second = plain.deploy(refused).must_fail()
     assert second.says("lock", "since", "deploy"), second
     assert second.seconds < 10, f"the second deploy took {second.seconds:.0f} s to find out"
     assert plain.serves() == before
     first.wait().must_succeed()
-    assert plain.serves() == "v2"
-    plain.deploy("v3").must_succeed()
-    assert plain.serves() == "v3"
+    assert plain.serves() == wanted
+    plain.deploy(refused).must_succeed()
+    assert plain.serves() == refused
 
 
 def test_two_sites_can_be_deployed_at_once(plain: Site, gallery: Site) -> None:
-    plain.at("v1")
-    deploys = [plain.start("deploy", site_version="v2"), gallery.start("deploy", site_version="v2")]
+    _, following, _ = versions(plain)
+    deploys = [plain.start("deploy", site_version=following), gallery.start("deploy", site_version="v2")]
     for deploy in deploys:
         deploy.wait().must_succeed()
-    assert (plain.serves(), gallery.serves()) == ("v2", "v2")
+    assert (plain.serves(), gallery.serves()) == (following, "v2")
     gallery.deploy("v1").must_succeed()

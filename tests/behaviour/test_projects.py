@@ -11,6 +11,7 @@ import pytest
 
 from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.sites import ENVIRON, HASHED, PLAIN, Site
+from tests.behaviour.kit.versions import versions
 from tests.projects import variants
 
 PROJECTS = {"plain": PLAIN, "gallery": ENVIRON, "stock": HASHED}
@@ -55,6 +56,7 @@ def test_database_connections_are_kept(name: str, request: pytest.FixtureRequest
     assert opened_since < 20, f"60 requests opened {opened_since} connections"
 
 
+@pytest.mark.one_suite
 def test_a_branch_a_tag_and_a_commit_can_be_deployed(plain: Site, repositories: Path) -> None:
     repository = repositories / "plain.git"
     commit = variants.commit_of(repository, "v3")
@@ -66,6 +68,7 @@ def test_a_branch_a_tag_and_a_commit_can_be_deployed(plain: Site, repositories: 
         assert described["commit"].startswith(plain.current().rpartition("-")[2])
 
 
+@pytest.mark.one_suite
 def test_a_branch_that_moved_is_deployed_as_it_is_now(plain: Site, repositories: Path) -> None:
     repository = repositories / "plain.git"
     plain.at("v1")
@@ -75,9 +78,9 @@ def test_a_branch_that_moved_is_deployed_as_it_is_now(plain: Site, repositories:
         assert plain.serves() == "v2"
     finally:
         variants.move_branch(repository, variants.FIRST)
-    plain.at("v1")
 
 
+@pytest.mark.one_suite
 def test_a_directory_of_the_controller_is_deployed_as_it_is_now(stock: Site) -> None:
     before = stock.current()
     version = Path(str(stock.variables["site_source"])) / "config" / "__init__.py"
@@ -93,6 +96,7 @@ def test_a_directory_of_the_controller_is_deployed_as_it_is_now(stock: Site) -> 
     assert stock.serves() == "v1"
 
 
+@pytest.mark.one_suite
 def test_a_project_without_a_lock_is_deployed_from_its_pyproject(gallery: Site) -> None:
     gallery.deploy("no-lock").must_succeed()
     assert gallery.serves() == "v1"
@@ -100,13 +104,18 @@ def test_a_project_without_a_lock_is_deployed_from_its_pyproject(gallery: Site) 
     gallery.deploy("v1").must_succeed()
 
 
-def test_changed_requirements_are_installed(plain: Site) -> None:
-    plain.at("v1")
+@pytest.mark.one_suite
+def test_changed_requirements_are_installed_beside_those_that_serve(plain: Site) -> None:
+    _, following, _ = versions(plain)
+    before = plain.app.run(f"readlink -f {plain.root}/current/venv")
     plain.deploy("more-requirements").must_succeed()
     assert plain.serves() == "more-requirements"
-    plain.at("v1")
+    assert plain.app.run(f"readlink -f {plain.root}/current/venv") != before
+    plain.deploy(following).must_succeed()
+    assert plain.app.run(f"readlink -f {plain.root}/current/venv") == before, "the same requirements were installed again"
 
 
+@pytest.mark.one_suite
 def test_a_requirement_whose_hash_differs_is_refused(stock: Site, repositories: Path) -> None:
     run = stock.play("deploy", site_source="file:///srv/git/hashed.git", site_version="wrong-hashes").must_fail()
     assert run.says("hash", "requirements.txt"), run
@@ -158,16 +167,15 @@ def keeper(app: Machine, workspace: Path) -> Iterator[Keeper]:
 def test_a_private_repository_is_read_with_its_deploy_key(plain: Site, keeper: Keeper) -> None:
     key = keeper.key("deploy-key")
     keeper.open("deploy-key")
-    plain.at("v1")
-    run = plain.deploy("v2", site_source=keeper.url, site_deploy_key=key).must_succeed()
-    assert plain.serves() == "v2", run
+    _, wanted, following = versions(plain)
+    run = plain.deploy(wanted, site_source=keeper.url, site_deploy_key=key).must_succeed()
+    assert plain.serves() == wanted, run
     secret_line = key.splitlines()[2]
     assert secret_line not in run.output
     assert not plain.app.succeeds(f"grep -rqF {shlex.quote(secret_line)} {plain.root} /tmp /var/tmp /etc /home 2>/dev/null"), (
         "the deploy key is still on the host after the deploy"
     )
 
-    refused = plain.deploy("v3", site_source=keeper.url, site_deploy_key=keeper.key("another-key")).must_fail()
+    refused = plain.deploy(following, site_source=keeper.url, site_deploy_key=keeper.key("another-key")).must_fail()
     assert refused.says("site_deploy_key"), refused
-    assert plain.serves() == "v2"
-    plain.at("v1")
+    assert plain.serves() == wanted

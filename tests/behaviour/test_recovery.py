@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.behaviour.kit.sites import Site
+from tests.behaviour.kit.versions import versions
 
 
 def stop_for_good(site: Site) -> None:
@@ -15,44 +16,46 @@ def stop_for_good(site: Site) -> None:
 
 
 def test_a_crashed_instance_comes_back(plain: Site) -> None:
-    plain.at("v1")
+    serving, _, _ = versions(plain)
     before = plain.app.run(f"systemctl show --value --property MainPID {plain.instances()[0]}")
     plain.app.run(f"systemctl kill --signal KILL {plain.instances()[0]}")
-    plain.await_version("v1", seconds=30)
+    plain.await_version(serving, seconds=30)
     after = plain.app.run(f"systemctl show --value --property MainPID {plain.instances()[0]}")
     assert before != after
 
 
 def test_traffic_wakes_the_release_that_was_deployed_last(plain: Site) -> None:
-    plain.at("v1")
-    plain.deploy("v2").must_succeed()
+    _, following, _ = versions(plain)
+    plain.deploy(following).must_succeed()
     stop_for_good(plain)
-    assert plain.visitor.get("/").json["version"] == "v2"
+    assert plain.visitor.get("/").json["version"] == following
     assert plain.instances() == [f"plain@{plain.current()}.service"]
 
 
+@pytest.mark.one_suite
 def test_traffic_wakes_the_release_that_was_rolled_back_to(plain: Site) -> None:
-    plain.at("v1")
-    plain.deploy("v2").must_succeed()
+    serving, following, _ = versions(plain)
+    plain.deploy(following).must_succeed()
     plain.rollback().must_succeed()
     stop_for_good(plain)
-    assert plain.visitor.get("/").json["version"] == "v1"
+    assert plain.visitor.get("/").json["version"] == serving
 
 
+@pytest.mark.one_suite
 def test_traffic_wakes_the_old_release_after_a_refused_deploy(plain: Site) -> None:
-    plain.at("v1")
+    serving, _, _ = versions(plain)
     plain.deploy("wsgi-fails").must_fail()
     stop_for_good(plain)
-    assert plain.visitor.get("/").json["version"] == "v1"
+    assert plain.visitor.get("/").json["version"] == serving
 
 
-@pytest.mark.parametrize("how", ["deploy", "rollback"])
+@pytest.mark.parametrize("how", [pytest.param("deploy", marks=pytest.mark.one_suite), "rollback"])
 def test_the_current_release_serves_after_a_restart_of_the_host(plain: Site, gallery: Site, how: str) -> None:
-    plain.at("v1")
-    plain.deploy("v2").must_succeed()
+    serving, following, _ = versions(plain)
+    plain.deploy(following).must_succeed()
     if how == "rollback":
         plain.rollback().must_succeed()
-    expected, current = plain.serves(), plain.current()
+    expected, current = {"deploy": following, "rollback": serving}[how], plain.current()
     plain.app.restart()
     begin = time.monotonic()
     plain.await_version(expected)
@@ -67,7 +70,6 @@ def test_the_current_release_serves_after_a_restart_of_the_host(plain: Site, gal
 def test_connections_are_renewed_after_a_restart_of_the_database(project: str, request: pytest.FixtureRequest) -> None:
     """Those that a thread keeps under WSGI, and those of the pool under ASGI."""
     site: Site = request.getfixturevalue(project)
-    site.at("v1")
     # Enough of them that a pool has connections to spare.
     assert {site.visitor.get("/").status for _ in range(20)} == {200}
     site.lab.db.run("systemctl restart postgresql")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.behaviour.kit.sites import Site
+from tests.behaviour.kit.versions import versions
 from tests.behaviour.kit.visitor import Answer
 from tests.load import Outcome, Verdict, Window, constant_load, judge
 
@@ -23,13 +24,15 @@ RATE = 60
 RATE_AT_LEAST = 50
 
 
+@pytest.mark.one_suite
 def test_a_release_says_what_it_is(plain: Site) -> None:
-    plain.at("v1").deploy("v2").must_succeed()
+    _, following, _ = versions(plain)
+    plain.deploy(following).must_succeed()
     current = plain.current()
     assert RELEASE_ID.match(current), current
     described = plain.describe(current)
     assert described["id"] == current
-    assert described["version"] == "v2"
+    assert described["version"] == following
     assert re.fullmatch("[0-9a-f]{40}", described["commit"]) and described["commit"].startswith(current[-7:])
     assert described["built_at"]
     assert plain.instances() == [f"plain@{current}.service"]
@@ -38,7 +41,6 @@ def test_a_release_says_what_it_is(plain: Site) -> None:
 @pytest.mark.one_suite
 def test_old_releases_are_removed_and_some_are_kept(plain: Site) -> None:
     """Many releases have been built when the tests come here; by itself, the test builds as many as it needs."""
-    plain.at("v1")
     while int(plain.app.run(f"grep -c '\"deploy\"' {plain.root}/history.jsonl")) <= KEPT:
         plain.deploy("v2").must_succeed()
     plain.deploy("v1").must_succeed()
@@ -86,67 +88,69 @@ def test_static_files_of_the_release_before_are_still_served(gallery: Site) -> N
 
 @pytest.mark.one_suite
 def test_the_same_version_again_changes_nothing_that_serves(plain: Site) -> None:
-    plain.at("v1")
-    run = plain.deploy("v1").must_succeed()
-    assert plain.serves() == "v1", run
+    serving, _, _ = versions(plain)
+    run = plain.deploy(serving).must_succeed()
+    assert plain.serves() == serving, run
 
 
+@pytest.mark.one_suite
 def test_rollback_returns_to_the_release_before(plain: Site) -> None:
-    plain.at("v1")
-    plain.deploy("v2").must_succeed()
-    plain.deploy("v3").must_succeed()
+    first, second, third = versions(plain)
+    plain.deploy(second).must_succeed()
+    plain.deploy(third).must_succeed()
     run = plain.rollback().must_succeed()
-    assert plain.serves() == "v2", run
+    assert plain.serves() == second, run
     plain.rollback().must_succeed()
-    assert plain.serves() == "v1", "a second rollback goes back one more"
+    assert plain.serves() == first, "a second rollback goes back one more"
 
 
 @pytest.mark.one_suite
 def test_rollback_returns_to_a_release_by_name(plain: Site) -> None:
-    plain.deploy("v3").must_succeed()
+    first, second, third = versions(plain)
     wanted = plain.current()
-    plain.deploy("v2").must_succeed()
-    plain.deploy("v1").must_succeed()
+    plain.deploy(second).must_succeed()
+    plain.deploy(third).must_succeed()
     plain.rollback(wanted).must_succeed()
-    assert (plain.serves(), plain.current()) == ("v3", wanted)
+    assert (plain.serves(), plain.current()) == (first, wanted)
 
 
 @pytest.mark.one_suite
 def test_rollback_to_a_release_that_is_not_there_names_those_that_are(plain: Site) -> None:
-    plain.at("v1")
+    serving, _, _ = versions(plain)
     run = plain.rollback("20200101T000000-0000000").must_fail()
     assert run.says("20200101T000000-0000000", plain.current()), run
-    assert plain.serves() == "v1"
+    assert plain.serves() == serving
 
 
 @pytest.mark.one_suite
 def test_rollback_says_which_migrations_stand_in_the_way(plain: Site, clean_schema: Callable[[], None]) -> None:
-    plain.at("v1")
+    serving, _, _ = versions(plain)
     plain.deploy("additive").must_succeed()
     run = plain.rollback()
     assert run.says("journal.0002_note"), run
     if run.code == 0:
-        assert plain.serves() == "v1"
+        assert plain.serves() == serving
     else:
         assert plain.serves() == "additive"
 
 
 @pytest.mark.one_suite
 def test_a_deploy_after_a_rollback_works(plain: Site) -> None:
-    plain.at("v1")
-    plain.deploy("v2").must_succeed()
+    _, second, third = versions(plain)
+    plain.deploy(second).must_succeed()
     plain.rollback().must_succeed()
-    plain.deploy("v3").must_succeed()
-    assert plain.serves() == "v3"
+    plain.deploy(third).must_succeed()
+    assert plain.serves() == third
 
 
 def test_migrations_are_applied_once_and_before_the_switch(plain: Site, clean_schema: Callable[[], None]) -> None:
-    plain.at("v1")
+    serving, _, _ = versions(plain)
     plan = plain.load(rate=30)
     with constant_load(plan) as load:
         plain.deploy("additive").must_succeed()
     verdict = judge(load.finish(), plain.stored(plan))
     assert verdict.flawless, str(verdict)
+    assert set(verdict.versions) <= {serving, "additive"}, str(verdict)
     assert plain.database.value("SELECT count(*) FROM django_migrations WHERE name = '0002_note'") == "1"
     assert plain.database.value("SELECT count(*) FROM journal_entry WHERE note IS NOT NULL") == "0"
 
@@ -177,14 +181,18 @@ def test_deploys_back_and_forth_lose_no_request(plain: Site, figure: Callable[[s
 
 @pytest.mark.one_suite
 def test_rollbacks_lose_no_request(plain: Site) -> None:
-    plain.at("v1")
+    """Back over two releases, and to one by its name."""
+    first, second, third = versions(plain)
     plan = plain.load(rate=RATE)
     with constant_load(plan) as load:
-        for _ in range(3):
-            plain.deploy("v2").must_succeed()
-            plain.rollback().must_succeed()
+        plain.deploy(second).must_succeed()
+        plain.deploy(third).must_succeed()
+        latest = plain.current()
+        for release in ("", "", latest):
+            plain.rollback(release).must_succeed()
     verdict = judge(load.finish(), plain.stored(plan))
     assert verdict.flawless, str(verdict)
+    assert set(verdict.versions) == {first, second, third}, str(verdict)
 
 
 @pytest.mark.one_suite

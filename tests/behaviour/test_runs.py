@@ -13,24 +13,34 @@ from tests.load import constant_load, judge
 SITES = ["plain", "gallery", "stock"]
 
 
-@pytest.mark.parametrize("name", SITES)
+def test_a_change_of_a_setting_is_made_without_losing_a_request(plain: Site) -> None:
+    plan = plain.load(rate=30)
+    with constant_load(plan) as load:
+        changed = plain.play("site", site_env={"A_NEW_VARIABLE": "its value"}).must_succeed()
+        back = plain.play("site").must_succeed()
+    verdict = judge(load.finish(), plain.stored(plan))
+    assert changed.changed > 0 and back.changed > 0, f"{changed}\n{back}"
+    assert verdict.flawless, str(verdict)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "plain" else pytest.mark.one_suite) for name in SITES])
 def test_a_second_run_changes_nothing(name: str, request: pytest.FixtureRequest) -> None:
+    """Not even after a change of a setting and back; and it deploys nothing, whichever version serves."""
     site: Site = request.getfixturevalue(name)
-    if name == "plain":
-        site.at("v1")
     before, instances = site.current(), site.instances()
     run = site.play("site").must_succeed()
     assert run.changed == 0, run
     assert (site.current(), site.instances()) == (before, instances)
 
 
+@pytest.mark.one_suite
 def test_check_and_diff_of_a_converged_site_change_nothing_and_show_no_secret(plain: Site) -> None:
-    plain.at("v1")
     run = plain.play("site", "--check", "--diff").must_succeed()
     assert run.changed == 0, run
     assert [name for name, value in plain.secrets.items() if value in run.output] == []
 
 
+@pytest.mark.one_suite
 def test_check_and_diff_of_a_fresh_site_work_and_change_nothing(lab: Lab, workspace: Path, plain: Site) -> None:
     fresh = Site(lab, PLAIN, workspace / "fresh", site_name="fresh", site_domain="fresh.example")
     run = fresh.play("site", "--check", "--diff").must_succeed()
@@ -42,15 +52,3 @@ def test_check_and_diff_of_a_fresh_site_work_and_change_nothing(lab: Lab, worksp
     assert traces == "", f"a check has left {traces}"
     assert plain.database.value("SELECT count(*) FROM pg_database WHERE datname = 'fresh'") == "0"
     assert fresh.visitor.is_dropped("fresh.example")
-
-
-def test_a_change_of_a_setting_is_made_without_losing_a_request(plain: Site) -> None:
-    plain.at("v1")
-    plan = plain.load(rate=30)
-    with constant_load(plan) as load:
-        changed = plain.play("site", site_env={"A_NEW_VARIABLE": "its value"}).must_succeed()
-        back = plain.play("site").must_succeed()
-    verdict = judge(load.finish(), plain.stored(plan))
-    assert changed.changed > 0 and back.changed > 0, f"{changed}\n{back}"
-    assert verdict.flawless, str(verdict)
-    assert plain.play("site").must_succeed().changed == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.behaviour.kit.sites import Site
+from tests.behaviour.kit.versions import versions
 from tests.load import constant_load, judge
 
 # The distribution makes no difference here.
@@ -12,11 +13,11 @@ pytestmark = pytest.mark.one_suite
 
 
 def test_a_deploy_does_not_touch_the_other_site(plain: Site, gallery: Site, stock: Site) -> None:
-    plain.at("v1")
+    _, following, _ = versions(plain)
     before = [(site.instances(), site.current()) for site in (gallery, stock)]
     plan = gallery.load(rate=20)
     with constant_load(plan) as load:
-        plain.deploy("v2").must_succeed()
+        plain.deploy(following).must_succeed()
         plain.rollback().must_succeed()
     verdict = judge(load.finish(), gallery.stored(plan))
     assert verdict.flawless, str(verdict)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.sites import Site
+from tests.behaviour.kit.versions import versions
 from tests.behaviour.kit.visitor import Visitor
 
 UPLOAD_LIMIT_MB = 10  # the default of nginx_client_max_body_size_mb
@@ -180,7 +181,7 @@ def test_a_web_socket_passes_and_speaks_both_ways(gallery: Site) -> None:
 
 
 def test_a_site_that_does_not_run_answers_503_with_a_page(plain: Site) -> None:
-    plain.at("v1")
+    serving, _, _ = versions(plain)
     units = " ".join([f"{plain.name}.socket", *plain.instances()])
     plain.app.run(f"systemctl stop {units}")
     try:
@@ -188,7 +189,7 @@ def test_a_site_that_does_not_run_answers_503_with_a_page(plain: Site) -> None:
         posted = plain.visitor.post("/", {"text_id": new_id()})
     finally:
         plain.app.run(f"systemctl start {plain.name}.socket")
-    plain.await_version("v1")
+    plain.await_version(serving)
     assert answer.status == 503, answer
     assert answer.headers["Content-Type"].startswith("text/html") and "<title>" in answer.text, answer
     assert answer.headers.get("Retry-After"), answer
@@ -196,10 +197,10 @@ def test_a_site_that_does_not_run_answers_503_with_a_page(plain: Site) -> None:
 
 
 def test_other_sites_answer_while_one_does_not_run(plain: Site, gallery: Site) -> None:
-    plain.at("v1")
+    serving, _, _ = versions(plain)
     plain.app.run(f"systemctl stop {plain.name}.socket {' '.join(plain.instances())}")
     try:
         assert gallery.serves() == "v1"
     finally:
         plain.app.run(f"systemctl start {plain.name}.socket")
-    plain.await_version("v1")
+    plain.await_version(serving)
