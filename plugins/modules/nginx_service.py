@@ -43,24 +43,40 @@ actions:
   elements: str
 """
 
-import os
 import re
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.service import Service, ServiceError, bring_up, runner
 
-UNIT = "nginx.service"
-PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload")
 WORKER = re.compile(r"^nginx: worker process\s*$")
 NAME_TAKEN = re.compile(r'conflicting server name "([^"]*)"')
+LOG = Path("/var/log/nginx/error.log")
 
-Run = Callable[[list[str]], tuple[int, str]]
 
+class Nginx(Service):
+    """Nginx, which can be asked before, and says in a log of its own what it was that troubled it."""
 
-class NginxError(Exception):
-    """Nginx doesn't run as it should; the message says why."""
+    def check(self) -> None:
+        """Refuse what nginx would refuse, and names of sites that it would silently ignore."""
+        code, output = self.run(["nginx", "-t"])
+        if code != 0:
+            raise ServiceError(f"Nginx refuses its configuration and serves with the old one.\n{output}")
+        if taken := sorted(set(NAME_TAKEN.findall(output))):
+            raise ServiceError(
+                f"Two sites of this host want to serve {', '.join(taken)}, and nginx would ignore one of them. "
+                "Give each site a site_domain and site_aliases of its own. Nginx serves with the old configuration."
+            )
+
+    def is_outdated(self) -> bool:
+        """Say no: a reload keeps the program that runs. An upgrade of the package replaces it by itself."""
+        return False
+
+    def complaints(self) -> str:
+        """Return what nginx said last about its troubles, else what systemd did."""
+        lines = LOG.read_text(errors="replace").splitlines()[-10:] if LOG.is_file() else []
+        told = (line.partition("[emerg] ")[2].partition(": ")[2] for line in lines if "[emerg] " in line)
+        return "\n".join(dict.fromkeys(told)) or super().complaints()
 
 
 def main() -> None:
@@ -69,136 +85,7 @@ def main() -> None:
         {"configuration_path": {"type": "path", "default": "/etc/nginx"}, "timeout_seconds": {"type": "int", "default": 15}},
         supports_check_mode=True,
     )
-
-    def run(command: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(command)
-        return code, (out + err).strip()
-
-    try:
-        unit = read_unit(run)
-        if unit["LoadState"] == "not-found":
-            if not module.check_mode:
-                raise NginxError("There is no nginx.service on this host. Install nginx first.")
-            module.exit_json(changed=True, actions=["enable", "start"])
-        actions = list(needed_actions(unit, Path(module.params["configuration_path"])))
-        if not module.check_mode:
-            for action in actions:
-                perform(action, run, module.params["timeout_seconds"])
-    except NginxError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(actions), actions=actions)
-
-
-def read_unit(run: Run) -> dict[str, str]:
-    """Return what systemd knows of nginx."""
-    code, output = run(["systemctl", "show", UNIT, f"--property={','.join(PROPERTIES)}"])
-    if code != 0:
-        raise NginxError(f"systemctl show {UNIT} failed: {output}")
-    return dict.fromkeys(PROPERTIES, "") | dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
-
-
-def needed_actions(unit: dict[str, str], configuration: Path) -> Iterator[str]:
-    """Yield what is left to do, in order."""
-    if unit["NeedDaemonReload"] == "yes":
-        yield "daemon-reload"
-    if unit["UnitFileState"] != "enabled":
-        yield "enable"
-    if unit["ActiveState"] not in ("active", "reloading"):
-        yield "start"
-    elif newest_change(configuration) > youngest_start(workers(int(unit["MainPID"]))):
-        yield "reload"
-
-
-def perform(action: str, run: Run, timeout_seconds: int) -> None:
-    """Take one step and make sure that it had its effect."""
-    if action in ("daemon-reload", "enable"):
-        insist(run, ["systemctl", action, *([UNIT] if action == "enable" else [])])
-        return
-    check_configuration(run)
-    if action == "start":
-        insist(run, ["systemctl", "start", UNIT])
-        return
-    old = workers(main_pid(run))
-    insist(run, ["systemctl", "reload", UNIT])
-    deadline = time.monotonic() + timeout_seconds
-    while not set(workers(main_pid(run))) - set(old):
-        if time.monotonic() > deadline:
-            wrong = f"Nginx was reloaded, but after {timeout_seconds} s it still serves with the old configuration."
-            raise NginxError(f"{wrong}\n{complaints(run)}")
-        time.sleep(0.05)
-
-
-def check_configuration(run: Run) -> None:
-    """Refuse what nginx would refuse, and names of sites that it would silently ignore."""
-    code, output = run(["nginx", "-t"])
-    if code != 0:
-        raise NginxError(f"Nginx refuses its configuration and serves with the old one.\n{output}")
-    if taken := sorted(set(NAME_TAKEN.findall(output))):
-        raise NginxError(
-            f"Two sites of this host want to serve {', '.join(taken)}, and nginx would ignore one of them. "
-            "Give each site a site_domain and site_aliases of its own. Nginx serves with the old configuration."
-        )
-
-
-def insist(run: Run, command: list[str]) -> None:
-    """Run a command that must succeed."""
-    code, output = run(command)
-    if code != 0:
-        raise NginxError(f"{' '.join(command)} failed: {output}\n{complaints(run)}")
-
-
-def complaints(run: Run) -> str:
-    """Return what nginx said last about its troubles, else what systemd did."""
-    log = Path("/var/log/nginx/error.log")
-    lines = log.read_text(errors="replace").splitlines()[-10:] if log.is_file() else []
-    if emergencies := dict.fromkeys(line.partition("[emerg] ")[2].partition(": ")[2] for line in lines if "[emerg] " in line):
-        return "\n".join(emergencies)
-    return run(["journalctl", "--unit", UNIT, "--lines", "10", "--no-pager", "--output", "cat"])[1]
-
-
-def main_pid(run: Run) -> int:
-    """Return the process that reads the configuration."""
-    return int(read_unit(run)["MainPID"])
-
-
-def workers(parent: int) -> dict[int, float]:
-    """Return the workers that take requests, with the time at which each started; not those that only finish what they have."""
-    found = {}
-    for process in Path("/proc").iterdir():
-        if not process.name.isdigit():
-            continue
-        try:
-            fields = (process / "stat").read_text().rpartition(")")[2].split()
-            title = (process / "cmdline").read_text().replace("\0", " ")
-        except OSError:  # ended meanwhile
-            continue
-        if int(fields[1]) == parent and WORKER.match(title):
-            found[int(process.name)] = start_time(int(fields[19]))
-    return found
-
-
-def start_time(ticks: int) -> float:
-    """Return, as seconds since the epoch, a time that the kernel counts in ticks since boot."""
-    since_boot = ticks / os.sysconf("SC_CLK_TCK")
-    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot
-
-
-def youngest_start(processes: dict[int, float]) -> float:
-    """Return when the youngest of these processes started."""
-    return max(processes.values(), default=0.0)
-
-
-def newest_change(folder: Path) -> float:
-    """Return when anything below a folder changed last. Times in the future say nothing."""
-    now = time.time()
-    times = (change_time(path) for path in [folder, *folder.rglob("*")])
-    return max((changed for changed in times if changed <= now), default=0.0)
-
-
-def change_time(path: Path) -> float:
-    """Return when a path, or what it links to, was written."""
-    changed = path.lstat().st_mtime
-    return max(changed, path.stat().st_mtime) if path.is_symlink() and path.exists() else changed
+    bring_up(module, Nginx("nginx.service", runner(module), WORKER))
 
 
 if __name__ == "__main__":

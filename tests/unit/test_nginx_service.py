@@ -7,17 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.modules import nginx_service
-from ansible_collections.hotclub.django.plugins.modules.nginx_service import (
-    NginxError,
-    change_time,
-    check_configuration,
-    needed_actions,
-    newest_change,
-    perform,
-    read_unit,
-    start_time,
-)
+from ansible_collections.hotclub.django.plugins.module_utils.freshness import change_time, newest_change, start_time
+from ansible_collections.hotclub.django.plugins.module_utils.service import Service, ServiceError
+from ansible_collections.hotclub.django.plugins.modules.nginx_service import WORKER, Nginx
 
 RUNNING = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "MainPID": "1", "NeedDaemonReload": "no"}
 
@@ -45,10 +37,20 @@ def configuration(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def nginx(host: Host) -> Nginx:
+    """Return nginx on a host."""
+    return Nginx("nginx.service", host, WORKER)
+
+
 def actions(monkeypatch: pytest.MonkeyPatch, configuration: Path, started: float | None, **unit: str) -> list[str]:
     """Return what is to be done when the youngest worker started at a given time."""
-    monkeypatch.setattr(nginx_service, "workers", lambda _pid: {} if started is None else {7: started - 60, 8: started})
-    return list(needed_actions(RUNNING | unit, configuration))
+    monkeypatch.setattr(Service, "workers", lambda _self: {} if started is None else {7: started - 60, 8: started})
+    told = "\n".join(f"{name}={value}" for name, value in (RUNNING | unit).items())
+    return list(nginx(Host(show=(0, told))).needed_actions(configuration))
+
+
+def test_systemd_reads_the_unit_anew_before_a_start(monkeypatch: pytest.MonkeyPatch, configuration: Path) -> None:
+    assert actions(monkeypatch, configuration, started=None, ActiveState="inactive") == ["daemon-reload", "start"]
 
 
 def test_nothing_is_left_when_workers_are_younger_than_their_configuration(
@@ -102,7 +104,7 @@ def test_the_start_of_a_process_is_a_time_of_the_clock() -> None:
 
 
 def test_what_systemd_says_is_read() -> None:
-    unit = read_unit(Host(show=(0, "LoadState=loaded\nMainPID=12\nActiveState=active")))
+    unit = nginx(Host(show=(0, "LoadState=loaded\nMainPID=12\nActiveState=active"))).properties()
 
     assert (unit["MainPID"], unit["NeedDaemonReload"]) == ("12", "")
 
@@ -110,30 +112,30 @@ def test_what_systemd_says_is_read() -> None:
 def test_a_refused_configuration_is_not_loaded() -> None:
     host = Host(**{"-t": (1, 'unknown directive "foo"')})
 
-    with pytest.raises(NginxError, match=r'serves with the old one\.\nunknown directive "foo"'):
-        perform("reload", host, 1)
+    with pytest.raises(ServiceError, match=r'serves with the old one\.\nunknown directive "foo"'):
+        nginx(host).perform("reload", 1)
     assert host.commands == ["nginx -t"]
 
 
 def test_a_name_that_two_sites_want_is_refused() -> None:
     warning = 'nginx: [warn] conflicting server name "a.example.org" on 0.0.0.0:80, ignored\n' * 2
 
-    with pytest.raises(NginxError, match=r"Two sites of this host want to serve a\.example\.org, and"):
-        check_configuration(Host(**{"-t": (0, warning)}))
+    with pytest.raises(ServiceError, match=r"Two sites of this host want to serve a\.example\.org, and"):
+        nginx(Host(**{"-t": (0, warning)})).check()
 
 
 def test_a_reload_without_new_workers_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nginx_service, "workers", lambda _pid: {7: 1.0})
+    monkeypatch.setattr(Service, "workers", lambda _self: {7: 1.0})
 
-    with pytest.raises(NginxError, match=r"still serves with the old configuration\.\nbind\(\) failed"):
-        perform("reload", Host(show=(0, "MainPID=1"), journalctl=(0, "bind() failed")), 0)
+    with pytest.raises(ServiceError, match=r"still serves with the old configuration\.\nbind\(\) failed"):
+        nginx(Host(show=(0, "MainPID=1"), journalctl=(0, "bind() failed"))).perform("reload", 0)
 
 
 def test_a_reload_with_new_workers_worked(monkeypatch: pytest.MonkeyPatch) -> None:
     generations = iter([{7: 1.0}, {7: 1.0}, {8: 2.0}])
-    monkeypatch.setattr(nginx_service, "workers", lambda _pid: next(generations))
+    monkeypatch.setattr(Service, "workers", lambda _self: next(generations))
     host = Host(show=(0, "MainPID=1"))
 
-    perform("reload", host, 5)
+    nginx(host).perform("reload", 5)
 
     assert "systemctl reload nginx.service" in host.commands

@@ -1,0 +1,91 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run a service with the configuration that is on disk, by a reload where it runs already."""
+
+from __future__ import annotations
+
+DOCUMENTATION = """
+module: reloaded_service
+short_description: Run a service with the configuration that is on disk
+version_added: 0.1.0
+author: The hotclub.django authors
+description:
+  - Starts a service at boot and now. One that runs, and has loaded its configuration before the newest change of it, is reloaded.
+  - Or, with O(sites_path), stops it once no site needs it.
+  - Tells by times, so that a run that broke after a file was written is made good by the next one.
+options:
+  name:
+    description: Name of the unit.
+    type: str
+    required: true
+  configuration_path:
+    description: The folder of its configuration.
+    type: path
+    required: true
+  new_worker:
+    description:
+      - Whether a reload starts a new worker process, which then is the proof that the configuration was taken.
+      - Such a service is reloaded for an upgraded program as well.
+      - Otherwise the time of the last reload is kept in C(/run).
+    type: bool
+    default: false
+  sites_path:
+    description:
+      - The folder with a file for each site, for a service that only sites need.
+      - While there is none in it, the service is stopped and doesn't start at boot.
+    type: path
+  timeout_seconds:
+    description: How long to wait for that worker.
+    type: int
+    default: 15
+attributes:
+  check_mode:
+    description: Says what would be done, and does nothing.
+    support: full
+"""
+
+EXAMPLES = """
+- name: Run HAProxy with the configuration on disk
+  hotclub.django.reloaded_service:
+    name: haproxy.service
+    configuration_path: /etc/haproxy
+    new_worker: true
+"""
+
+RETURN = """
+actions:
+  description: What was done, among C(daemon-reload), C(enable), C(start), C(reload), C(disable) and C(stop).
+  returned: always
+  type: list
+  elements: str
+"""
+
+import re
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.service import Service, bring_up, has_files, runner
+
+ANY = re.compile("")
+
+
+def main() -> None:
+    """Bring the service to where it should be."""
+    module = AnsibleModule(
+        {
+            "name": {"type": "str", "required": True},
+            "configuration_path": {"type": "path", "required": True},
+            "new_worker": {"type": "bool", "default": False},
+            "sites_path": {"type": "path"},
+            "timeout_seconds": {"type": "int", "default": 15},
+        },
+        supports_check_mode=True,
+    )
+    wanted = module.params
+    service = Service(wanted["name"], runner(module), ANY if wanted["new_worker"] else None)
+    bring_up(module, service, needed=not wanted["sites_path"] or has_files(Path(wanted["sites_path"])))
+
+
+if __name__ == "__main__":
+    main()
