@@ -18,9 +18,9 @@ def app_servers(peers: Iterable[Mapping[str, Any]], port: int | str, method: str
         {
             "name": peer["name"],
             "address": f"{bracketed(peer['address'])}:{port}",
-            "weight": 1 if method == "round_robin" else peer["weight"],
-            "backup": peer["backup"],
-            "drained": peer["drained"],
+            "weight": 1 if method == "round_robin" else peer.get("weight", 1),
+            "backup": peer.get("backup", False),
+            "drained": peer.get("drained", False),
         }
         for peer in peers
     ]

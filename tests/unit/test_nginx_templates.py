@@ -150,3 +150,46 @@ def test_the_page_of_an_operator(page: Render, tmp_path: Any) -> None:
 def test_files_are_enough_for_connections(page: Render) -> None:
     assert "worker_rlimit_nofile 2512;" in page("etc/nginx/nginx.conf.j2", nginx_worker_connections="1000")
     assert "LimitNOFILE=2512\n" in page("etc/systemd/system/nginx.service.d/hotclub.conf.j2", nginx_worker_connections="1000")
+
+
+def test_nothing_is_limited_unless_asked_for(page: Render) -> None:
+    assert "limit_" not in re.sub("limit_except", "", page(SITE) + page(REQUESTS))
+
+
+def test_a_rate_is_counted_for_each_visitor_and_site(page: Render) -> None:
+    limits = {"nginx_rate_limit_per_second": "5", "nginx_rate_limit_burst": "20"}
+    site, requests = page(SITE, **limits), page(REQUESTS, **limits)
+
+    assert "limit_req_zone $binary_remote_addr zone=shop.requests:10m rate=5r/s;" in site
+    assert "    limit_req zone=shop.requests burst=20 nodelay;\n    limit_req_status 429;\n" in requests
+    assert "limit_conn_zone" not in site
+
+
+def test_requests_at_once_are_counted_likewise(page: Render) -> None:
+    limits = {"nginx_connection_limit": 8}
+    site, requests = page(SITE, **limits), page(REQUESTS, **limits)
+
+    assert "limit_conn_zone $binary_remote_addr zone=shop.connections:10m;" in site
+    assert "    limit_conn shop.connections 8;\n    limit_conn_status 429;\n" in requests
+    assert "limit_req_zone" not in site
+
+
+def test_limits_are_for_the_project_and_not_for_files(page: Render) -> None:
+    requests = page(REQUESTS, nginx_rate_limit_per_second=5)
+    places = re.findall(r"^location (.*?) \{(.*?)^\}", requests, re.MULTILINE | re.DOTALL)
+
+    assert [place for place, text in places if "limit_req " in text] == ["/"]
+
+
+def test_every_socket_of_a_port_speaks_the_proxy_protocol(page: Render) -> None:
+    balancers = {"nginx_trusted_proxies": ["192.0.2.10"], "nginx_proxy_protocol_enabled": True}
+    sockets = page(SITE, **balancers) + page("etc/nginx/sites-enabled/unknown-hosts.conf.j2", **balancers)
+
+    assert re.findall(r"^    listen (.*);$", sockets, re.MULTILINE) == [
+        "80 proxy_protocol",
+        "[::]:80 proxy_protocol",
+        "80 proxy_protocol default_server backlog=4096",
+        "[::]:80 proxy_protocol default_server backlog=4096",
+    ]
+    assert "real_ip_header proxy_protocol;" in page(REQUESTS, **balancers)
+    assert "proxy_protocol" not in page(SITE) + page(REQUESTS)
