@@ -113,6 +113,15 @@ def is_running(cluster: Cluster) -> bool:
     return cluster.run(["systemctl", "is-active", "--quiet", cluster.unit])[0] == 0
 
 
+def is_outdated(cluster: Cluster) -> bool:
+    """Say whether the server runs a program that an upgrade has replaced since."""
+    noted = read(f"{cluster.data}/postmaster.pid").splitlines()
+    try:
+        return os.readlink(os.path.join(cluster.root, f"proc/{int(noted[0])}/exe")).endswith(" (deleted)")
+    except (OSError, ValueError, IndexError):
+        return False
+
+
 def has_ever_run(cluster: Cluster) -> bool:
     """Say whether the server has run: it notes how it was started."""
     return os.path.exists(f"{cluster.data}/postmaster.opts")
@@ -325,5 +334,5 @@ def steps_while_running(cluster: Cluster, restart_allowed: bool) -> Iterator[Ste
     if newest_file(cluster) > state["loaded"]:
         yield Step("reload", lambda: reload(cluster, state["loaded"]))
         state = state_of(cluster)
-    if state["pending"] and (restart_allowed or state["clients"] == 0):
+    if (state["pending"] and (restart_allowed or state["clients"] == 0)) or (restart_allowed and is_outdated(cluster)):
         yield Step("restart", lambda: restart(cluster))

@@ -19,7 +19,7 @@ description:
     after a file was written is made good by the next one.
   - >-
     Restarts a running server for settings that need it only when no client is connected, or when told that it may.
-    Otherwise they are returned.
+    Otherwise they are returned. When told that it may, it is restarted for an upgraded program as well.
   - Refuses to start an empty cluster on a host whose data is in another version.
 options:
   version:

@@ -1,0 +1,77 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look at a database server without changing anything."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgresql_view
+version_added: 0.1.0
+short_description: Look at a database server without changing anything
+description:
+  - Returns what has to be known of two servers before one takes the place of the other.
+options:
+  version:
+    description: Major version.
+    type: str
+    required: true
+  cluster:
+    description: Name of the cluster.
+    type: str
+    default: main
+  port:
+    description: Port that it listens on.
+    type: int
+    default: 5432
+notes:
+  - Supports check mode.
+author: The hotclub.django authors (@hotclub)
+"""
+
+EXAMPLES = r"""
+- name: Look at the database server
+  hotclub.django.postgresql_view:
+    version: "17"
+  register: __postgresql_view
+"""
+
+RETURN = r"""
+server:
+  description:
+    - What was found, among it C(exists), C(running), C(outdated), C(is_copy), C(disabled), C(system), C(databases) with the
+      number of their tables, C(bytes) and C(free_bytes).
+  type: dict
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.handover import view
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import Cluster, PostgresqlError
+
+
+def main() -> None:
+    """Look, and tell."""
+    module = AnsibleModule(
+        argument_spec={
+            "version": {"type": "str", "required": True},
+            "cluster": {"type": "str", "default": "main"},
+            "port": {"type": "int", "default": 5432},
+        },
+        supports_check_mode=True,
+    )
+
+    def run(command: list[str]) -> tuple[int, str]:
+        code, out, err = module.run_command(command, cwd="/", environ_update={"LC_ALL": "C.UTF-8"})
+        return code, out + err
+
+    try:
+        module.exit_json(
+            changed=False, server=view(Cluster(module.params["version"], module.params["cluster"], module.params["port"], run))
+        )
+    except PostgresqlError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
