@@ -1,0 +1,62 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What forbids a host to leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+# What nobody would do any more without a last host of these tiers. A database host is never taken out: its data moves first.
+TIERS = {"lb": "receive the visitors", "app": "run the project"}
+
+
+def departure(
+    groups: Mapping[str, list[str]], host: str, staying: Mapping[str, Sequence[Mapping[str, Any]]], run: Collection[str]
+) -> list[str]:
+    """Return a sentence with a remedy for each reason why a host can't leave; an empty list when it can.
+
+    :param host: the one that is to leave, as the operator named it.
+    :param staying: the tiers of the topology without it.
+    :param run: the hosts that this run may reach.
+    """
+    everyone = groups.get("all", [])
+    if not host:
+        return [f"No host was named. Write -e decommission_host=<host>, one of {', '.join(everyone)}."]
+    if host not in everyone:
+        return [
+            f"decommission_host is {host}, and the inventory has no such host. It has {', '.join(everyone)}. "
+            "A host that was taken out of the inventory already is forgotten by playbooks/site.yml."
+        ]
+    return [*_reasons(groups, host, staying), *_left_out(everyone, run)]
+
+
+def _reasons(groups: Mapping[str, list[str]], host: str, staying: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
+    if host in groups.get("db", []):
+        yield (
+            f"{host} keeps the database. Put another host into the group db in its place and run "
+            f"playbooks/move_database.yml -e move_database_from={host}; then run this again."
+        )
+    for tier, purpose in TIERS.items():
+        if host in groups.get(tier, []) and not staying[tier]:
+            yield (
+                f"{host} is the last host of the group {tier}, so nobody would {purpose}. "
+                f"Put another host into the group {tier} and run playbooks/site.yml; then run this again."
+            )
+    if staying["app"] and all(peer.get("drained") for peer in staying["app"]):
+        names = ", ".join(peer["name"] for peer in staying["app"])
+        yield f"site_app_drained is set for all that would stay ({names}). Take it from one of them and run playbooks/site.yml."
+
+
+def _left_out(everyone: Collection[str], run: Collection[str]) -> Iterator[str]:
+    """Yield what is wrong with a run that leaves hosts out: these would go on to speak of the one that left."""
+    if absent := [name for name in everyone if name not in run]:
+        yield f"This run leaves out {', '.join(absent)}. Run it without --limit."
+
+
+class FilterModule:
+    """Make the filter known to Ansible."""
+
+    def filters(self) -> dict[str, Callable[..., list[str]]]:
+        """Return the filters of this file by name."""
+        return {"departure": departure}
