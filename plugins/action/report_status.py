@@ -12,6 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet_status import fleet_problems
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -27,11 +28,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         statuses = {
             str(host): _status(variables["hostvars"][host].get(arguments["step"])) for host in variables["ansible_play_hosts_all"]
         }
-        as_json = json.dumps({"site": arguments["site"], "healthy": _healthy(statuses), "hosts": statuses}, indent=2, default=str)
+        report = {"site": arguments["site"], **_verdict(statuses), "hosts": statuses}
+        as_json = json.dumps(report, indent=2, default=str)
         if arguments.get("path"):
             Path(arguments["path"]).write_text(as_json + "\n")
         Display().display(as_json if arguments.get("format") == "json" else status_table(statuses, arguments["site"]))
-        if _healthy(statuses):
+        if report["healthy"]:
             return {"changed": False}
         return {"failed": True, "msg": f"{arguments['site']} is in trouble; the report above says where and what to do."}
 
@@ -43,5 +45,7 @@ def _status(result: object) -> dict[str, Any]:
     return {"problems": [f"the host can't be looked at: {reason or 'unreachable over SSH'}"]}
 
 
-def _healthy(statuses: Mapping[str, Mapping[str, Any]]) -> bool:
-    return not any(status.get("problems") for status in statuses.values())
+def _verdict(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return whether all is well, and what is wrong with the hosts together."""
+    together = fleet_problems(statuses)
+    return {"healthy": not together and not any(status.get("problems") for status in statuses.values()), "problems": together}

@@ -1,28 +1,38 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The status of all hosts as one table that fits a terminal."""
+"""The status of all hosts as tables that fit a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet_status import fleet_problems
+
 COLUMNS = ("HOST", "TIERS", "RELEASE", "VERSION", "SINCE", "APP", "HEALTH", "HTTP", "MIGRATIONS", "DISK FREE", "DATABASE")
+SEEN_BY = "SEEN BY"
 
 
 def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str) -> str:
-    """Return a table with a line for each host, and below it what is wrong.
+    """Return a table with a line for each host, one with how each balancer sees each of them, and below it what is wrong.
 
     :param statuses: what ``site_status`` found, by host; an unreachable host has only ``problems``.
     :param site: name of the site.
     """
-    rows = [COLUMNS, *(_row(host, status) for host, status in statuses.items())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    used = [column for column in range(len(COLUMNS)) if any(row[column] not in ("", "-") for row in rows[1:])]
-    lines = ["  ".join(row[column].ljust(widths[column]) for column in used).rstrip() for row in rows]
+    tables = [[COLUMNS, *(_row(host, status) for host, status in statuses.items())], _views(statuses)]
+    lines = [line for table in tables if table for line in [*_aligned(table), ""]]
     problems = [f"  {host}: {problem}" for host, status in statuses.items() for problem in status.get("problems", [])]
+    problems += [f"  {site}: {problem}" for problem in fleet_problems(statuses)]
     verdict = [f"{site} is in trouble:", *problems] if problems else [f"{site} is well."]
-    return "\n".join([*lines, "", *verdict])
+    return "\n".join([*lines, *verdict])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, without the columns that hold nothing."""
+    columns = range(len(rows[0]))
+    widths = [max(len(row[column]) for row in rows) for column in columns]
+    used = [column for column in columns if any(row[column] not in ("", "-") for row in rows[1:])]
+    return ["  ".join(row[column].ljust(widths[column]) for column in used).rstrip() for row in rows]
 
 
 def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
@@ -45,6 +55,20 @@ def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
 def _since(timestamp: str) -> str:
     # systemd says "Mon 2026-11-23 08:15:00 UTC".
     return " ".join(timestamp.split()[1:3]) or "-"
+
+
+def _views(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the rows of the second table: there are few balancers, so each is a column; none where no host has any."""
+    balancers = {host: status["balanced"] for host, status in statuses.items() if "balanced" in status}
+    seen = dict.fromkeys(name for views in balancers.values() for name in views)
+    rows = [(name, *(_view(views.get(name)) for views in balancers.values())) for name in seen]
+    return [(SEEN_BY, *balancers), *rows] if rows else []
+
+
+def _view(server: Mapping[str, Any] | None) -> str:
+    if server is None:
+        return "-"
+    return f"{server['status']}, weight {server['weight']}, {server['sessions']} open"
 
 
 class FilterModule:

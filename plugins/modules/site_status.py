@@ -25,6 +25,11 @@ options:
     description: Name of the site's database.
     type: str
     required: true
+  balanced_hosts:
+    description: Application hosts between which HAProxy on this host should share the requests; empty where there is no HAProxy.
+    type: list
+    elements: str
+    default: []
   migrations:
     description: Whether to compare the release's migrations with the database, which starts Django once.
     type: bool
@@ -44,13 +49,16 @@ EXAMPLES = r"""
     root: /srv/shop
     tiers: [lb, app, db]
     database: shop
+    balanced_hosts: [app1, app2]
     health:
       host: shop.example.org
 """
 
 RETURN = r"""
 status:
-  description: What was found; C(problems) lists what is wrong, empty for a healthy host.
+  description: >-
+    What was found; C(problems) lists what is wrong, empty for a healthy host. Where HAProxy shares the requests, C(balanced)
+    tells how it sees each application host.
   type: dict
   returned: always
 """
@@ -61,6 +69,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils import haproxy
 from ansible_collections.hotclub.django.plugins.module_utils.arguments import HEALTH, SITE, carry_out, health_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
 from ansible_collections.hotclub.django.plugins.module_utils.health import HealthCheck, ask
@@ -81,6 +90,7 @@ def main() -> None:
             "tiers": {"type": "list", "elements": "str", "required": True},
             "port": {"type": "int", "default": 80},
             "database": {"type": "str", "required": True},
+            "balanced_hosts": {"type": "list", "elements": "str", "default": []},
             "migrations": {"type": "bool", "default": False},
             "minimum_free_mb": {"type": "int", "default": 512},
         },
@@ -99,7 +109,9 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     if "app" in wanted["tiers"]:
         look_at_app(site, check, wanted["migrations"], status)
     if "lb" in wanted["tiers"]:
-        look_at_balancer(check, wanted["port"], status)
+        look_at_web_server(check, wanted["port"], status)
+    if wanted["balanced_hosts"]:
+        look_at_balancer(site, wanted["balanced_hosts"], status)
     if "db" in wanted["tiers"]:
         look_at_database(wanted["database"], status)
     return {"changed": False, "status": status}
@@ -149,7 +161,7 @@ def look_at_migrations(site: Site, current: str, status: dict[str, Any]) -> None
         status["problems"].append(f"migrations pending: {', '.join(status['pending_migrations'])}")
 
 
-def look_at_balancer(check: HealthCheck, port: int, status: dict[str, Any]) -> None:
+def look_at_web_server(check: HealthCheck, port: int, status: dict[str, Any]) -> None:
     """Ask the web server for the site, as a visitor would."""
     status["nginx"] = systemctl("is-active", "nginx.service").stdout.strip()
     if status["nginx"] != "active":
@@ -167,6 +179,17 @@ def look_at_balancer(check: HealthCheck, port: int, status: dict[str, Any]) -> N
         status["problems"].append(f"visitors get no answer ({error})")
     finally:
         connection.close()
+
+
+def look_at_balancer(site: Site, wanted: list[str], status: dict[str, Any]) -> None:
+    """Ask HAProxy how it sees the application hosts."""
+    try:
+        found = haproxy.servers(haproxy.ask("show stat"), site.name)
+    except haproxy.HaproxyError as error:
+        status["problems"].append(str(error))
+        return
+    status["balanced"] = {server.name: server.facts() for server in found}
+    status["problems"] += haproxy.troubles(found, wanted, site.name)
 
 
 def look_at_database(database: str, status: dict[str, Any]) -> None:
