@@ -20,7 +20,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         super().run(tmp, task_vars)
         variables: dict[str, Any] = task_vars or {}
         step, what = str(self._task.args["step"]), str(self._task.args["what"])
-        results = {host: variables["hostvars"][host].get(step) for host in variables["ansible_play_hosts_all"]}
+        hosts = self._task.args.get("hosts", variables["ansible_play_hosts_all"])
+        results = {host: variables["hostvars"][host].get(step) for host in hosts}
         behind = [str(host) for host, result in results.items() if not ended_well(result)]
         if behind:
             return {

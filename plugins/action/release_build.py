@@ -42,6 +42,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "Write an address such as https://host/project.git or git@host:project.git, or the path of a folder.",
             }
         packed = pack(folder)
+        commit = hashlib.sha1(gzip.decompress(packed), usedforsecurity=False).hexdigest()
+        if arguments.get("commit", commit) not in ("", commit):
+            return {
+                "failed": True,
+                "msg": f"{source} has changed since the fleet's release was made from it: this host can't be given the same.\n"
+                "Run playbooks/deploy.yml: it gives all hosts a new release.",
+            }
         with tempfile.NamedTemporaryFile(suffix=".tar.gz") as local:
             local.write(packed)
             local.flush()
@@ -49,7 +56,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             remote = self._connection._shell.join_path(self._connection._shell.tmpdir, "source.tar.gz")
             self._transfer_file(local.name, remote)
         self._fixup_perms2((self._connection._shell.tmpdir, remote))
-        arguments.update(archive=remote, commit=hashlib.sha1(gzip.decompress(packed), usedforsecurity=False).hexdigest())
+        arguments.update(archive=remote, commit=commit)
         try:
             return self._without_secrets(self._execute_module(module_args=arguments, task_vars=task_vars))
         finally:

@@ -125,12 +125,15 @@ class Builder:
     def _begin(self, commit: str) -> None:
         release = f"{self.wanted['stamp']}-{commit[:7]}"
         built = self.site.built()
-        if built and release <= built[-1]:
+        if built and release <= built[-1] and not self.wanted["rebuild"]:
             raise ReleaseError(
                 f"The new release {release} would be older than {built[-1]}, which exists.",
                 "Set the clock of the machine that runs the playbook right.",
             )
         self.release = release
+        if self.wanted["rebuild"]:
+            # A balancer that becomes an application host too has its static files already, and nothing else of it.
+            remove(self.folder)
         self.folder.mkdir(mode=0o750)
         account = pwd.getpwnam(self.site.build_user)
         os.chown(self.folder, account.pw_uid, account.pw_gid)

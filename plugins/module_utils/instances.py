@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The running instances of a site: proving a release, switching to it, and keeping systemd's view of it right.
 
-One socket unit, ``<site>.socket``, owns the address that the web server uses. Each running release is an instance of
-``<site>@.service`` and holds that same socket, so a switch is: start the new one beside the old one, then stop the
-old one. An instance is named like its release; a fresh instance of a release that is running already (its settings
-changed) gets a numbered alias, ``<release>.2``.
+One socket unit, ``<site>.socket``, owns the address that the web server uses, and in a cluster a second one,
+``<site>-net.socket``, the address that balancers use. Each running release is an instance of ``<site>@.service`` and
+holds these same sockets, so a switch is: start the new one beside the old one, then stop the old one. An instance is
+named like its release; a fresh instance of a release that is running already (its settings changed) gets a numbered
+alias, ``<release>.2``.
 """
 
 from __future__ import annotations
@@ -114,11 +115,24 @@ class Instances:
             self.site.root / "etc" / "gunicorn.conf.py",
             UNITS / f"{self.site.name}@.service",
         ]
-        return self.stale_socket() or older(self.service(instance), "ExecMainStartTimestamp", files)
+        return bool(self.stale_sockets()) or older(self.service(instance), "ExecMainStartTimestamp", files)
 
-    def stale_socket(self) -> bool:
-        """Say whether the socket was opened before its unit changed."""
-        return older(f"{self.site.name}.socket", "ActiveEnterTimestamp", [UNITS / f"{self.site.name}.socket"])
+    def sockets(self) -> list[str]:
+        """Return the socket units by which the site is reached from outside itself."""
+        names = [f"{self.site.name}.socket", f"{self.site.name}-net.socket"]
+        return [name for name in names if (UNITS / name).exists()]
+
+    def closed_sockets(self) -> list[str]:
+        """Return those of them that aren't open, or wouldn't be after a restart of the host."""
+        return [
+            name
+            for name in self.sockets()
+            if systemctl("is-active", "--quiet", name).code or systemctl("is-enabled", "--quiet", name).code
+        ]
+
+    def stale_sockets(self) -> list[str]:
+        """Return those of them that were opened before their unit changed."""
+        return [name for name in self.sockets() if older(name, "ActiveEnterTimestamp", [UNITS / name])]
 
     def switch(self, release: str, action: str, by: str) -> Switched:
         """Prove a release, let it serve, and stop what served before.
@@ -135,11 +149,14 @@ class Instances:
         self._prove(instance)
         first = not self.pointed()
         if first:
-            # The socket unit can't be opened before it names something to wake.
+            # A socket unit can't be opened before it names something to wake.
             self._write_pointer(instance)
-        reopened = not first and self.stale_socket()
+        reopened = [] if first else self.stale_sockets()
         if reopened:
-            self._reopen(instance)
+            self._reopen(instance, reopened)
+        if not first and (added := [name for name in self.closed_sockets() if name not in reopened]):
+            # Before the instance starts, since it holds the sockets that are open then.
+            self._reopen(instance, added)
         try:
             self._start(instance)
         except ReleaseError:
@@ -179,8 +196,9 @@ class Instances:
             mine = [instance for instance in running if release_of(instance) == current]
             self._point(mine[-1] if mine else current)
             pointed, changed = self.pointed(), True
-        socket = f"{self.site.name}.socket"
-        if systemctl("is-active", "--quiet", socket).code or systemctl("is-enabled", "--quiet", socket).code:
+        # One that a running instance doesn't hold yet is opened when the instance is replaced.
+        closed = self.closed_sockets()
+        if f"{self.site.name}.socket" in closed or (closed and pointed not in running):
             self._open()
             changed = True
         if pointed not in running:
@@ -190,7 +208,7 @@ class Instances:
         if strays:
             self._stop(strays)
             changed = True
-        return changed
+        return self._close_leftover() or changed
 
     def tidy(self) -> None:
         """End the provings that an interrupted switch left under way."""
@@ -271,8 +289,8 @@ class Instances:
             "\n".join(part for part in (detail, lines) if part),
         )
 
-    def _pointer(self) -> Path:
-        return UNITS / f"{self.site.name}.socket.d" / "current.conf"
+    def _pointer(self, socket: str = "") -> Path:
+        return UNITS / f"{socket or self.site.name + '.socket'}.d" / "current.conf"
 
     def _point(self, instance: str) -> None:
         """Name the instance that traffic wakes and that starts at boot, and the release that is current."""
@@ -287,36 +305,50 @@ class Instances:
 
     def _write_pointer(self, instance: str) -> None:
         text = "# Written at each switch: what traffic wakes when no instance runs.\n[Socket]\nService={}\n"
-        if write_atomically(self._pointer(), text.format(self.service(instance))):
+        written = [write_atomically(self._pointer(name), text.format(self.service(instance))) for name in self.sockets()]
+        if any(written):
             systemctl("daemon-reload")
 
-    def _reopen(self, instance: str) -> None:
-        """Open the socket anew as its changed unit says, while what serves still holds the old one.
+    def _reopen(self, instance: str, sockets: Sequence[str]) -> None:
+        """Open sockets anew as their changed units say, while what serves still holds the old ones.
 
-        What runs keeps answering whoever has come through the old socket; whoever comes now waits in the new one.
+        What runs keeps answering whoever has come through an old socket; whoever comes now waits in the new one.
         """
-        unit = f"{self.site.name}.socket"
         self._write_pointer(instance)
-        systemctl("stop", unit)
-        if systemctl("start", unit).code:
-            # The same address with other settings can't be opened twice: then the old holder has to let go first.
-            self._stop(self.running())
-            systemctl("reset-failed", unit)
-            self._open()
+        for unit in sockets:
+            systemctl("stop", unit)
+            if systemctl("start", unit).code:
+                # The same address with other settings can't be opened twice: then the old holder has to let go first.
+                self._stop(self.running())
+                systemctl("reset-failed", unit)
+                self._open()
 
     def _close(self) -> None:
-        systemctl("stop", f"{self.site.name}.socket")
-        remove(self._pointer())
+        for name in self.sockets():
+            systemctl("stop", name)
+            remove(self._pointer(name))
         systemctl("daemon-reload")
 
+    def _close_leftover(self) -> bool:
+        """Close the address for balancers where no other host has one any more, which is where its unit is gone."""
+        name = f"{self.site.name}-net.socket"
+        if (UNITS / name).exists() or systemctl("is-active", "--quiet", name).code:
+            return False
+        systemctl("stop", name)
+        remove(UNITS / "sockets.target.wants" / name)
+        remove(self._pointer(name).parent)
+        systemctl("daemon-reload")
+        return True
+
     def _open(self) -> None:
-        opened = systemctl("enable", "--quiet", "--now", f"{self.site.name}.socket")
-        if opened.code:
-            raise ReleaseError(
-                f"The socket of {self.site.name} can't be opened.",
-                f"See `systemctl status {self.site.name}.socket`: another program may hold its address.",
-                opened.tail(5),
-            )
+        for name in self.sockets():
+            opened = systemctl("enable", "--quiet", "--now", name)
+            if opened.code:
+                raise ReleaseError(
+                    f"The socket of {self.site.name} can't be opened.",
+                    f"See `systemctl status {name}`: another program may hold its address.",
+                    opened.tail(5),
+                )
 
     def _stop(self, instances: Sequence[str]) -> None:
         for instance in instances:

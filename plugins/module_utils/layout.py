@@ -109,6 +109,10 @@ class Site:
             and os.path.exists(os.path.join(entry.path, "RELEASE.json"))
         )
 
+    def runnable(self) -> list[str]:
+        """Return the ids of those of them that this host can run; a balancer has others for their static files alone."""
+        return [release for release in self.built() if (self.release(release) / "venv").exists()]
+
     def describe(self, identifier: str) -> dict[str, Any]:
         """Return what was written about a release when it was built; empty when it is not there."""
         try:
@@ -187,6 +191,22 @@ class Site:
             with contextlib.suppress(OSError):
                 os.utime(self.lock_file)
             yield
+
+
+def fleet_view(site: Site) -> dict[str, Any]:
+    """Return what other hosts of a fleet must know of this one's releases.
+
+    :returns: ``release``, the one that serves; ``before``, the one to go back to; ``built``, the ids of all that it can run;
+        ``known``, what a host that lacks one of the first two needs to build it: version and commit by id.
+    """
+    current, before = site.current(), site.previous()
+    known = {release: site.describe(release) for release in (current, before) if release}
+    return {
+        "release": current,
+        "before": before,
+        "built": site.runnable(),
+        "known": {release: {key: facts.get(key, "") for key in ("version", "commit")} for release, facts in known.items()},
+    }
 
 
 def now() -> str:

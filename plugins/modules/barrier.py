@@ -19,6 +19,10 @@ options:
     description: What the step is, for the message.
     type: str
     required: true
+  hosts:
+    description: The hosts on which it must have ended well, when these are not all hosts of the play.
+    type: list
+    elements: str
 author: The hotclub.django authors (@hotclub)
 """
 

@@ -116,6 +116,10 @@ options:
     description: Whether models of the project's own that changed without a migration are only warned about.
     type: bool
     default: false
+  rebuild:
+    description: Whether this is a release that other hosts of the fleet have already, built here under the same id.
+    type: bool
+    default: false
   by:
     description: Who asked for the release. Set by the action plugin.
     type: str
@@ -174,6 +178,7 @@ def main() -> None:
             "host_keys": {**texts, "no_log": False},
             "archive": {"type": "path"},
             "commit": text,
+            "rebuild": {"type": "bool", "default": False},
             "project_path": text,
             "settings_module": text,
             "settings_mode": {"type": "str", "choices": ["layered", "project"], "default": "layered"},

@@ -55,6 +55,10 @@ held_by:
   description: The present holder, when somebody else holds the lock.
   type: dict
   returned: when the lock was refused
+serving:
+  description: The release that serves while the lock is taken, which is the one to return to; empty when there is none.
+  type: str
+  returned: when the lock was taken
 taken_over:
   description: The dead holder from whom the lock was taken.
   type: dict
@@ -103,10 +107,10 @@ def acquire(module: AnsibleModule) -> dict[str, Any]:
     """Take the lock, or say who has it."""
     site, mine = site_of(module), module.params["holder"]
     if module.check_mode or not site.root.is_dir():
-        return {"changed": False, "taken_over": {}}
+        return {"changed": False, "taken_over": {}, "serving": site.current()}
     holder = read(site)
     if holder and holder.get("run") == mine.get("run"):
-        return {"changed": False, "taken_over": {}}
+        return {"changed": False, "taken_over": {}, "serving": site.current()}
     dead = holder and (holder.get("run") == module.params["dead_run"] or holder["age_seconds"] >= module.params["lease_seconds"])
     if holder and not dead:
         return {"changed": False, "held_by": holder, "taken_over": {}}
@@ -117,7 +121,7 @@ def acquire(module: AnsibleModule) -> dict[str, Any]:
         write_atomically(
             site.lock_file, json.dumps({**mine, "what": module.params["what"], "since": now()}, sort_keys=True) + "\n"
         )
-    return {"changed": False, "taken_over": holder}
+    return {"changed": False, "taken_over": holder, "serving": site.current()}
 
 
 def release(module: AnsibleModule) -> dict[str, Any]:

@@ -69,7 +69,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hotclub.django.plugins.module_utils.arguments import HEALTH, SITE, carry_out, health_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
 from ansible_collections.hotclub.django.plugins.module_utils.instances import Instances
-from ansible_collections.hotclub.django.plugins.module_utils.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.layout import Site, fleet_view
 from ansible_collections.hotclub.django.plugins.module_utils.project import Interpreter
 from ansible_collections.hotclub.django.plugins.module_utils.static_files import publish
 
@@ -96,7 +96,7 @@ def settle(module: AnsibleModule) -> dict[str, Any]:
     site = site_of(module)
     current = site.current()
     instances = Instances(site, health_of(module))
-    result = {"changed": False, "release": current, "previous": current}
+    result: dict[str, Any] = {**fleet_view(site), "changed": False, "previous": current}
     if not current:
         return result
     if module.check_mode:
@@ -122,13 +122,13 @@ def switch(module: AnsibleModule) -> dict[str, Any]:
         if not release:
             raise ReleaseError(
                 f"This host has no release to return to from {previous or 'none'}.",
-                f"It has: {', '.join(site.built()) or 'none'}. Name one with -e rollback_release=<release>, or deploy.",
+                f"It has: {', '.join(site.runnable()) or 'none'}. Name one with -e rollback_release=<release>, or deploy.",
             )
     if module.check_mode:
         return {"changed": release != previous, "release": release, "previous": previous}
     with site.step(wait_seconds=300):
-        if release not in site.built():
-            raise ReleaseError(f"This host has no release {release!r}.", f"It has: {', '.join(site.built()) or 'none'}.")
+        if release not in site.runnable():
+            raise ReleaseError(f"This host has no release {release!r}.", f"It has: {', '.join(site.runnable()) or 'none'}.")
         if not module.params["migrations_allowed"]:
             refuse_newer_database(site, release)
         publish(site, release)

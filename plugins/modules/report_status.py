@@ -10,7 +10,7 @@ module: report_status
 short_description: Print the status of all hosts of a play together
 description:
   - Gathers what each host of the play registered from M(hotclub.django.site_status), prints it, and fails when
-    something is wrong. Hosts that could not be reached count as in trouble.
+    something is wrong. Hosts that could not be reached count as in trouble, and so do application hosts of different releases.
 options:
   site:
     description: Name of the site.

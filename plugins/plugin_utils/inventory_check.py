@@ -60,6 +60,8 @@ SHARED = (
     "site_database_user",
     "site_database_password",
 )
+# Said for single application hosts.
+OF_ONE_APP_HOST = ("site_app_weight", "site_app_backup", "site_app_drained")
 # So like one of ours that it can't be chance, although it begins differently.
 LIKENESS_OF_A_SLIP = 0.9
 HOSTS_SHOWN = 3
@@ -155,6 +157,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     _check_names(inventory, rules, findings)
     _check_values(inventory, rules, findings)
     _check_agreement(inventory, rules, findings)
+    _check_fleet(inventory, findings)
     _check_folders(inventory, findings)
     return findings.lines()
 
@@ -303,6 +306,40 @@ def _check_agreement(inventory: Inventory, rules: Rules, findings: Findings) -> 
                     "Set it once for all hosts, for example in group_vars/all.yml.",
                 )
             )
+
+
+def _check_fleet(inventory: Inventory, findings: Findings) -> None:
+    """Refuse what no fleet of application hosts can do."""
+    apps = inventory.groups.get("app", [])
+    said = {(setting.host, setting.name): setting.value for setting in inventory.settings}
+    for setting in inventory.settings:
+        if setting.name in OF_ONE_APP_HOST and setting.host not in apps:
+            remedy = "Say it of single hosts of the group app."
+            findings.add(
+                Complaint(setting.name, "means something for application hosts alone", remedy), setting.place, [setting.host]
+            )
+    takers = [host for host in apps if not _true(said.get((host, "site_app_drained")))]
+    if apps and not takers:
+        wrong, remedy = "is set for every application host, so that nobody answers", "Take it from one of them."
+        findings.add(Complaint("site_app_drained", wrong, remedy), hosts=apps)
+    storage = {str(said.get((host, "site_media_storage"), "local")) for host in inventory.hosts}
+    if len(apps) > 1 and "local" in storage:
+        findings.add(
+            Complaint(
+                "site_media_storage",
+                f"is local, but {len(apps)} application hosts would each keep the files that reach it, and miss the others'",
+                "Set it to s3 and name a bucket, or to shared and name a folder that all of them mount in site_media_path; "
+                "or to none, if visitors upload nothing.",
+            )
+        )
+    methods = {str(said.get((host, "site_balance_method"), "")) for host in inventory.hosts}
+    if "hash" in methods and not any(said.get((host, "site_balance_hash_key")) for host in inventory.hosts):
+        remedy = "Set site_balance_hash_key to header:<name>, cookie:<name>, query:<name> or path."
+        findings.add(Complaint("site_balance_method", "is hash, and nothing says of what", remedy))
+
+
+def _true(value: Any) -> bool:
+    return str(value).lower() in ("true", "yes", "on", "1")
 
 
 def _check_folders(inventory: Inventory, findings: Findings) -> None:

@@ -40,6 +40,8 @@ VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 NOT_IN_A_REF = re.compile(r"[\s~^:?*\[\\\x00-\x1f\x7f]|@\{|//|\.\.")
 STATUSES = re.compile(r"[1-5]\d\d(-[1-5]\d\d)?")
+HASH_KEY = re.compile(r"path|(header|cookie|query):[A-Za-z0-9_-]+")
+BATCH = re.compile(r"[1-9]\d*|([1-9]\d?|100)%")
 SHORTEST_SECRET_KEY = 32
 
 
@@ -290,6 +292,45 @@ def check_absolute_path(value: Any) -> Iterator[Finding]:
         yield (f'"{value}" is not an absolute path', 'Write a path that begins with / or with "{{ inventory_dir }}/.secrets".')
 
 
+def check_hash_key(value: Any) -> Iterator[Finding]:
+    """Refuse what a balancer can't look at."""
+    if value and not HASH_KEY.fullmatch(str(value)):
+        yield (f'"{value}" names nothing of a request', "Write header:<name>, cookie:<name>, query:<name> or path.")
+
+
+def check_batch(value: Any) -> Iterator[Finding]:
+    """Refuse sizes that are neither numbers of hosts nor shares of them."""
+    for size in value:
+        if not BATCH.fullmatch(str(size)):
+            yield (f'"{size}" is no number of hosts', 'Write numbers from 1 on, such as 2, or percentages, such as "25%".')
+    if not value:
+        yield ("is empty, so that no host would ever switch", 'Write for example [1, "100%"].')
+
+
+def check_networks(value: Any) -> Iterator[Finding]:
+    """Refuse elements that are neither addresses nor networks."""
+    for address in value:
+        try:
+            ipaddress.ip_network(str(address), strict=False)
+        except ValueError:
+            yield (f'"{address}" is neither an address nor a network', "Write for example 203.0.113.7 or 203.0.113.0/24.")
+
+
+def check_virtual_addresses(value: Any) -> Iterator[Finding]:
+    """Refuse elements that are not addresses with the size of their network."""
+    for address in value:
+        try:
+            known = ipaddress.ip_interface(str(address))
+        except ValueError:
+            yield (f'"{address}" is not an address', "Write for example 192.0.2.10/24.")
+            continue
+        if "/" not in str(address):
+            yield (
+                f'"{address}" does not say how large its network is',
+                f"Write for example {address}/{24 if known.version == 4 else 64}.",
+            )
+
+
 RULES: dict[str, Rule] = {
     "private_address": check_address,
     "site_name": check_site_name,
@@ -311,6 +352,11 @@ RULES: dict[str, Rule] = {
     "site_database_password": check_not_empty,
     "site_database_name": check_identifier,
     "site_database_user": check_identifier,
+    "site_balance_hash_key": check_hash_key,
+    "site_deploy_batch": check_batch,
+    "site_virtual_addresses": check_virtual_addresses,
+    "nginx_trusted_proxies": check_networks,
+    "site_maintenance_allowed_addresses": check_networks,
     "site_health_path": check_url_path,
     "site_health_statuses": check_statuses,
     "site_ca_bundle_path": check_local_file,

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from tests.load import Outcome, Plan, Window, constant_load, judge
+from tests.load import Outcome, Plan, Window, constant_load, judge, outage
 from tests.load.generator import Generator
 from tests.load.http import AnswerError, parse_head
 from tests.load.verdict import percentile
@@ -225,6 +225,15 @@ def test_verdict_names_answers_of_a_release_that_was_not_meant_to_serve() -> Non
     across = outcome(19, version="v1", finished=21.0)
     verdict = judge([outcome(1), early, outcome(15, version="v2"), across, late], windows=windows)
     assert verdict.from_wrong_version == [early, late]
+
+
+def test_an_outage_lasts_until_the_first_good_answer_after_it() -> None:
+    good = [outcome(number, scheduled=float(number)) for number in (1, 2, 7, 8)]
+    failed = {number: outcome(number, scheduled=float(number), status=None, error="no answer") for number in (3, 5, 9)}
+
+    assert outage(good) == 0
+    assert outage([*good, failed[3], failed[5]]) == 4
+    assert outage([*good, failed[9]]) == float("inf")
 
 
 def test_percentile_is_the_nearest_rank() -> None:

@@ -14,7 +14,6 @@ from ansible_collections.hotclub.django.plugins.action.barrier import ended_well
 from ansible_collections.hotclub.django.plugins.action.release_build import files_of, pack
 from ansible_collections.hotclub.django.plugins.action.release_lock import is_dead, refusal
 from ansible_collections.hotclub.django.plugins.filter.gunicorn_workers import gunicorn_workers
-from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
 from ansible_collections.hotclub.django.plugins.module_utils.builder import per_release
 from ansible_collections.hotclub.django.plugins.plugin_utils.operator import run_of
 
@@ -94,11 +93,3 @@ def test_workers_follow_cores_and_memory() -> None:
     assert gunicorn_workers(8, 16384, 80, 200) == 8
     assert gunicorn_workers(8, 1024, 40, 200) == 2
     assert gunicorn_workers(4, 256, 40, 200) == 1
-
-
-def test_the_status_names_what_is_wrong_and_leaves_empty_columns_out() -> None:
-    table = status_table({"web1": {"tiers": ["app"], "release": "r1"}, "web2": {"problems": ["unreachable"]}}, "shop")
-    assert "web1  app    r1" in table
-    assert "DATABASE" not in table
-    assert "shop is in trouble:\n  web2: unreachable" in table
-    assert status_table({"web1": {"tiers": ["lb"]}}, "shop").endswith("shop is well.")

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.hotclub.django.plugins.module_utils import static_files
 from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
 from ansible_collections.hotclub.django.plugins.module_utils.health import HealthCheck
-from ansible_collections.hotclub.django.plugins.module_utils.layout import Site, link_atomically, write_atomically
+from ansible_collections.hotclub.django.plugins.module_utils.layout import Site, fleet_view, link_atomically, write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.project import folder, settings_module
 from ansible_collections.hotclub.django.plugins.modules.release_finish import to_keep
 
@@ -68,6 +68,15 @@ def test_a_release_that_never_served_is_nowhere_to_return_to(site: Site) -> None
 def test_a_half_built_release_is_none(site: Site) -> None:
     site.release(NEW).mkdir()
     assert site.built() == []
+
+
+def test_a_balancers_static_files_are_no_release_to_run(site: Site) -> None:
+    add(site, OLD)
+    add(site, NEW)
+    (site.release(OLD) / "venv").mkdir()
+    assert site.built() == [OLD, NEW]
+    assert site.runnable() == [OLD]
+    assert fleet_view(site)["built"] == [OLD]
 
 
 def test_the_current_release_is_kept_however_old(site: Site) -> None:

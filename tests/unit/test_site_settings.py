@@ -91,3 +91,44 @@ def test_cookies_are_secure_where_visitors_use_https(layer: Any) -> None:
 
 def test_an_open_door_in_the_project_is_closed(layer: Any) -> None:
     assert "*" not in layer({**FRESH, "ALLOWED_HOSTS": ["*", "old.example.org"]}, ENVIRONMENT)["ALLOWED_HOSTS"]
+
+
+BUCKET = {
+    "SITE_DOMAIN": "shop.example.org",
+    "AWS_S3_ENDPOINT_URL": "https://objects.example.net",
+    "AWS_STORAGE_BUCKET_NAME": "shop-media",
+    "AWS_S3_REGION_NAME": "eu-1",
+    "AWS_ACCESS_KEY_ID": "AKIA",
+    "AWS_SECRET_ACCESS_KEY": "hidden",
+}
+
+
+@pytest.fixture
+def client_for_buckets(layer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(layer.__globals__, "_installed", lambda *_: True)
+
+
+@pytest.mark.usefixtures("client_for_buckets")
+def test_uploads_go_to_the_bucket_and_keep_their_addresses(layer: Any) -> None:
+    storages = layer({**FRESH, "MEDIA_URL": "uploads/"}, {**ENVIRONMENT, **BUCKET})["STORAGES"]
+    assert storages["default"]["BACKEND"] == "storages.backends.s3.S3Storage"
+    options = storages["default"]["OPTIONS"]
+    assert (options["endpoint_url"], options["bucket_name"]) == ("https://objects.example.net", "shop-media")
+    assert (options["url_protocol"], options["custom_domain"]) == ("http:", "shop.example.org/uploads")
+    assert storages["staticfiles"]["BACKEND"].endswith("StaticFilesStorage")
+
+
+@pytest.mark.usefixtures("client_for_buckets")
+def test_a_projects_own_static_storage_stays_beside_the_bucket(layer: Any) -> None:
+    own = {"staticfiles": {"BACKEND": "own.Static"}, "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}}
+    assert layer({**FRESH, "STORAGES": own}, {**ENVIRONMENT, **BUCKET})["STORAGES"]["staticfiles"] == {"BACKEND": "own.Static"}
+
+
+@pytest.mark.usefixtures("client_for_buckets")
+def test_a_projects_own_object_store_is_left_alone(layer: Any) -> None:
+    own = {"default": {"BACKEND": "own.Bucket"}}
+    assert "STORAGES" not in layer({**FRESH, "STORAGES": own}, {**ENVIRONMENT, **BUCKET})
+
+
+def test_a_release_without_a_client_for_buckets_goes_on_as_it_was(layer: Any) -> None:
+    assert "STORAGES" not in layer(FRESH, {**ENVIRONMENT, **BUCKET})

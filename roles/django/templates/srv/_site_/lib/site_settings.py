@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 LOCAL_STORAGE = "django.core.files.storage.FileSystemStorage"
+STATIC_STORAGE = "django.contrib.staticfiles.storage.StaticFilesStorage"
+S3_STORAGE = "storages.backends.s3.S3Storage"
 POSTGRESQL = "django.db.backends.postgresql"
 
 
@@ -40,6 +42,10 @@ def layer(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
         changes["MEDIA_ROOT"] = environment["MEDIA_ROOT"]
         if project.get("MEDIA_URL", "") in ("", "/"):
             changes["MEDIA_URL"] = "/media/"
+        # A release that was built before the bucket was chosen has no client for it, and goes on as it was.
+        if environment.get("AWS_STORAGE_BUCKET_NAME") and _installed("storages", "boto3"):
+            media_url = str(changes.get("MEDIA_URL", project.get("MEDIA_URL")))
+            changes.update(_media_in_bucket(project, environment, media_url))
     if not project.get("SECURE_PROXY_SSL_HEADER"):
         # The web server in front always sets this header itself, so no visitor can forge it.
         changes["SECURE_PROXY_SSL_HEADER"] = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -63,6 +69,28 @@ def _union(first: Any, second: Any) -> list[str]:
 def _stores_media_locally(project: Mapping[str, Any]) -> bool:
     backend = project.get("STORAGES", {}).get("default", {}).get("BACKEND", LOCAL_STORAGE)
     return bool(project.get("DEFAULT_FILE_STORAGE", backend) == LOCAL_STORAGE)
+
+
+def _media_in_bucket(project: Mapping[str, Any], environment: Mapping[str, str], media_url: str) -> dict[str, Any]:
+    """Return the settings that put uploads into an S3-compatible store, while visitors find them where they always did."""
+    scheme = environment.get("SITE_SCHEME", "http")
+    options: dict[str, Any] = {
+        "bucket_name": environment["AWS_STORAGE_BUCKET_NAME"],
+        "endpoint_url": environment.get("AWS_S3_ENDPOINT_URL") or None,
+        "region_name": environment.get("AWS_S3_REGION_NAME"),
+        "access_key": environment.get("AWS_ACCESS_KEY_ID"),
+        "secret_key": environment.get("AWS_SECRET_ACCESS_KEY"),
+        "signature_version": "s3v4",
+        # One host name for all buckets, which the web server passes visitors on to.
+        "addressing_style": "path",
+        # As with local files, no upload replaces another one's.
+        "file_overwrite": False,
+        "querystring_auth": False,
+        "url_protocol": f"{scheme}:",
+        "custom_domain": f"{environment['SITE_DOMAIN']}/{urlsplit(media_url).path.strip('/')}",
+    }
+    storages = {"staticfiles": {"BACKEND": STATIC_STORAGE}, **project.get("STORAGES", {})}
+    return {"STORAGES": {**storages, "default": {"BACKEND": S3_STORAGE, "OPTIONS": options}}}
 
 
 def _database(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
