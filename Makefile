@@ -9,8 +9,8 @@ LAB = $(PYTHON) -m lab
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Set everything up and bring up the demo: one server in a container, with the guest book on it
-	@$(LAB) demo
+demo: ## Set everything up and bring up the demo, one server with a guest book; TOPOLOGY=cluster lets it grow to six
+	@$(LAB) demo $(TOPOLOGY)
 
 deploy: ## Deploy a new edition of the demo, or VERSION=<branch, tag or commit>
 	@$(LAB) deploy $(VERSION)
@@ -46,13 +46,13 @@ lint: venv ## Look for mistakes without running anything
 unit: venv ## Run the unit tests
 	pytest tests/unit
 
-test: ## Run all of it: lint, unit tests, and a server of Debian 12 and 13; or STAGES="unit single-trixie"
+test: ## Run all of it: lint, unit tests, a server of Debian 12 and of 13, and a cluster; or STAGES="unit single-trixie"
 	@$(LAB) test $(STAGES)
 
 soak: venv ## Deploy under load for longer than the tests do, DEPLOYS=200 times, on a host of its own
 	@$(LAB) up single --prefix soak-
 	HOTCLUB_INVENTORIES=inventories/single:.lab/soak-single/hosts.yml HOTCLUB_DEPLOYS=$(or $(DEPLOYS),200) \
-		pytest tests/behaviour -k deploys_back_and_forth
+		pytest tests/behaviour/single -k deploys_back_and_forth
 	@$(LAB) down single --prefix soak-
 
 docs: venv ## Write the reference from the roles' argument specs

@@ -92,8 +92,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_demo_verbs(verbs: Verbs) -> None:
-    verb = verbs.add_parser("demo", help="bring up the demo")
-    verb.set_defaults(verb=lambda options: demo.demo())
+    verb = verbs.add_parser("demo", help="bring up the demo, or let it grow from one server to a cluster")
+    verb.add_argument("topology", nargs="?", default="", help=f"{' or '.join(demo.TOPOLOGIES)}; without one, what there is")
+    verb.set_defaults(verb=lambda options: demo.demo(options.topology))
 
     verb = verbs.add_parser("deploy", help="deploy a new edition of the demo, or a version by name")
     verb.add_argument("version", nargs="?", default="")

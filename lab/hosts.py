@@ -106,16 +106,29 @@ def connect(lab: Lab, variables: Mapping[str, object]) -> None:
     """Write the overlay inventory and the host keys, and prove that SSH reaches each host."""
     known = hosts(lab)
     lab.known_hosts.write_text("".join(map(_host_key_line, known)), encoding="utf-8")
-    overlay = {host.member: {**_connection(lab, host), **variables} for host in known}
-    lab.overlay.write_text(overlay_text(overlay), encoding="utf-8")
+    lab.overlay.write_text(overlay_text(described(lab, variables)), encoding="utf-8")
     for host in known:
         _wait_for_ssh(host)
+
+
+def described(lab: Lab, variables: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """Return the variables of each lab host: how Ansible reaches it, and these."""
+    return {host.member: {**_connection(lab, host), **variables} for host in hosts(lab)}
 
 
 def restart(host: LabHost) -> None:
     """Reboot a host, as far as a container can."""
     _close_ssh(host.container)
     docker.call("restart", host.container, timeout=STOP_SECONDS + 30)
+    wait(host.container)
+
+
+def start_again(host: LabHost) -> None:
+    """Boot a host that went down, when it is down; the connections to what it was are forgotten."""
+    if _runs(host.container):
+        return
+    _close_ssh(host.container)
+    docker.call("start", host.container)
     wait(host.container)
 
 
@@ -181,6 +194,19 @@ def free_address(name: str, network: str, taken: Collection[str]) -> str:
         if address not in taken:
             return address
     raise LabError(f"All addresses of the lab's network {network} are taken.")
+
+
+def spare_address(number: int = 0) -> str:
+    """Return an address of the lab's network, with its prefix length, that no host ever gets: for hosts to pass on among them.
+
+    Each checkout has its own, as far as there are enough; number asks for further ones.
+    """
+    network = IPv4Network(docker.subnet())
+    # The first of all is the network's own.
+    candidates = [address for address in list(network.hosts())[1:FIRST_ADDRESS] if str(address) not in _addresses()]
+    if not candidates:
+        raise LabError(f"The first addresses of the lab's network {network} are all taken.")
+    return f"{candidates[(zlib.crc32(str(STATE).encode()) + number) % len(candidates)]}/{network.prefixlen}"
 
 
 def free_port(taken: Collection[int]) -> int:
@@ -272,6 +298,7 @@ def _publish(lab: Lab, member: Member) -> list[str]:
 
 def _connection(lab: Lab, host: LabHost) -> dict[str, object]:
     return {
+        "private_address": host.address,
         "ansible_host": host.address,
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(SSH_KEY),
@@ -286,6 +313,7 @@ def certificate_variables() -> dict[str, object]:
     certificates = private_ca()
     if not certificates:
         return {}
+    PRIVATE_CA.parent.mkdir(parents=True, exist_ok=True)
     PRIVATE_CA.write_text(certificates, encoding="utf-8")
     return {"site_ca_bundle_path": str(PRIVATE_CA)}
 

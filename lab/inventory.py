@@ -46,6 +46,11 @@ class Lab:
         return self.folder / "hosts.yml"
 
     @property
+    def inventories(self) -> tuple[Path, ...]:
+        """Return what Ansible is given: the inventory, and the overlay after it."""
+        return (self.inventory, self.overlay)
+
+    @property
     def known_hosts(self) -> Path:
         """Return the file with the host keys of these lab hosts alone."""
         return self.folder / "known_hosts"

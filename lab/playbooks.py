@@ -30,7 +30,7 @@ _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(?P<name>.+?)\] \**$")
 def command(lab: Lab, playbook: str, variables: Mapping[str, str]) -> list[str | Path]:
     """Return the command that a reader could type as well."""
     extra = [word for name, value in variables.items() for word in ("--extra-vars", f"{name}={value}")]
-    inventories = ("--inventory", lab.inventory, "--inventory", lab.overlay)
+    inventories = [word for inventory in lab.inventories for word in ("--inventory", inventory)]
     return [tool("ansible-playbook"), *inventories, f"playbooks/{playbook}.yml", *extra]
 
 

@@ -45,6 +45,11 @@ def step(title: str) -> Iterator[Step]:
     line.end()
 
 
+def heading(text: str) -> None:
+    """Begin a new part of a long command."""
+    _write(f"\n{text}\n")
+
+
 def _label(title: str) -> str:
     return f"  {title} ".ljust(WIDTH, "·")
 
