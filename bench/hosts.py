@@ -26,11 +26,11 @@ def start(which: str, suite: str, afresh: bool = False) -> None:
     """Have a host running; afresh, one that nothing has been installed on."""
     if afresh:
         remove(which)
-    _lab("up", str(INVENTORIES / which), "--prefix", PREFIX, "--suite", suite)
+    run_lab("up", str(INVENTORIES / which), "--prefix", PREFIX, "--suite", suite)
 
 
 def remove(which: str) -> None:
-    _lab("down", str(INVENTORIES / which), "--prefix", PREFIX)
+    run_lab("down", str(INVENTORIES / which), "--prefix", PREFIX)
 
 
 def make_repository() -> None:
@@ -83,7 +83,8 @@ def ssh_bytes(which: str, words: Sequence[str], stdin: bytes = b"") -> bytes:
     return done.stdout
 
 
-def _lab(*words: str) -> None:
+def run_lab(*words: str) -> None:
+    """Run a verb of the lab."""
     done = subprocess.run([sys.executable, "-m", "lab", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(done.stderr)

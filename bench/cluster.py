@@ -1,0 +1,74 @@
+"""The lab cluster of the measurements: a site whose hosts are made unequal, sick or many."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.hosts import ROOT, run_lab
+from lab.inventory import open_lab
+from tests.behaviour.cluster.conftest import Fleet
+from tests.behaviour.kit.lab import Lab
+from tests.behaviour.kit.sites import PLAIN
+from tests.projects import variants
+
+READY = ROOT / "inventories" / "cluster"
+OWN = ROOT / ".lab" / "bench"
+REPOSITORY = "bench-cluster.git"
+# A page waits for so long, for a database or a service, as the host's environment says.
+PAUSE = "SITE_PAUSE_MS"
+
+
+def start(prefix: str, suite: str, apps: int | None = None) -> Lab:
+    """Have the hosts of inventories/cluster running, or one balancer, one database and so many application hosts."""
+    inventory = READY if apps is None else _inventory_of(apps)
+    run_lab("up", str(inventory), "--prefix", prefix, "--suite", suite)
+    return Lab([str(inventory), str(open_lab(str(inventory), prefix).overlay)])
+
+
+def remove(prefix: str, apps: int | None = None) -> None:
+    """Remove the hosts."""
+    run_lab("down", str(READY if apps is None else _inventory_of(apps)), "--prefix", prefix)
+
+
+def site(lab: Lab, name: str, **variables: Any) -> Fleet:
+    """A site on these hosts that no test shares; not yet on them."""
+    folder = OWN / "sites" / Path(lab.inventories[-1]).parent.name / name
+    given = {"site_name": name, "site_domain": f"{name}.example", "site_aliases": [], "site_media_storage": "none"}
+    source = {"site_source": f"file:///srv/git/{REPOSITORY}"}
+    return Fleet(lab, PLAIN, folder, **given, **source, **variables)
+
+
+def make_repository() -> None:
+    """The plain project in two versions, with a page that waits as it is told."""
+    waits = (
+        variants.replace("journal/views.py", "from django.db import", "import os\nimport time\n\nfrom django.db import"),
+        variants.replace(
+            "journal/views.py",
+            '    if request.method != "POST":\n',
+            f'    time.sleep(int(os.environ.get("{PAUSE}", "0")) / 1000)\n    if request.method != "POST":\n',
+        ),
+    )
+    folder = ROOT / ".lab" / "git"
+    folder.mkdir(parents=True, exist_ok=True)
+    releases = {name: (*waits, variants.plain_version(name)) for name in ("first", "second")}
+    variants.build_repository(folder / REPOSITORY, variants.PROJECTS / "plain", releases)
+
+
+def own_address(lab: Lab) -> str:
+    """This machine, as the balancers see it."""
+    with socket.create_connection((lab.lb.address, 22), 5) as connection:
+        return str(connection.getsockname()[0])
+
+
+def _inventory_of(apps: int) -> Path:
+    tiers: dict[str, list[str]] = {"lb": ["lb1"], "app": [f"app{number}" for number in range(1, apps + 1)], "db": ["db1"]}
+    children = {tier: {"hosts": dict[str, dict[str, str]]((host, {}) for host in hosts)} for tier, hosts in tiers.items()}
+    variables = {"site_name": "shop", "site_domain": "shop.example.org", "site_media_storage": "none"}
+    folder = OWN / "inventories" / f"fleet-of-{apps}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"vars": variables, "children": children}}), encoding="utf-8")
+    return folder
