@@ -5,8 +5,8 @@
 Requests start at fixed moments, whether or not earlier ones have been answered; nothing is ever sent twice.
 """
 
-from tests.load.generator import Plan, constant_load
+from tests.load.generator import Load, Plan, constant_load
 from tests.load.outcome import Outcome
-from tests.load.verdict import Verdict, Window, judge
+from tests.load.verdict import Verdict, Window, judge, outage
 
-__all__ = ["Outcome", "Plan", "Verdict", "Window", "constant_load", "judge"]
+__all__ = ["Load", "Outcome", "Plan", "Verdict", "Window", "constant_load", "judge", "outage"]

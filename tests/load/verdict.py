@@ -108,6 +108,15 @@ def _is_from_wrong_version(outcome: Outcome, windows: Sequence[Window]) -> bool:
     return bool(touched) and not any(outcome.version in window.versions for window in touched)
 
 
+def outage(outcomes: Sequence[Outcome]) -> float:
+    """Return the seconds from the first request that failed to the first good one after the last failure; 0 without one."""
+    failures = [outcome.scheduled for outcome in outcomes if outcome.failed]
+    if not failures:
+        return 0.0
+    later = [outcome.scheduled for outcome in outcomes if not outcome.failed and outcome.scheduled > max(failures)]
+    return min(later) - min(failures) if later else math.inf
+
+
 def _span(outcomes: Sequence[Outcome]) -> float:
     if not outcomes:
         return 0.0

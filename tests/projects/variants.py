@@ -32,6 +32,7 @@ def build(project: str, folder: Path) -> dict[str, str]:
 
 def build_repository(bare: Path, project: Path, releases: Mapping[str, tuple[Edit, ...]]) -> dict[str, str]:
     """Make or renew a repository of a project with a tag for each release, and return the tags' commits."""
+    bare = bare.resolve()
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch) / project.name
         _git(Path(scratch), "init", "--quiet", "--initial-branch", BRANCH, str(work))
@@ -180,6 +181,11 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
         "health-500": (
             plain_version("health-500"),
             in_view('raise RuntimeError("this release cannot answer")'),
+        ),
+        # Well when asked how it is, and wrong to visitors who send something.
+        "posts-fail": (
+            plain_version("posts-fail"),
+            in_view('if request.method == "POST": raise RuntimeError("this release stores nothing")'),
         ),
         "hangs": (
             plain_version("hangs"),

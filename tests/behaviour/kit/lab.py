@@ -63,10 +63,18 @@ class Machine:
 
     def restart(self) -> None:
         """Restart the whole host, as a power cycle would, and wait until it has started."""
-        # A connection that is kept open to a host that went away would hang.
+        self.hang_up()
+        hosts.restart(self.lab_host)
+
+    def hang_up(self) -> None:
+        """End the connection that is kept open: to a host that went away it would hang."""
         close = ["ssh", "-O", "exit", "-o", f"ControlPath={self._control_path}", self.address]
         subprocess.run(close, capture_output=True, check=False)
-        hosts.restart(next(host for host in hosts.hosts() if host.address == self.address))
+
+    @property
+    def lab_host(self) -> hosts.LabHost:
+        """The host as the lab's engine has it."""
+        return next(host for host in hosts.hosts() if host.address == self.address)
 
 
 class Lab:

@@ -1,0 +1,195 @@
+"""Balancers that fail: the virtual address moves to another one, and stays there when the first returns."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lab import hosts
+from tests.behaviour.cluster.conftest import Fault, Fleet
+from tests.behaviour.kit.lab import Machine
+from tests.behaviour.kit.sites import PLAIN
+from tests.behaviour.kit.visitor import Visitor
+from tests.load import Load, Plan, constant_load, judge, outage
+
+TAKEOVER_SECONDS_AT_MOST = 3.0
+# nginx answers it alone, so that what is measured is the address and not the project.
+PROBED_PATH = "/static/admin/css/base.css"
+PROBES_A_SECOND = 40
+# What the returned host takes to boot and to see who has the address, twice as long as seen.
+RETURN_SECONDS = 60
+Figure = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Shared:
+    """A virtual address of a site and the balancers that may have it."""
+
+    site: Fleet
+    address: str
+
+    @property
+    def visitor(self) -> Visitor:
+        return Visitor(self.address, self.site.domain)
+
+    @property
+    def holder(self) -> Machine:
+        [holder] = self.holders()
+        return holder
+
+    def holders(self) -> list[Machine]:
+        return [machine for machine in self.site.lab.tier("lb") if self.is_on(machine)]
+
+    def is_on(self, machine: Machine) -> bool:
+        return machine.succeeds(f"ip -oneline address show | grep --quiet --fixed-strings ' {self.address}/'")
+
+    def other(self, holder: Machine) -> Machine:
+        return next(machine for machine in self.site.lab.tier("lb") if machine.name != holder.name)
+
+    def await_standby(self, machine: Machine, seconds: float = RETURN_SECONDS) -> None:
+        """Wait until a balancer is well and ready to take the address, without having it."""
+        state = (
+            "journalctl --boot --unit keepalived --output cat | grep --only-matching '(fleet) Entering [A-Z]* STATE' | tail -1"
+        )
+        deadline = time.monotonic() + seconds
+        while "BACKUP" not in (seen := machine.run(f"{state} || true")) or not machine.succeeds("systemctl is-active nginx"):
+            assert time.monotonic() < deadline, f"{machine.name} says {seen!r} after {seconds:.0f} s, and was to stand by"
+            time.sleep(0.3)
+
+    def probes(self) -> Plan:
+        """A new connection every 25 ms, each with a second until it counts as failed."""
+        return Plan(
+            url=f"http://{self.address}{PROBED_PATH}",
+            host=self.site.domain,
+            rate=PROBES_A_SECOND,
+            seconds=RETURN_SECONDS * 2,
+            post_every=0,
+            fresh_every=1,
+            timeout_seconds=1.0,
+        )
+
+    def await_answer(self, load: Load, since: float) -> None:
+        """Wait until a probe that began after a moment was answered."""
+        deadline = time.monotonic() + TAKEOVER_SECONDS_AT_MOST + 2
+        while not any(outcome.scheduled > since and not outcome.failed for outcome in list(load.generator.outcomes)):
+            assert time.monotonic() < deadline, f"{self.address} does not answer any more"
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def shared(fleet: Fleet) -> Iterator[Shared]:
+    """The fleet with an address that its balancers pass on among them."""
+    address = hosts.spare_address()
+    fleet.write_inventory(site_virtual_addresses=[address])
+    fleet.play("site", "--limit", "lb").must_succeed()
+    yield Shared(fleet, address.partition("/")[0])
+    fleet.write_inventory()
+    for machine in fleet.lab.tier("lb"):
+        machine.run("systemctl disable --now keepalived; rm -f /etc/keepalived/sites/*")
+
+
+@pytest.fixture
+def ready(shared: Shared) -> Shared:
+    """The address on one balancer, and the other one ready to take it."""
+    deadline = time.monotonic() + RETURN_SECONDS
+    while len(holders := shared.holders()) != 1:
+        assert time.monotonic() < deadline, f"{shared.address} is on {[machine.name for machine in holders]}"
+        time.sleep(0.3)
+    shared.await_standby(shared.other(shared.holder))
+    return shared
+
+
+def test_the_address_answers_from_outside_and_a_second_run_changes_nothing(ready: Shared) -> None:
+    assert ready.visitor.get("/version").status == 200
+    assert ready.site.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed().changed == 0
+
+
+def test_a_reload_of_nginx_moves_nothing(ready: Shared, figure: Figure) -> None:
+    holder = ready.holder
+    with constant_load(ready.probes()) as load:
+        holder.run("systemctl reload nginx")
+        time.sleep(3)
+    verdict = judge(load.finish())
+    figure(f"reload of nginx on the balancer with the virtual address: {len(verdict.failed)} of {verdict.requests} probes failed")
+    assert verdict.failed == [], str(verdict)
+    assert ready.holder == holder
+
+
+def test_another_balancer_takes_over_when_nginx_dies(ready: Shared, figure: Figure) -> None:
+    holder = ready.holder
+    with constant_load(ready.probes()) as load:
+        begin = time.monotonic()
+        holder.run("pkill --signal KILL --exact nginx")
+        ready.await_answer(load, begin + TAKEOVER_SECONDS_AT_MOST)
+        ready.await_standby(holder)
+    outcomes = load.finish()
+    figure(f"kill -9 of nginx on the balancer with the virtual address: {outage(outcomes):.2f} s without an answer")
+    assert outage(outcomes) < TAKEOVER_SECONDS_AT_MOST, str(judge(outcomes))
+    assert ready.holder == ready.other(holder), "the address went back, which costs connections a second time"
+
+
+def test_another_balancer_takes_over_when_the_host_dies_and_keeps_the_address(
+    ready: Shared, docker: Fault, figure: Figure
+) -> None:
+    holder = ready.holder
+    with constant_load(ready.probes()) as load:
+        begin = time.monotonic()
+        docker("kill", holder)
+        ready.await_answer(load, begin + TAKEOVER_SECONDS_AT_MOST)
+        returned = time.monotonic()
+        docker("start", holder)
+        ready.await_standby(holder)
+        # Whoever wants the address back would take it now.
+        time.sleep(3)
+    outcomes = load.finish()
+    before = [outcome for outcome in outcomes if outcome.scheduled < returned]
+    figure(f"docker kill of the balancer with the virtual address: {outage(before):.2f} s without an answer")
+    assert outage(before) < TAKEOVER_SECONDS_AT_MOST, str(judge(before))
+    after = judge([outcome for outcome in outcomes if outcome.scheduled >= returned])
+    assert after.failed == [], f"while the host returned: {after}"
+    assert ready.holder == ready.other(holder)
+    assert Visitor(holder.address, ready.site.domain).get("/version").status == 200
+
+
+def second_site(shared: Shared, **variables: object) -> Fleet:
+    """Another site for the same balancers, with an address of its own."""
+    return Fleet(
+        shared.site.lab,
+        PLAIN,
+        shared.site.folder.parent / "second",
+        site_name="second",
+        site_domain="second.example",
+        site_aliases=[],
+        site_media_storage="none",
+        site_virtual_addresses=[hosts.spare_address(1)],
+        **variables,
+    )
+
+
+def test_a_second_site_has_an_address_of_its_own_on_the_same_balancers(ready: Shared) -> None:
+    holder, second = ready.holder, second_site(ready)
+    with constant_load(ready.probes()) as load:
+        second.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
+        time.sleep(3)
+    assert (verdict := judge(load.finish())).failed == [], str(verdict)
+    address = hosts.spare_address(1).partition("/")[0]
+    assert len(Shared(second, address).holders()) == 1
+    assert ready.holder == holder
+
+
+def test_two_sites_with_one_router_id_are_refused(ready: Shared) -> None:
+    number = ready.holder.run("sed -n 's/.*virtual_router_id //p' /etc/keepalived/sites/fleet.conf")
+    second = second_site(ready, keepalived_router_id=int(number))
+    run = second.play("site", "--limit", "lb", "--tags", "keepalived").must_fail()
+    assert run.says("VRID", "set keepalived_router_id to a free one"), run
+    assert ready.visitor.get("/version").status == 200
+
+
+def test_an_address_that_the_inventory_no_longer_has_is_given_up(ready: Shared) -> None:
+    ready.site.write_inventory()
+    ready.site.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
+    assert ready.holders() == []
+    assert ready.site.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed().changed == 0

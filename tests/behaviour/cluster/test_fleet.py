@@ -1,0 +1,132 @@
+"""Deploys, rollbacks and a changing number of hosts, under a constant load from outside the cluster."""
+
+from __future__ import annotations
+
+import collections
+
+from tests.behaviour.cluster.conftest import Fleet
+from tests.load import constant_load, judge
+
+
+def test_every_balancer_shares_the_requests_between_all_hosts(whole: Fleet) -> None:
+    for balancer in whole.lab.tier("lb"):
+        before = {name: int(view["stot"]) for name, view in whole.views(balancer).items()}
+        visitor = type(whole.visitor)(balancer.address, whole.domain)
+        assert {visitor.get("/version").status for _ in range(30)} == {200}
+        shares = {name: int(view["stot"]) - before[name] for name, view in whole.views(balancer).items()}
+        assert set(shares) == {"app1", "app2", "app3"}
+        assert all(share >= 8 for share in shares.values()), f"{balancer.name}: {shares}"
+
+
+def test_every_balancer_serves_static_files(whole: Fleet) -> None:
+    for balancer in whole.lab.tier("lb"):
+        visitor = type(whole.visitor)(balancer.address, whole.domain)
+        assert visitor.get("/static/admin/css/base.css").status == 200, balancer.name
+
+
+def test_deploys_and_rollbacks_lose_no_request(whole: Fleet) -> None:
+    plan = whole.load(rate=40)
+    with constant_load(plan) as load:
+        whole.deploy("v2").must_succeed()
+        whole.rollback().must_succeed()
+        whole.deploy("v3").must_succeed()
+        whole.deploy("v1").must_succeed()
+    verdict = judge(load.finish(), whole.stored(plan))
+    assert verdict.flawless, str(verdict)
+    assert set(verdict.versions) == {"v1", "v2", "v3"}
+    assert len({whole.current_on(machine) for machine in whole.apps}) == 1
+
+
+def test_a_deploy_that_fails_on_the_third_host_returns_all_of_them(whole: Fleet) -> None:
+    before = {machine.name: whole.current_on(machine) for machine in whole.apps}
+    shape = whole.database.shape
+    last = whole.apps[2]
+    # The release is proved by a unit that can't start here.
+    drop_in = f"/etc/systemd/system/{whole.name}-probe@.service.d"
+    last.run(f"mkdir -p {drop_in}; printf '[Service]\\nExecStartPre=/bin/false\\n' > {drop_in}/x.conf; systemctl daemon-reload")
+    plan = whole.load(rate=30)
+    try:
+        with constant_load(plan) as load:
+            run = whole.deploy("v2").must_fail()
+    finally:
+        last.run(f"rm -r {drop_in}; systemctl daemon-reload")
+    verdict = judge(load.finish(), whole.stored(plan))
+    assert verdict.flawless, str(verdict)
+    assert run.says(last.name, "does not start"), run
+    assert {machine.name: whole.current_on(machine) for machine in whole.apps} == before
+    assert whole.database.shape == shape
+    assert whole.play("site").must_succeed().changed == 0
+    whole.deploy("v1").must_succeed()
+    assert {machine.name: whole.current_on(machine) for machine in whole.apps} != before
+
+
+def test_a_release_that_fails_with_visitors_alone_is_taken_back_from_the_first_host(whole: Fleet) -> None:
+    before = {machine.name: whole.current_on(machine) for machine in whole.apps}
+    others = [whole.started_on(machine) for machine in whole.apps[1:]]
+    plan = whole.load(rate=60)
+    with constant_load(plan) as load:
+        run = whole.deploy("posts-fail").must_fail()
+    verdict = judge(load.finish(), whole.stored(plan))
+    assert run.says("answers that visitors got from app1", "are server errors", "site_deploy_error_percent"), run
+    assert {machine.name: whole.current_on(machine) for machine in whole.apps} == before
+    assert [whole.started_on(machine) for machine in whole.apps[1:]] == others, "another host than the first one switched"
+    assert {outcome.status for outcome in verdict.failed} == {500}, str(verdict)
+    assert not verdict.acknowledged_not_stored and not verdict.stored_twice, str(verdict)
+    assert whole.play("site").must_succeed().changed == 0
+
+
+def test_a_new_host_gets_the_release_of_the_fleet_and_nobody_else_restarts(whole: Fleet) -> None:
+    first, second, third = whole.apps
+    third.run(f"systemctl stop '{whole.name}*' ; rm -rf {whole.root}/current {whole.root}/releases/* {whole.root}/history.jsonl")
+    third.run(f"rm -rf /etc/systemd/system/{whole.name}*.d; systemctl daemon-reload")
+    whole.write_inventory(without=[third.name])
+    whole.play("site").must_succeed()
+    assert set(whole.views(whole.lab.lb)) == {first.name, second.name}
+    whole.deploy("v2").must_succeed()
+    started = [whole.started_on(machine) for machine in (first, second)]
+    whole.write_inventory()
+    plan = whole.load(rate=40)
+    with constant_load(plan) as load:
+        # The inventory asks for v1: the host is nevertheless to run what the fleet runs.
+        whole.play("site", "--limit", f"{third.name},lb").must_succeed()
+    verdict = judge(load.finish(), whole.stored(plan))
+    assert verdict.flawless, str(verdict)
+    assert set(verdict.versions) == {"v2"}
+    assert {whole.current_on(machine) for machine in whole.apps} == {whole.current()}
+    assert [whole.started_on(machine) for machine in (first, second)] == started
+    for balancer in whole.lab.tier("lb"):
+        whole.await_view(balancer, third.name, "UP", seconds=5)
+    assert whole.play("site").must_succeed().changed == 0
+
+
+def test_a_host_is_drained_and_comes_back_by_the_inventory(whole: Fleet) -> None:
+    drained = whole.apps[1]
+    plan = whole.load(rate=40)
+    with constant_load(plan) as load:
+        whole.write_inventory(said={drained.name: {"site_app_drained": True}})
+        whole.play("site", "--limit", "lb").must_succeed()
+        before = {balancer.name: whole.views(balancer)[drained.name]["stot"] for balancer in whole.lab.tier("lb")}
+        assert {whole.visitor.get("/version").status for _ in range(20)} == {200}
+        after = {balancer.name: whole.views(balancer)[drained.name]["stot"] for balancer in whole.lab.tier("lb")}
+        whole.write_inventory()
+        whole.play("site", "--limit", "lb").must_succeed()
+    assert before == after, "a drained host still gets requests"
+    verdict = judge(load.finish(), whole.stored(plan))
+    assert verdict.flawless, str(verdict)
+
+
+def test_the_mix_that_a_killed_deploy_leaves_ends_with_the_next_run(whole: Fleet) -> None:
+    before = whole.current()
+    deploy = whole.start("deploy", site_version="v3")
+    # In the middle: the first host has switched, the others have not.
+    deploy.wait_for("Watch what visitors get from the batch")
+    cut_off = deploy.kill()
+    mixed = collections.Counter(whole.current_on(machine) for machine in whole.apps)
+    assert len(mixed) == 2, f"{mixed} after {cut_off}"
+    told = whole.play("status").must_fail()
+    assert told.says("different releases", f"{before} on app2, app3", f"{whole.current_on(whole.apps[0])} on app1"), told
+    assert told.says(f"playbooks/site.yml, which brings all to {before}"), told
+    whole.play("site").must_succeed()
+    assert {whole.current_on(machine) for machine in whole.apps} == {before}
+    assert whole.play("site").must_succeed().changed == 0
+    whole.deploy("v1").must_succeed()

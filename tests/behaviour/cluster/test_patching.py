@@ -1,0 +1,129 @@
+"""Packages are upgraded and hosts reboot, one at a time, while visitors use the site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.behaviour.cluster.conftest import Fleet
+from tests.behaviour.kit.lab import Machine
+from tests.load import constant_load, judge
+
+# A package of no use, of which the host has the first version and could have the second.
+OFFER = """
+set -e
+mkdir -p /srv/offer
+for version in 1.0 2.0; do
+    mkdir -p /tmp/offer/DEBIAN
+    printf 'Package: hotclub-offer\\nVersion: %s\\nArchitecture: all\\nMaintainer: nobody\\nDescription: of no use\\n' $version \
+        > /tmp/offer/DEBIAN/control
+    dpkg-deb --root-owner-group --build /tmp/offer /srv/offer/hotclub-offer_$version.deb
+done
+dpkg --install /srv/offer/hotclub-offer_1.0.deb
+cd /srv/offer
+{ cat /tmp/offer/DEBIAN/control; printf 'Filename: ./hotclub-offer_2.0.deb\\n'
+  printf 'Size: %s\\nSHA256: %s\\n\\n' $(stat -c %s hotclub-offer_2.0.deb) $(sha256sum hotclub-offer_2.0.deb | cut -d' ' -f1)
+} > Packages
+echo 'deb [trusted=yes] file:/srv/offer ./' > /etc/apt/sources.list.d/offer.list
+apt-get update -o Dir::Etc::sourcelist=sources.list.d/offer.list -o Dir::Etc::sourceparts=- -o APT::List-Cleanup=0
+"""
+WITHDRAW = "rm -rf /srv/offer /tmp/offer /etc/apt/sources.list.d/offer.list; dpkg --purge hotclub-offer"
+# As an upgrade of PostgreSQL leaves its program: another file in the place of the one that runs.
+REPLACE_PROGRAM = "cd /usr/lib/postgresql/*/bin && cp --preserve postgres .postgres && mv .postgres postgres"
+
+
+@pytest.fixture
+def offer(whole: Fleet) -> Iterator[Callable[[Machine], None]]:
+    """Have a host find an upgrade for one of its packages, for as long as the test runs."""
+    offered: list[Machine] = []
+
+    def make(machine: Machine) -> None:
+        offered.append(machine)
+        machine.run(OFFER)
+
+    yield make
+    for machine in offered:
+        machine.hang_up()
+        machine.run(WITHDRAW)
+
+
+def booted(machine: Machine) -> str:
+    return machine.run("systemctl show --property=UserspaceTimestamp --value")
+
+
+def version(machine: Machine) -> str:
+    return machine.run("dpkg-query --show --showformat '${Version}' hotclub-offer")
+
+
+def test_hosts_are_patched_one_at_a_time_under_load(whole: Fleet, offer: Callable[[Machine], None], power: None) -> None:
+    """An application host and a balancer reboot; the database host takes a new PostgreSQL and waits for its reboot."""
+    app, balancer, database = whole.apps[1], whole.lab.tier("lb")[1], whole.lab.db
+    for machine in (app, database):
+        offer(machine)
+    for machine in (app, balancer, database):
+        machine.run("touch /var/run/reboot-required")
+    database.run(REPLACE_PROGRAM)
+    before = {machine.name: booted(machine) for machine in (app, balancer, database)}
+    plan = whole.load(rate=30)
+    with constant_load(plan) as load:
+        run = whole.play("patch").must_succeed()
+    for machine in (app, balancer):
+        machine.hang_up()
+    verdict = judge(load.finish(), whole.stored(plan))
+    assert verdict.flawless, f"{verdict}\n{run!r}"
+    assert {machine.name for machine in (app, balancer, database) if booted(machine) != before[machine.name]} == {
+        app.name,
+        balancer.name,
+    }
+    assert version(app) == version(database) == "2.0"
+    assert not database.succeeds("readlink /proc/$(head -1 /var/lib/postgresql/*/main/postmaster.pid)/exe | grep deleted")
+    assert run.says(f"{app.name}: packages upgraded, rebooted"), run
+    assert run.says(f"{database.name} waits for a reboot", "-e patch_database_reboot=true"), run
+    for machine in whole.lab.tier("lb"):
+        for host in whole.apps:
+            whole.await_view(machine, host.name, "UP", seconds=5)
+    assert whole.play("patch").must_succeed().changed == 0
+
+
+def test_requests_wait_while_the_database_host_reboots(whole: Fleet, power: None, figure: Callable[[str], None]) -> None:
+    database = whole.lab.db
+    database.run("touch /var/run/reboot-required")
+    before = booted(database)
+    plan = whole.load(rate=10)
+    with constant_load(plan) as load:
+        run = whole.play("patch", patch_database_reboot=True).must_succeed()
+    database.hang_up()
+    verdict = judge(load.finish(), whole.stored(plan))
+    figure(f"reboot of the database host: {len(verdict.failed)} requests failed, the slowest answer took {verdict.max_ms:.0f} ms")
+    assert booted(database) != before
+    assert verdict.flawless, f"{verdict}\n{run!r}"
+
+
+def test_a_host_that_fails_stays_out_and_nobody_else_is_touched(whole: Fleet, offer: Callable[[Machine], None]) -> None:
+    sick, other, _ = whole.apps
+    for machine in (sick, other):
+        offer(machine)
+    drop_in = f"/etc/systemd/system/{whole.name}@.service.d"
+    sick.run(f"mkdir -p {drop_in}; printf '[Service]\\nExecStartPre=/bin/false\\n' > {drop_in}/x.conf; systemctl daemon-reload")
+    plan = whole.load(rate=30)
+    try:
+        with constant_load(plan) as load:
+            run = whole.play("patch").must_fail()
+    finally:
+        sick.run(f"rm -r {drop_in}; systemctl daemon-reload")
+    verdict = judge(load.finish(), whole.stored(plan))
+    assert verdict.flawless, f"{verdict}\n{run!r}"
+    assert run.says(f"{sick.name} was not patched", "run playbooks/patch.yml again"), run
+    assert version(other) == "1.0"
+    for machine in whole.lab.tier("lb"):
+        assert not whole.views(machine)[sick.name]["status"].startswith("UP")
+    whole.play("site").must_succeed()
+    for machine in whole.lab.tier("lb"):
+        whole.await_view(machine, sick.name, "UP", seconds=10)
+
+
+def test_a_word_that_says_nothing_about_reboots_is_refused(whole: Fleet) -> None:
+    run = whole.play("patch", patch_reboot="sometimes").must_fail()
+    assert run.says('patch_reboot is "sometimes"', "when_needed, always or never"), run
+    assert run.changed == 0, run

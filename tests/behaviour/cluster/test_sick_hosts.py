@@ -1,0 +1,81 @@
+"""Application hosts that fail while visitors come: no safe request is lost, and none that changes something is sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.behaviour.cluster.conftest import Fault, Fleet
+from tests.behaviour.kit.lab import Machine
+from tests.load import constant_load, judge
+
+
+@pytest.mark.parametrize("what", ["kill", "pause", "cut"])
+def test_a_host_that_dies_hangs_or_is_cut_off_costs_no_safe_request(
+    whole: Fleet, docker: Fault, figure: Callable[[str], None], what: str
+) -> None:
+    victim = whole.apps[2]
+    back_in_rotation(whole, victim)
+    plan = whole.load(rate=40)
+    with constant_load(plan) as load:
+        docker(what, victim)
+        gone = out_of_rotation(whole, victim)
+    verdict = judge(load.finish(), whole.stored(plan))
+    figure(
+        f"docker {what} of an application host: out of the rotation after {gone:.1f} s; slowest answer {verdict.max_ms:.0f} ms"
+    )
+    assert [outcome for outcome in verdict.failed if outcome.method == "GET"] == [], str(verdict)
+    assert not verdict.stored_twice and not verdict.acknowledged_not_stored, str(verdict)
+    assert gone < 8
+
+
+def test_a_host_whose_workers_hang_leaves_and_returns(whole: Fleet, figure: Callable[[str], None]) -> None:
+    victim = whole.apps[1]
+    victim.run(f"pkill --signal STOP --uid {whole.name} --full gunicorn")
+    try:
+        gone = out_of_rotation(whole, victim)
+        assert {whole.visitor.get("/version").status for _ in range(20)} == {200}
+    finally:
+        victim.run(f"pkill --signal CONT --uid {whole.name} --full gunicorn")
+    back = back_in_rotation(whole, victim)
+    figure(f"stopped workers: out of the rotation after {gone:.1f} s, back {back:.1f} s after they went on")
+
+
+def test_a_host_whose_pages_are_errors_leaves_and_returns(whole: Fleet, figure: Callable[[str], None]) -> None:
+    """Its port answers, its site is sick: the project can't reach the database from this host alone."""
+    victim = whole.apps[1]
+    whole.cut_off_database(victim)
+    try:
+        gone = out_of_rotation(whole, victim)
+        last_check = whole.views(whole.lab.lb)[victim.name]["last_chk"]
+        assert {whole.visitor.get().status for _ in range(20)} == {200}
+    finally:
+        whole.restore_database(victim)
+    back = back_in_rotation(whole, victim)
+    figure(
+        f"errors of one host ({last_check}): out of the rotation after {gone:.1f} s, back {back:.1f} s after the cause was gone"
+    )
+
+
+def out_of_rotation(fleet: Fleet, machine: Machine) -> float:
+    """Wait until no balancer sends a request there any more, and return how long it took."""
+    return max(fleet.await_view(balancer, machine.name, "DOWN", seconds=10) for balancer in fleet.lab.tier("lb"))
+
+
+def back_in_rotation(fleet: Fleet, machine: Machine) -> float:
+    """Wait until each balancer does again, and return how long it took."""
+    return max(fleet.await_view(balancer, machine.name, "UP", seconds=20) for balancer in fleet.lab.tier("lb"))
+
+
+def test_killed_workers_lose_no_stored_row_and_store_none_twice(whole: Fleet) -> None:
+    plan = whole.load(rate=40)
+    victim = whole.apps[0]
+    with constant_load(plan) as load:
+        for _ in range(3):
+            kill = f"pkill --signal KILL --uid {whole.name} --full gunicorn"
+            victim.run(f"timeout 30 sh -c 'until {kill}; do sleep 0.2; done'")
+            whole.await_version("v1")
+    verdict = judge(load.finish(), whole.stored(plan))
+    assert not verdict.stored_twice and not verdict.acknowledged_not_stored, str(verdict)
+    assert [outcome for outcome in verdict.failed if outcome.method == "GET"] == [], str(verdict)

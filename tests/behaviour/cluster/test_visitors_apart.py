@@ -1,0 +1,85 @@
+"""Who a visitor is, behind balancers that are believed and others that aren't; and how much each may ask."""
+
+from __future__ import annotations
+
+import json
+import socket
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.behaviour.cluster.conftest import Fleet
+from tests.behaviour.kit.visitor import Answer, Visitor
+
+FIRST, SECOND = "198.51.100.7", "198.51.100.8"
+STATIC = "/static/admin/css/base.css"
+
+
+@pytest.fixture(scope="module")
+def controller(fleet: Fleet) -> str:
+    """This machine, as the hosts see it: a balancer in front of theirs, when they are told so."""
+    with socket.create_connection((fleet.lab.lb.address, 80), 5) as connection:
+        return str(connection.getsockname()[0])
+
+
+@pytest.fixture(scope="module")
+def trusting(fleet: Fleet, controller: str) -> Iterator[Fleet]:
+    """The fleet, which believes this machine, and lets every visitor ask twice and then once a second."""
+    fleet.write_inventory(
+        nginx_trusted_proxies=[controller],
+        nginx_rate_limit_per_second=1,
+        nginx_rate_limit_burst=1,
+        nginx_connection_limit=4,
+    )
+    fleet.play("site", "--limit", "lb", "--tags", "nginx").must_succeed()
+    yield fleet
+    fleet.write_inventory()
+    fleet.play("site", "--limit", "lb", "--tags", "nginx").must_succeed()
+
+
+def logged(fleet: Fleet, answer: Answer) -> Mapping[str, Any]:
+    """The line that the balancer wrote about an answer."""
+    line = fleet.lab.lb.run(f"grep --fixed-strings {answer.headers['X-Request-ID']} /var/log/nginx/{fleet.name}.access.log")
+    found: Mapping[str, Any] = json.loads(line)
+    return found
+
+
+def test_a_stranger_is_not_believed(fleet: Fleet, controller: str) -> None:
+    claimed = {"X-Forwarded-For": FIRST, "X-Request-ID": uuid.uuid4().hex}
+    answer = fleet.visitor.get("/version", headers=claimed)
+    assert answer.status == 200, answer
+    assert answer.headers["X-Request-ID"] != claimed["X-Request-ID"]
+    assert logged(fleet, answer)["client"] == controller
+
+
+def test_a_balancer_in_front_is_believed_and_each_of_its_visitors_is_limited_alone(trusting: Fleet) -> None:
+    claimed = {"X-Forwarded-For": FIRST, "X-Request-ID": uuid.uuid4().hex}
+    answers = [trusting.visitor.get("/version", headers={"X-Forwarded-For": FIRST}) for _ in range(8)]
+    statuses = [answer.status for answer in answers]
+    assert statuses[:2] == [200, 200] and 429 in statuses[2:], statuses
+    assert logged(trusting, answers[0])["client"] == FIRST
+    other = trusting.visitor.get("/version", headers={**claimed, "X-Forwarded-For": SECOND})
+    assert other.status == 200, f"the limit of one visitor struck another: {other}"
+    assert other.headers["X-Request-ID"] == claimed["X-Request-ID"]
+    assert {trusting.visitor.get(STATIC, headers={"X-Forwarded-For": FIRST}).status for _ in range(8)} == {200}
+
+
+def test_a_balancer_that_speaks_the_proxy_protocol_is_believed(trusting: Fleet, controller: str) -> None:
+    trusting.write_inventory(nginx_trusted_proxies=[controller], nginx_proxy_protocol_enabled=True)
+    trusting.play("site", "--limit", "lb", "--tags", "nginx").must_succeed()
+    answer = ask_through_balancer(trusting.lab.lb.address, trusting.domain, SECOND)
+    assert answer.startswith("HTTP/1.1 200"), answer
+    request_id = next(line.split(": ")[1] for line in answer.splitlines() if line.lower().startswith("x-request-id"))
+    line = trusting.lab.lb.run(f"grep --fixed-strings {request_id} /var/log/nginx/{trusting.name}.access.log")
+    assert json.loads(line)["client"] == SECOND
+    assert Visitor(trusting.lab.lb.address, trusting.domain).is_dropped(trusting.domain), "an answer came without the protocol"
+
+
+def ask_through_balancer(address: str, domain: str, visitor: str) -> str:
+    """Ask as a balancer does that passes on a visitor's connection."""
+    with socket.create_connection((address, 80), 5) as connection:
+        connection.sendall(f"PROXY TCP4 {visitor} {address} 40000 80\r\n".encode())
+        connection.sendall(f"GET /version HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n".encode())
+        return b"".join(iter(lambda: connection.recv(65536), b"")).decode("utf-8", "replace")
