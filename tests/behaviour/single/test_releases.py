@@ -49,6 +49,17 @@ def test_old_releases_are_removed_and_some_are_kept(plain: Site) -> None:
     assert releases[-1] == plain.current()
 
 
+@pytest.mark.one_suite
+def test_what_a_project_keeps_in_a_shared_folder_outlives_its_releases(plain: Site) -> None:
+    shared = {"site_shared_paths": ["notebooks/2026"]}
+    notebook = f"{plain.root}/current/project/notebooks/2026/first"
+    plain.deploy("v2", **shared).must_succeed()
+    plain.app.run(f"runuser -u {plain.name} -- sh -c 'echo kept > {notebook}'")
+    plain.deploy("v1", **shared).must_succeed()
+    assert plain.app.run(f"runuser -u {plain.name} -- cat {notebook}") == "kept"
+    assert not plain.app.succeeds(f"runuser -u nobody -- cat {notebook}")
+
+
 def test_a_request_under_way_is_answered_by_the_release_that_took_it(plain: Site) -> None:
     """The release `slow` takes two seconds for an answer; it is replaced while requests are under way."""
     plain.deploy("slow").must_succeed()
