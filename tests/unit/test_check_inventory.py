@@ -408,28 +408,6 @@ class TestExpressions:
         assert 'site_domain: differs between hosts: "web1.example.org" on web1; "db1.example.org" on db1.' in only(found)
 
 
-class TestFleets:
-    """What several application hosts can't do."""
-
-    HOSTS = SINGLE.replace("[app]\nweb1", "[app]\nweb1\napp2 private_address=10.0.0.2")
-
-    def test_local_uploads(self, problems: Problems) -> None:
-        found = only(problems(hosts=self.HOSTS))
-
-        assert "site_media_storage: is local, but 2 application hosts" in found
-        assert "Set it to s3 and name a bucket, or to shared and name a folder" in found
-
-    def test_all_hosts_drained(self, problems: Problems) -> None:
-        found = problems({"site_media_storage": "none", "site_app_drained": True}, hosts=self.HOSTS)
-
-        assert any("is set for every application host, so that nobody answers" in line for line in found), found
-
-    def test_a_hash_of_nothing(self, problems: Problems) -> None:
-        found = only(problems({"site_media_storage": "none", "site_balance_method": "hash"}, hosts=self.HOSTS))
-
-        assert "Set site_balance_hash_key to header:<name>" in found
-
-
 def test_two_hundred_hosts_take_less_than_two_seconds(problems: Problems) -> None:
     hosts = "[lb]\nh0\n[db]\nh0\n[app]\n" + "\n".join(
         f"h{number} private_address=10.0.{number // 200}.{number % 200 + 1}" for number in range(200)

@@ -86,3 +86,20 @@ def test_a_mistaken_secret_is_not_shown(playing: Any) -> None:
 def test_other_peoples_variables_can_be_named(playing: Any) -> None:
     run: Run = playing("status", nginx_of_another_tool="x", site_foreign_variables=["nginx_of_another_tool"])
     assert not run.says("nginx_of_another_tool"), run
+
+
+def test_a_shared_folder_that_uploads_would_not_reach_is_refused_before_anything_changes(plain: Site) -> None:
+    shared = {"site_media_storage": "shared", "site_media_path": "/mnt/plain-media"}
+    folder = shared["site_media_path"]
+    environment = plain.app.run(f"cat {plain.root}/etc/environment")
+    plain.app.run(f"mkdir -p {folder}")
+    beside = plain.play("site", "--tags", "django", **shared).must_fail()
+    plain.app.run(f"mount -t tmpfs -o mode=0755 tmpfs {folder}")
+    try:
+        forbidden = plain.play("site", "--tags", "django", **shared).must_fail()
+    finally:
+        plain.app.run(f"umount {folder}")
+    assert beside.says("is on the host's own disk", "Mount the shared file system there"), beside
+    assert forbidden.says("may not write to site_media_path", f"chown {plain.name}:www-data {folder}"), forbidden
+    assert beside.changed == forbidden.changed == 0
+    assert plain.app.run(f"cat {plain.root}/etc/environment") == environment
