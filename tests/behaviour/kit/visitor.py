@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from email.message import Message
 from typing import Any
 
@@ -78,6 +78,7 @@ class Visitor:
         *,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        claims: Iterable[tuple[str, str]] = (),
         host: str | None = None,
         timeout: float = TIMEOUT_SECONDS,
     ) -> Answer:
@@ -85,6 +86,8 @@ class Visitor:
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in {"Host": self.domain if host is None else host, "Connection": "close", **(headers or {})}.items():
+                connection.putheader(name, value)
+            for name, value in claims:
                 connection.putheader(name, value)
             if body is not None:
                 connection.putheader("Content-Length", str(len(body)))
@@ -97,9 +100,23 @@ class Visitor:
         finally:
             connection.close()
 
+    def connect(self) -> socket.socket:
+        """A connection on which nothing has been said: for what no client that keeps to the rules would say."""
+        return socket.create_connection((self.address, self.port), TIMEOUT_SECONDS)
+
+    def say(self, text: bytes, seconds: float = 5) -> bytes:
+        """Send these bytes on a connection of their own, and return all that comes until it is closed or silent for so long."""
+        heard = b""
+        with self.connect() as connection, contextlib.suppress(TimeoutError, ConnectionError):
+            connection.settimeout(seconds)
+            connection.sendall(text)
+            while more := connection.recv(65536):
+                heard += more
+        return heard
+
     def is_dropped(self, host: str | None) -> bool:
         """Whether the connection is closed without a single byte of an answer; None sends no Host header at all."""
-        with socket.create_connection((self.address, self.port), TIMEOUT_SECONDS) as connection:
+        with self.connect() as connection:
             header = "" if host is None else f"Host: {host}\r\n"
             connection.sendall(f"GET / HTTP/1.{0 if host is None else 1}\r\n{header}Connection: close\r\n\r\n".encode())
             with contextlib.suppress(ConnectionResetError):
@@ -108,7 +125,7 @@ class Visitor:
 
     @contextlib.contextmanager
     def web_socket(self, path: str) -> Iterator[WebSocket]:
-        with socket.create_connection((self.address, self.port), TIMEOUT_SECONDS) as connection:
+        with self.connect() as connection:
             yield WebSocket(connection, path, self.domain)
 
 
