@@ -273,6 +273,8 @@ def prove(check: str, changes: list[Change], remedy: str) -> None:
             text=True,
             errors="replace",
             check=False,
+            # Files that a check leaves behind, as nginx -t does logs, are not for everybody.
+            umask=0o027,
         )
     except FileNotFoundError:
         raise HostFilesError(f"The check {check!r} can't run: this host has no program {command[0]}.") from None

@@ -16,6 +16,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.freshness import ch
 
 PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload")
 STAMPS = Path("/run/hotclub")
+# No process gets rid of it, so that its status tells how it was started.
+CONFINED = "NoNewPrivileges=yes\n"
 
 Run = Callable[[list[str]], tuple[int, str]]
 
@@ -33,6 +35,8 @@ class Service:
     # The titles of the processes that each reload starts anew. Without any, the time of a reload is kept in a file.
     worker: re.Pattern[str] | None = None
     stamps: Path = STAMPS
+    units: Path = Path("/etc/systemd/system")
+    processes: Path = Path("/proc")
 
     @property
     def stamp(self) -> Path:
@@ -72,6 +76,8 @@ class Service:
             yield "enable"
         if stopped:
             yield "start"
+        elif self.is_unconfined():
+            yield "restart"
         elif newest_change(configuration) > self.loaded() or self.is_outdated():
             yield "reload"
 
@@ -90,12 +96,19 @@ class Service:
         except OSError:
             return False
 
+    def is_unconfined(self) -> bool:
+        """Say whether it was started before its unit confined it, as by the installation of its package."""
+        if not any(CONFINED in path.read_text() for path in (self.units / f"{self.name}.d").glob("*.conf")):
+            return False
+        status = self.processes / self.properties()["MainPID"] / "status"
+        return status.exists() and "\nNoNewPrivs:\t0\n" in status.read_text()
+
     def perform(self, action: str, timeout_seconds: float) -> None:
         """Take one step and make sure that it had its effect.
 
         :raises ServiceError: it had not; the service goes on as before.
         """
-        if action in ("start", "reload"):
+        if action in ("start", "restart", "reload"):
             self.check()
         old = self.workers() if action == "reload" else {}
         command = ["systemctl", action, *([] if action == "daemon-reload" else [self.name])]
@@ -160,7 +173,8 @@ def runner(module: Any) -> Run:
     """Return a way to run commands by which a module has their exit code and all of their output."""
 
     def run(command: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(command)
+        # A test of the configuration opens logs, which are not for everybody.
+        code, out, err = module.run_command(command, umask=0o027)
         return code, (out + err).strip()
 
     return run

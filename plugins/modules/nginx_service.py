@@ -37,7 +37,7 @@ EXAMPLES = """
 
 RETURN = """
 actions:
-  description: What was done, among C(daemon-reload), C(enable), C(start) and C(reload).
+  description: What was done, among C(daemon-reload), C(enable), C(start), C(restart) and C(reload).
   returned: always
   type: list
   elements: str

@@ -55,7 +55,7 @@ EXAMPLES = """
 
 RETURN = """
 actions:
-  description: What was done, among C(daemon-reload), C(enable), C(start), C(reload), C(disable) and C(stop).
+  description: What was done, among C(daemon-reload), C(enable), C(start), C(restart), C(reload), C(disable) and C(stop).
   returned: always
   type: list
   elements: str

@@ -73,6 +73,27 @@ def test_no_workers_at_all_need_a_reload(monkeypatch: pytest.MonkeyPatch, config
     assert actions(monkeypatch, configuration, started=None) == ["reload"]
 
 
+@pytest.mark.parametrize(("drop_in", "began", "wanted"), [("yes", 0, ["restart"]), ("yes", 1, []), ("no", 0, [])])
+def test_what_started_before_its_unit_confined_it_starts_anew(
+    monkeypatch: pytest.MonkeyPatch,
+    configuration: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    drop_in: str,
+    began: int,
+    wanted: list[str],
+) -> None:
+    monkeypatch.setattr(Service, "workers", lambda _self: {8: 1001.0})
+    units, processes = tmp_path_factory.mktemp("units"), tmp_path_factory.mktemp("proc")
+    (units / "nginx.service.d").mkdir(parents=True)
+    (units / "nginx.service.d" / "ours.conf").write_text(f"[Service]\nNoNewPrivileges={drop_in}\n")
+    (processes / "1").mkdir(parents=True)
+    (processes / "1" / "status").write_text(f"Name:\tnginx\nNoNewPrivs:\t{began}\nSeccomp:\t0\n")
+    told = "\n".join(f"{name}={value}" for name, value in RUNNING.items())
+    service = Nginx("nginx.service", Host(show=(0, told)), WORKER, units=units, processes=processes)
+
+    assert list(service.needed_actions(configuration)) == wanted
+
+
 def test_a_fresh_host_needs_everything(monkeypatch: pytest.MonkeyPatch, configuration: Path) -> None:
     unit = {"ActiveState": "inactive", "UnitFileState": "disabled", "MainPID": "0", "NeedDaemonReload": "yes"}
 

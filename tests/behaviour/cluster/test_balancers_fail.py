@@ -10,6 +10,7 @@ import pytest
 
 from lab import hosts
 from tests.behaviour.cluster.conftest import Fault, Fleet
+from tests.behaviour.kit.confinement import assert_confined
 from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.sites import PLAIN
 from tests.behaviour.kit.visitor import Visitor
@@ -193,3 +194,8 @@ def test_an_address_that_the_inventory_no_longer_has_is_given_up(ready: Shared) 
     ready.site.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
     assert ready.holders() == []
     assert ready.site.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed().changed == 0
+
+
+def test_keepalived_is_confined(ready: Shared) -> None:
+    for balancer in ready.site.lab.tier("lb"):
+        assert_confined(balancer, "keepalived.service")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.behaviour.cluster.conftest import Fleet
+from tests.behaviour.kit.confinement import assert_confined
 from tests.behaviour.kit.lab import Machine
 
 VISITORS = 24
@@ -103,3 +104,9 @@ def test_every_host_gets_its_part_of_requests_at_once(fleet: Fleet, choose: Choo
     got = shares(fleet, ask)
     # A third is 30; ten would be a chance of one in a million at random.
     assert min(got.values()) >= 10 and sum(got.values()) == 90, json.dumps(got)
+
+
+@pytest.mark.parametrize("unit", ["nginx.service", "haproxy.service"])
+def test_the_balancer_s_services_are_confined(fleet: Fleet, unit: str) -> None:
+    for balancer in fleet.lab.tier("lb"):
+        assert_confined(balancer, unit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.behaviour.kit.confinement import CEILINGS, assert_confined, assert_exposure
 from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.sites import Site
 
@@ -55,11 +56,25 @@ def test_no_process_of_the_site_is_root(plain: Site) -> None:
     assert others == "plain", others
 
 
-def test_systemd_was_told_to_confine_the_site(plain: Site) -> None:
-    switches = ("NoNewPrivileges", "ProtectHome", "PrivateDevices", "PrivateTmp", "RestrictSUIDSGID")
-    wanted = {**dict.fromkeys(switches, "yes"), "ProtectSystem": "strict"}
-    told = plain.app.run(f"systemctl show {plain.instances()[0]} --property {','.join(wanted)}")
-    assert dict(line.split("=", 1) for line in told.splitlines()) == wanted
+@pytest.mark.parametrize("unit", ["plain@{}.service", "plain-probe@{}.service"])
+def test_exposure_stays_below_its_ceiling(plain: Site, unit: str) -> None:
+    assert_exposure(plain.app, unit.format(plain.current()), CEILINGS["site"])
+
+
+def test_only_root_can_change_what_runs(plain: Site, gallery: Site) -> None:
+    code = " ".join(
+        f"{site.root}/{folder}" for site in (plain, gallery) for folder in ("etc", "lib", "releases", "venvs", "static")
+    )
+    # Debian leaves PostgreSQL's configuration to PostgreSQL.
+    found = plain.app.run(
+        f"find {code} /etc /usr /opt /var/www -path /etc/postgresql -prune -o"
+        r" ! -type l \( ! -user root -o -perm -o+w -o -perm -g+w ! -group root \) -print"
+    )
+    assert found == "", f"others than root can change:\n{found}"
+
+
+def test_nginx_is_confined(plain: Site, lb: Machine) -> None:
+    assert_confined(lb, "nginx.service")
 
 
 def test_workers_follow_cores_and_memory(plain: Site) -> None:
