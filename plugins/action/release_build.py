@@ -33,7 +33,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         arguments = {**self._task.args, "by": account()}
         source = str(arguments["source"])
         if ADDRESS.match(source) or self._task.check_mode:
-            return self._without_secrets(self._execute_module(module_args=arguments, task_vars=task_vars))
+            return self._build(arguments, task_vars)
         folder = Path(source).expanduser()
         if not folder.is_dir():
             return {
@@ -58,14 +58,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         self._fixup_perms2((self._connection._shell.tmpdir, remote))
         arguments.update(archive=remote, commit=commit)
         try:
-            return self._without_secrets(self._execute_module(module_args=arguments, task_vars=task_vars))
+            return self._build(arguments, task_vars)
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
 
-    @staticmethod
-    def _without_secrets(result: dict[str, Any]) -> dict[str, Any]:
-        # At -vvv Ansible prints a module's arguments: this one's hold credentials of repositories and package indexes.
-        result.pop("invocation", None)
+    def _build(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
         return result
 
 

@@ -42,17 +42,22 @@ def health_of(module: AnsibleModule) -> HealthCheck:
     return HealthCheck(**module.params["health"])
 
 
-def carry_out(module: AnsibleModule, step: Callable[[AnsibleModule], dict[str, Any]]) -> None:
-    """Run a step and report its result, or its failure as one message with cause and remedy."""
+def carry_out(module: AnsibleModule, step: Callable[[AnsibleModule], dict[str, Any]], arguments_shown: bool = True) -> None:
+    """Run a step and report its result, or its failure as one message with cause and remedy.
+
+    :param arguments_shown: whether the result may hold the arguments, which Ansible prints at -vvv.
+    """
+    shown: dict[str, Any] = {} if arguments_shown else {"invocation": {}}
     try:
         result = step(module)
     except ReleaseError as error:
-        module.fail_json(msg=error.message())
+        module.fail_json(msg=error.message(), **shown)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         module.fail_json(
             msg=f"The disk is full: {error.filename or module.params['root']} can't be written.\n"
-            "What served before still serves. Make room, or lower site_keep_releases, then run this again."
+            "What served before still serves. Make room, or lower site_keep_releases, then run this again.",
+            **shown,
         )
-    module.exit_json(**result)
+    module.exit_json(**result, **shown)

@@ -23,6 +23,7 @@ BUILD_SYSTEM = re.compile(r"^\s*\[build-system\]", re.MULTILINE)
 NETWORK = re.compile(
     r"error sending request|Could not connect|dns error|Failed to fetch|timed out|tls|certificate", re.IGNORECASE
 )
+DENIED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b")
 CLAUSE = re.compile(r"^(===|==|!=|<=|>=|~=|<|>)\s*([0-9][0-9.]*)(\.\*)?$")
 
 
@@ -195,11 +196,12 @@ class Virtualenvs:
         ]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
-    def _uv(self, *arguments: str, folder: Path, cwd: Path, stdin: str | None = None) -> Outcome:
+    def _uv(self, *arguments: str, folder: Path, cwd: Path, stdin: str | None = None, leave_out: Sequence[str] = ()) -> Outcome:
+        given = {name: value for name, value in self.tools.environment.items() if name not in leave_out}
         return run(
             [self.tools.uv, *arguments],
             user=self.site.build_user,
-            environment={**self.tools.environment, "VIRTUAL_ENV": str(folder)},
+            environment={**given, "VIRTUAL_ENV": str(folder)},
             cwd=str(cwd),
             stdin=stdin,
             hidden=self.hidden,
@@ -213,6 +215,8 @@ class Virtualenvs:
             remedy = "The disk is full: make room, or lower site_keep_releases."
         elif "lockfile" in text and "needs to be updated" in text:
             remedy = "uv.lock is older than pyproject.toml: run `uv lock`, commit uv.lock and deploy again."
+        elif DENIED.search(text):
+            remedy = "The package index wants another user name and password than those in site_package_index_url."
         elif "No solution found" in text or "were unable to be satisfied" in text or "not found in the package registry" in text:
             remedy = "Correct the project's requirements (or its lock), push, and deploy again."
         elif "hash" in text.lower() and "mismatch" in text.lower():
@@ -244,14 +248,7 @@ class Virtualenvs:
                 self._uv(*install, *strict, "-r", str(path), folder=folder, cwd=parent), f"The requirements in {path.name}"
             )
         elif requirements.kind == "lock":
-            exported = self._must(
-                self._uv(
-                    "export", "--quiet", "--locked", "--no-dev", "--no-emit-project", "--no-header",
-                    "--format", "requirements-txt",
-                    folder=folder, cwd=parent,
-                ),
-                "The requirements in uv.lock",
-            )  # fmt: skip
+            exported = self._must(self._export(folder, parent), "The requirements in uv.lock")
             if exported.stdout.strip():
                 self._must(
                     self._uv(*install, "--require-hashes", "-r", "-", folder=folder, cwd=parent, stdin=exported.stdout),
@@ -265,6 +262,13 @@ class Virtualenvs:
         if missing:
             done = self._uv(*install, *missing, folder=folder, cwd=parent)
             self._must(done, f"What every site needs ({', '.join(missing)})")
+
+    def _export(self, folder: Path, project: Path) -> Outcome:
+        """Return what uv.lock says as requirements with their hashes."""
+        words = ["export", "--quiet", "--locked", "--no-dev", "--no-emit-project", "--no-header", "--format", "requirements-txt"]
+        # A lock names the index that it was made with, and a mirror of it here is no reason to call it outdated.
+        as_it_was_made = self._uv(*words, "--offline", folder=folder, cwd=project, leave_out=("UV_DEFAULT_INDEX",))
+        return as_it_was_made if as_it_was_made.code == 0 else self._uv(*words, folder=folder, cwd=project)
 
     def _missing(self, folder: Path, others_follow: bool) -> list[str]:
         have = installed(folder)

@@ -200,7 +200,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    carry_out(module, build)
+    # Addresses of sources and package indexes may hold passwords.
+    carry_out(module, build, arguments_shown=False)
 
 
 def build(module: AnsibleModule) -> dict[str, Any]:

@@ -64,8 +64,8 @@ def converged(lab: Lab, workspace: Path, project: Project, **variables: Any) -> 
 
 @pytest.fixture(scope="session")
 def plain(lab: Lab, workspace: Path, repositories: Path) -> Site:
-    """A fresh startproject whose settings read nothing."""
-    return converged(lab, workspace, PLAIN)
+    """A fresh startproject whose settings read nothing. Its workers start afresh soon, so that they do so in every load."""
+    return converged(lab, workspace, PLAIN, gunicorn_max_requests=150, gunicorn_max_requests_jitter=150)
 
 
 @pytest.fixture(scope="session")

@@ -139,6 +139,12 @@ NOTE_IN_MODEL = replace(
     "    created = models",
     "    note = models.TextField(null=True)\n    created = models",
 )
+DEPLOYMENT_CHECK = """
+
+@checks.register(deploy=True)
+def ask_for_what_production_needs(app_configs, **kwargs):
+    return [checks.Error("This project has no account for payments.", id="journal.E042")]
+"""
 VIEW_STARTS = '    """Count the entries, or store the one whose id was posted."""\n'
 
 
@@ -204,6 +210,18 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
         "migration-forgotten": (
             plain_version("migration-forgotten"),
             NOTE_IN_MODEL,
+        ),
+        # Only `check --deploy` finds it.
+        "check-fails": (
+            plain_version("check-fails"),
+            replace("journal/models.py", "from django.db", "from django.core import checks\nfrom django.db"),
+            append("journal/models.py", DEPLOYMENT_CHECK),
+        ),
+        # What only a private index has.
+        "private-requirement": (
+            plain_version("private-requirement"),
+            append("requirements.txt", "house-style==1.0\n"),
+            importing("house_style"),
         ),
         "unresolvable": (
             plain_version("unresolvable"),

@@ -20,8 +20,7 @@ STATIC = "/static/admin/css/base.css"
 @pytest.fixture(scope="module")
 def controller(fleet: Fleet) -> str:
     """This machine, as the hosts see it: a balancer in front of theirs, when they are told so."""
-    with socket.create_connection((fleet.lab.lb.address, 80), 5) as connection:
-        return str(connection.getsockname()[0])
+    return fleet.lab.lb.sees_controller_at
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -70,6 +71,12 @@ class Machine:
         """End the connection that is kept open: to a host that went away it would hang."""
         close = ["ssh", "-O", "exit", "-o", f"ControlPath={self._control_path}", self.address]
         subprocess.run(close, capture_output=True, check=False)
+
+    @cached_property
+    def sees_controller_at(self) -> str:
+        """This machine's address, as the host has it."""
+        with socket.create_connection((self.address, int(self.variables.get("ansible_port", 22))), 5) as connection:
+            return str(connection.getsockname()[0])
 
     @property
     def lab_host(self) -> hosts.LabHost:

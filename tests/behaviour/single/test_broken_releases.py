@@ -36,6 +36,7 @@ BROKEN = [
     Broken("wsgi-fails", ("this release cannot be served", "mysite/wsgi.py")),
     Broken("health-500", ("500", "GET /", "this release cannot answer"), {"site_health_timeout_seconds": 6}),
     Broken("hangs", ("GET /", "within 5 s"), {"site_health_timeout_seconds": 5}),
+    Broken("check-fails", ("own checks find errors", "journal.E042", "no account for payments")),
     Broken("migration-fails", ("journal.0002_broken", "this migration cannot be applied")),
     Broken("migration-forgotten", ("journal", "makemigrations")),
     Broken("unresolvable", ("5.2.9999", "requirements.txt")),

@@ -6,12 +6,14 @@ import base64
 import shlex
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
+from tests.behaviour.kit.index import PASSWORD, WHEEL, PrivateIndex, private_index
 from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.sites import Site
+from tests.behaviour.kit.versions import versions
 
 OWN_SECRET = "a-secret-that-the-operator-made-up-4711"
 
@@ -30,10 +32,11 @@ def shown(run: Run, site: Site) -> list[str]:
 
 
 class Watch:
-    """Writes down every command line on a host while the block runs, as any account sees them."""
+    """Writes down every command line on a site's host while the block runs, as any account sees them, and looks for secrets."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, secrets: Iterable[str]) -> None:
         self.site = site
+        self.secrets = list(secrets)
         self.seen = ""
 
     def __enter__(self) -> Watch:
@@ -49,7 +52,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self.site.app.run("touch /run/watch.stop")
         self._thread.join()
-        patterns = "\n".join(text for secret in secrets_of(self.site).values() for text in spellings(secret))
+        patterns = "\n".join(text for secret in self.secrets for text in spellings(secret))
         self.seen = self.site.app.run(f"grep -aoF {shlex.quote(patterns)} /run/watch.seen | sort -u; rm -f /run/watch.seen")
 
 
@@ -66,7 +69,7 @@ def with_own_secret(plain: Site) -> Iterator[Site]:
 @pytest.mark.one_suite
 def test_runs_show_no_secret_however_talkative_and_neither_does_the_process_list(with_own_secret: Site) -> None:
     site = with_own_secret
-    with Watch(site) as watch:
+    with Watch(site, secrets_of(site).values()) as watch:
         runs = [
             site.play("site", "-vvv", "--check", "--diff").must_succeed(),
             site.play("site", "-vvv", "--diff").must_succeed(),
@@ -86,17 +89,66 @@ def test_runs_show_no_secret_however_talkative_and_neither_does_the_process_list
 
 
 def test_no_file_that_everybody_may_read_holds_a_secret(plain: Site, gallery: Site, stock: Site) -> None:
-    values = [text for site in (plain, gallery, stock) for secret in site.secrets.values() for text in spellings(secret)]
-    plain.app.shell.run("install -m 0644 /dev/null /run/patterns")
-    plain.app.run(f"printf '%s\\n' {' '.join(map(shlex.quote, values))} > /run/patterns")
+    values = [secret for site in (plain, gallery, stock) for secret in site.secrets.values()]
+    assert (found := readable_by_everybody(plain, values)) == "", f"readable by everybody:\n{found}"
+
+
+def readable_by_everybody(site: Site, secrets: Iterable[str]) -> str:
+    """The files of a site's host that any account may read and that hold one of the secrets."""
+    values = [text for secret in secrets for text in spellings(secret)]
+    site.app.shell.run("install -m 0644 /dev/null /run/patterns")
+    site.app.run(f"printf '%s\\n' {' '.join(map(shlex.quote, values))} > /run/patterns")
     try:
-        found = plain.app.run(
+        return site.app.run(
             "cd / && runuser -u nobody -- grep -rlIFs -f /run/patterns --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev"
             " --exclude=patterns / || true"
         )
     finally:
-        plain.app.run("rm -f /run/patterns")
-    assert found == "", f"readable by everybody:\n{found}"
+        site.app.run("rm -f /run/patterns")
+
+
+@pytest.fixture
+def index(plain: Site) -> Iterator[PrivateIndex]:
+    """A package index on the controller that asks for a password; the site's inventory may name it."""
+    with private_index(plain.app.sees_controller_at) as index:
+        yield index
+    plain.write_inventory()
+
+
+def test_a_package_index_is_asked_with_a_password_that_nobody_sees(plain: Site, index: PrivateIndex) -> None:
+    wrong = "not-the-password-4711"
+    serving, _, _ = versions(plain)
+    # An earlier run on this host has installed it already.
+    plain.app.run(f"cd {plain.root}/venvs && rm -rf $(ls -d */lib/python*/site-packages/house_style.py | cut -d/ -f1)")
+    with Watch(plain, [PASSWORD, wrong]) as watch:
+        plain.write_inventory(site_package_index_url=index.url(wrong))
+        refused = plain.deploy("private-requirement", "-vvv", "--diff").must_fail()
+        plain.write_inventory(site_package_index_url=index.url())
+        runs = [
+            refused,
+            plain.deploy("private-requirement", "-vvv", "--diff").must_succeed(),
+            plain.play("site", "-vvv", "--diff", "--tags", "python").must_succeed(),
+        ]
+    assert index.refused and refused.says("site_package_index_url", "user name and password"), refused
+    assert f"/files/{WHEEL}" in index.asked, "the package came from elsewhere"
+    assert plain.serves() == "private-requirement"
+    assert [run.command[-2:] for run in runs if PASSWORD in run.output or wrong in run.output] == []
+    assert watch.seen == "", f"seen in the process list: {watch.seen}"
+    assert (found := readable_by_everybody(plain, [PASSWORD, wrong])) == "", f"readable by everybody:\n{found}"
+    journal = plain.app.run(f"journalctl --no-pager | grep -F -e {PASSWORD} -e {wrong} | head -3 || true")
+    assert journal == "", journal
+    kept = plain.app.run(f"grep -rlIF {PASSWORD} {plain.root} /opt /etc /home /root /var/cache /var/lib 2>/dev/null || true")
+    assert kept == "", f"kept on the host:\n{kept}"
+    plain.rollback().must_succeed()
+    assert plain.serves() == serving
+
+
+def test_a_lock_made_with_the_public_index_is_installed_from_another(gallery: Site) -> None:
+    gallery.app.run(f"rm -rf {gallery.root}/venvs/{gallery.describe(gallery.current())['venv']}")
+    with private_index(gallery.app.sees_controller_at) as index:
+        gallery.deploy("v1", site_package_index_url=index.url()).must_succeed()
+    assert "/simple/django/" in index.asked, index.asked
+    assert gallery.serves() == "v1"
 
 
 @pytest.mark.one_suite
