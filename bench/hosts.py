@@ -61,7 +61,9 @@ def host(which: str) -> hosts.LabHost:
 
 
 def visitor(which: str) -> Visitor:
-    return Visitor(host(which).address, DOMAIN)
+    """Return a visitor; what the collection is compared with has no TLS."""
+    authority = open_lab(str(INVENTORIES / OURS), PREFIX).authority if which == OURS else None
+    return Visitor(host(which).address, DOMAIN, authority)
 
 
 def serves(which: str, version: str) -> None:

@@ -1,4 +1,4 @@
-"""Requests a second: through nginx, and from gunicorn alone."""
+"""Requests a second: through nginx by TLS, and from gunicorn alone by plain HTTP."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def serving(rounds: int) -> list[Comparison]:
     try:
         through_nginx, alone = in_turns(
             rounds,
-            lambda _: requests_a_second(f"http://{address}/"),
+            lambda _: requests_a_second(f"https://{address}/"),
             lambda _: requests_a_second(f"http://{address}:{BARE_PORT}/"),
         )
     finally:
@@ -48,7 +48,7 @@ def serving(rounds: int) -> list[Comparison]:
     return [
         Comparison(
             "requests a second, a page with one query",
-            Samples("through nginx", through_nginx, "/s"),
+            Samples("through nginx, by TLS", through_nginx, "/s"),
             Samples("gunicorn alone", alone, "/s"),
         )
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import ssl
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -34,7 +35,8 @@ def demo(topology: str = "") -> None:
     _provision(lab)
     with step("Ask the site for its page") as line:
         line.result = _prove_all(lab)
-    _say(_closing_cluster(_webs(lab)) if wanted == CLUSTER else _closing(_webs(lab)[0]))
+    balancers = _webs(lab)
+    _say((_closing_cluster(balancers) if wanted == CLUSTER else _closing(balancers[0])) + _trust(lab, balancers[0]))
 
 
 def choose(topology: str) -> str:
@@ -172,13 +174,19 @@ def _answers(lab: Lab) -> bool:
 
 def _prove_all(lab: Lab) -> str:
     """Return the status that a browser would get for the page, from each host that visitors reach."""
-    answers = {host.member: _prove(host) for host in _webs(lab)}
+    answers = {host.member: _prove(host, lab.authority) for host in _webs(lab)}
     return ", ".join(answers.values() if len(answers) == 1 else (f"{name} {answer}" for name, answer in answers.items()))
 
 
-def _prove(host: LabHost) -> str:
-    """Return the status that a browser would get for the page."""
-    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=30)
+def _prove(host: LabHost, authority: Path) -> str:
+    """Return the status that a browser would get for the page, one that trusts the site's authority and no other."""
+    try:
+        trust = ssl.create_default_context(cafile=authority)
+    except OSError as error:
+        raise LabError(
+            f"The site's authority {authority} can't be read ({error}). Make it anew: make clean, then make demo"
+        ) from error
+    connection = http.client.HTTPSConnection("127.0.0.1", host.port, timeout=30, context=trust)
     try:
         connection.request("GET", "/")
         answer = connection.getresponse()
@@ -197,7 +205,7 @@ def _closing(host: LabHost) -> str:
   The site:   {host.url}
 
   What runs where, on {host.container} (Debian, {host.suite}):
-    nginx         port 80 of the host, {host.port} of 127.0.0.1; static files and uploads straight from disk
+    nginx         port 443 of the host, {host.port} of 127.0.0.1; static files and uploads straight from disk
     gunicorn      a systemd unit for each release, behind a socket that stays open while releases change
     PostgreSQL    the site's own database and account; reachable from this host alone
     a shell       python3 -m lab ssh {host.container.removeprefix("hotclub-")}
@@ -206,6 +214,16 @@ def _closing(host: LabHost) -> str:
     make deploy     a new release, without losing a request: sign the guest book, deploy, reload
     make rollback   back to the release before
     make status     which release serves, since when, and how it does
+"""
+
+
+def _trust(lab: Lab, host: LabHost) -> str:
+    return f"""
+  The site's certificate is signed by an authority of its own, which no browser knows:
+    {lab.authority}
+  Trust it:   curl --cacert {lab.authority} {host.url}
+              a browser: import it where it keeps its authorities (Firefox: Settings, Certificates, Authorities;
+              Chrome: Settings, Security, Manage certificates), or accept the warning once
 """
 
 

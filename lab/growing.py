@@ -105,9 +105,8 @@ def _leave(lab: Growing, members: Sequence[str], new: Lab) -> None:
 
 def _wake(old: Lab, new: Lab, suite: str) -> None:
     """Have the old server run, and know the same secrets as the new ones."""
-    secrets = old.folder / "secrets"
-    if secrets.exists() and stage_of(new) == JOIN:
-        shutil.copytree(secrets, new.folder / "secrets", dirs_exist_ok=True)
+    if old.secrets.exists() and stage_of(new) == JOIN:
+        shutil.copytree(old.secrets, new.secrets, dirs_exist_ok=True)
     members = read_members(old.inventory)
     with step(f"Go on with {', '.join(old.container(member.name) for member in members)}"):
         hosts.start(old, members, ensure_image(suite), suite)

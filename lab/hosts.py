@@ -34,7 +34,7 @@ MEMBER_LABEL = "hotclub.host"
 SUITE_LABEL = "hotclub.suite"
 
 FIRST_ADDRESS = 10
-FIRST_PORT = 8080
+FIRST_PORT = 8443
 WEB_GROUP = "lb"
 
 # For what runs on a host that the collection has not prepared.
@@ -66,8 +66,8 @@ class LabHost:
 
     @property
     def url(self) -> str:
-        """Return where a browser on this machine finds the host's port 80."""
-        return f"http://127.0.0.1:{self.port}/" if self.port else ""
+        """Return where a browser on this machine finds the host's port 443."""
+        return f"https://127.0.0.1:{self.port}/" if self.port else ""
 
 
 def hosts(lab: Lab | None = None) -> list[LabHost]:
@@ -283,7 +283,7 @@ def _mounts() -> Iterator[str]:
 
 
 def _publish(lab: Lab, member: Member) -> list[str]:
-    """Publish a balancer's port 80 on this machine, on the port that it had before."""
+    """Publish a balancer's port 443 on this machine, on the port that it had before."""
     if WEB_GROUP not in member.groups:
         return []
     file = lab.folder / "ports.json"
@@ -293,7 +293,7 @@ def _publish(lab: Lab, member: Member) -> list[str]:
     if port in others or not port_is_free(port):
         port = free_port(others)
     file.write_text(json.dumps({**ports, member.name: port}), encoding="utf-8")
-    return ["--publish", f"127.0.0.1:{port}:80"]
+    return ["--publish", f"127.0.0.1:{port}:443"]
 
 
 def _connection(lab: Lab, host: LabHost) -> dict[str, object]:

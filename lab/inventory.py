@@ -51,6 +51,16 @@ class Lab:
         return (self.inventory, self.overlay)
 
     @property
+    def secrets(self) -> Path:
+        """Return where the site's generated secrets are."""
+        return self.folder / "secrets"
+
+    @property
+    def authority(self) -> Path:
+        """Return the certificate of the authority that has signed the site's, once there is one."""
+        return self.secrets / "authority" / "authority.crt"
+
+    @property
     def known_hosts(self) -> Path:
         """Return the file with the host keys of these lab hosts alone."""
         return self.folder / "known_hosts"

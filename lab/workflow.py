@@ -36,7 +36,7 @@ def overlay_variables(lab: Lab) -> dict[str, object]:
         # The hosts share the machine's memory, and its kernel's swap.
         "postgresql_memory_mb": 512,
         "os_swap_mb": 0,
-        "site_secrets_path": str(lab.folder / "secrets"),
+        "site_secrets_path": str(lab.secrets),
         "site_source": "file:///srv/git/demo.git",
         "site_aliases": ["127.0.0.1", "localhost"],
         **hosts.certificate_variables(),

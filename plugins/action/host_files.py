@@ -38,6 +38,7 @@ ARGUMENTS: dict[str, Any] = {
         "options": {"path": {"type": "str", "required": True}, "target": {"type": "str", "required": True}},
     },
     "absent": {"type": "list", "elements": "str", "default": []},
+    "left_alone": {"type": "list", "elements": "str", "default": []},
     "subtree": {"type": "str", "default": ""},
     "check": {"type": "str", "default": ""},
     "remedy": {"type": "str", "default": ""},

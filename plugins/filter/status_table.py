@@ -9,7 +9,20 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet_status import fleet_problems
 
-COLUMNS = ("HOST", "TIERS", "RELEASE", "VERSION", "SINCE", "APP", "HEALTH", "HTTP", "MIGRATIONS", "DISK FREE", "DATABASE")
+COLUMNS = (
+    "HOST",
+    "TIERS",
+    "RELEASE",
+    "VERSION",
+    "SINCE",
+    "APP",
+    "HEALTH",
+    "HTTP",
+    "CERTIFICATE",
+    "MIGRATIONS",
+    "DISK FREE",
+    "DATABASE",
+)
 SEEN_BY = "SEEN BY"
 
 
@@ -46,6 +59,7 @@ def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
         str(status.get("app") or "-"),
         str(status.get("health") or "-"),
         f"{status['http']} in {status['http_ms']} ms" if status.get("http") else "-",
+        f"{status['certificate_days']} days" if "certificate_days" in status else "-",
         "-" if pending is None else f"{len(pending)} pending" if pending else "none pending",
         f"{status['disk_free_mb'] / 1024:.1f} GiB" if "disk_free_mb" in status else "-",
         f"{status['database_mb']} MiB, {status['database_connections']} conn." if "database_mb" in status else "-",

@@ -37,6 +37,8 @@ class Service:
     stamps: Path = STAMPS
     units: Path = Path("/etc/systemd/system")
     processes: Path = Path("/proc")
+    # What it reads besides the folder of its configuration.
+    also_read: tuple[Path, ...] = ()
 
     @property
     def stamp(self) -> Path:
@@ -78,8 +80,11 @@ class Service:
             yield "start"
         elif self.is_unconfined():
             yield "restart"
-        elif newest_change(configuration) > self.loaded() or self.is_outdated():
+        elif self._newest(configuration) > self.loaded() or self.is_outdated():
             yield "reload"
+
+    def _newest(self, configuration: Path) -> float:
+        return max(newest_change(folder) for folder in (configuration, *self.also_read) if folder.exists())
 
     def needless_actions(self) -> Iterator[str]:
         """Yield what is left to do for a service that nobody needs, in order."""

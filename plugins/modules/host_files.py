@@ -85,6 +85,12 @@ options:
     type: list
     elements: str
     default: []
+  left_alone:
+    description: >-
+      Paths below C(templates), without the ending C(.j2), that stay as they are on the host, whether they are there or not.
+    type: list
+    elements: str
+    default: []
   subtree:
     description: Take only this folder below C(templates).
     type: str

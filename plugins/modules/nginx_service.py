@@ -20,6 +20,11 @@ options:
     description: The folder of the configuration.
     type: path
     default: /etc/nginx
+  certificate_paths:
+    description: Folders of certificates, which nginx reads as it does its configuration.
+    type: list
+    elements: path
+    default: []
   timeout_seconds:
     description: How long to wait for the workers of a new configuration.
     type: int
@@ -82,10 +87,15 @@ class Nginx(Service):
 def main() -> None:
     """Bring nginx to where it should be."""
     module = AnsibleModule(
-        {"configuration_path": {"type": "path", "default": "/etc/nginx"}, "timeout_seconds": {"type": "int", "default": 15}},
+        {
+            "configuration_path": {"type": "path", "default": "/etc/nginx"},
+            "certificate_paths": {"type": "list", "elements": "path", "default": []},
+            "timeout_seconds": {"type": "int", "default": 15},
+        },
         supports_check_mode=True,
     )
-    bring_up(module, Nginx("nginx.service", runner(module), WORKER))
+    certificates = tuple(Path(folder) for folder in module.params["certificate_paths"])
+    bring_up(module, Nginx("nginx.service", runner(module), WORKER, also_read=certificates))
 
 
 if __name__ == "__main__":

@@ -18,9 +18,17 @@ options:
     elements: str
     required: true
   port:
-    description: Port of the web server, asked on C(127.0.0.1).
+    description: Port of the web server, asked on C(127.0.0.1) where it doesn't serve by TLS.
     type: int
     default: 80
+  tls_port:
+    description: Port of the web server where it serves by TLS; 0 where it doesn't.
+    type: int
+    default: 0
+  certificate_days:
+    description: The host counts as in trouble when the certificate that visitors are shown ends within so many days.
+    type: int
+    default: 14
   database:
     description: Name of the site's database.
     type: str
@@ -64,7 +72,9 @@ status:
 """
 
 import http.client
+import re
 import shutil
+import ssl
 import time
 from typing import Any
 
@@ -89,6 +99,8 @@ def main() -> None:
             **HEALTH,
             "tiers": {"type": "list", "elements": "str", "required": True},
             "port": {"type": "int", "default": 80},
+            "tls_port": {"type": "int", "default": 0},
+            "certificate_days": {"type": "int", "default": 14},
             "database": {"type": "str", "required": True},
             "balanced_hosts": {"type": "list", "elements": "str", "default": []},
             "migrations": {"type": "bool", "default": False},
@@ -109,7 +121,9 @@ def look(module: AnsibleModule) -> dict[str, Any]:
     if "app" in wanted["tiers"]:
         look_at_app(site, check, wanted["migrations"], status)
     if "lb" in wanted["tiers"]:
-        look_at_web_server(check, wanted["port"], status)
+        look_at_web_server(check, connection_to(check, wanted["port"], wanted["tls_port"]), status)
+        if wanted["tls_port"]:
+            look_at_certificate(check, wanted["tls_port"], wanted["certificate_days"], status)
     if wanted["balanced_hosts"]:
         look_at_balancer(site, wanted["balanced_hosts"], status)
     if "db" in wanted["tiers"]:
@@ -161,12 +175,69 @@ def look_at_migrations(site: Site, current: str, status: dict[str, Any]) -> None
         status["problems"].append(f"migrations pending: {', '.join(status['pending_migrations'])}")
 
 
-def look_at_web_server(check: HealthCheck, port: int, status: dict[str, Any]) -> None:
+def connection_to(check: HealthCheck, port: int, tls_port: int) -> http.client.HTTPConnection:
+    """Return a way to ask the web server of this host."""
+    return TlsConnection(check.host, tls_port) if tls_port else http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
+
+class TlsConnection(http.client.HTTPConnection):
+    """A connection to this host under a visitor's name for it. Whom to trust is the visitor's business."""
+
+    def __init__(self, name: str, port: int) -> None:
+        super().__init__("127.0.0.1", port, timeout=10)
+        self.name = name
+
+    def connect(self) -> None:
+        """Shake hands."""
+        super().connect()
+        self.secured = indifferent().wrap_socket(self.sock, server_hostname=self.name)
+        self.sock = self.secured
+
+    def certificate(self) -> bytes:
+        """Return what the other side has shown."""
+        return self.secured.getpeercert(binary_form=True) or b""
+
+
+def indifferent() -> ssl.SSLContext:
+    """Return what takes any certificate, in order to look at it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def look_at_certificate(check: HealthCheck, port: int, days_at_least: int, status: dict[str, Any]) -> None:
+    """Say how long the certificate is good that visitors are shown, and whether it is for the site."""
+    connection = TlsConnection(check.host, port)
+    try:
+        connection.connect()
+        shown = connection.certificate()
+    except OSError as error:
+        status["problems"].append(f"visitors are shown no certificate ({error})")
+        return
+    finally:
+        connection.close()
+    told = run(["openssl", "x509", "-noout", "-enddate", "-checkhost", check.host], stdin=ssl.DER_cert_to_PEM_cert(shown)).stdout
+    ends = re.search(r"^notAfter=(.*)$", told, re.MULTILINE)
+    if not ends:
+        status["problems"].append("the certificate that visitors are shown can't be read")
+        return
+    left = int((ssl.cert_time_to_seconds(ends[1]) - time.time()) // (24 * 3600))
+    status["certificate_days"] = left
+    if left < days_at_least:
+        ended = "has ended" if left < 0 else f"ends in {left} days"
+        status["problems"].append(
+            f"the certificate that visitors are shown {ended}: run playbooks/site.yml, or bring a new one of your own"
+        )
+    if "does NOT match" in told:
+        status["problems"].append(f"the certificate that visitors are shown is not for {check.host}: run playbooks/site.yml")
+
+
+def look_at_web_server(check: HealthCheck, connection: http.client.HTTPConnection, status: dict[str, Any]) -> None:
     """Ask the web server for the site, as a visitor would."""
     status["nginx"] = systemctl("is-active", "nginx.service").stdout.strip()
     if status["nginx"] != "active":
         status["problems"].append(f"nginx is {status['nginx']}: see `journalctl -u nginx`")
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     started = time.monotonic()
     try:
         connection.request("GET", check.path, headers={"Host": check.host, "User-Agent": "hotclub-status"})

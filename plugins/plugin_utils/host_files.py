@@ -54,6 +54,7 @@ class Options:
     directories: Sequence[Mapping[str, str]]
     links: Sequence[Mapping[str, str]]
     absent: Sequence[str]
+    left_alone: Sequence[str]
     subtree: str
 
 
@@ -63,7 +64,7 @@ def wanted_set(templates: Path, options: Options, render: Render) -> list[Wanted
     refuse_unknown_names(templates, options)
     return [
         *(folder(item) for item in options.directories),
-        *(wanted_file(source, options, render) for source in sources),
+        *(wanted_file(source, options, render) for source in sources if source.name not in options.left_alone),
         *(Wanted(absolute(item["path"]), LINK, target=item["target"]) for item in options.links),
         *(Wanted(absolute(path), ABSENT) for path in options.absent),
     ]
@@ -89,6 +90,7 @@ def refuse_unknown_names(templates: Path, options: Options) -> None:
         ("present", options.present, known | folders),
         ("permissions", options.permissions, known),
         ("secret", options.secret, known),
+        ("left_alone", options.left_alone, known),
     ):
         for name in names:
             if name not in possible:

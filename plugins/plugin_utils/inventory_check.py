@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleError
+from ansible_collections.hotclub.django.plugins.plugin_utils import own_certificate
+from ansible_collections.hotclub.django.plugins.plugin_utils.authority import utc_now
 from ansible_collections.hotclub.django.plugins.plugin_utils.options import Complaint, Option, check_value, nearest, shown
 from ansible_collections.hotclub.django.plugins.plugin_utils.rules import RULES
 
@@ -56,6 +60,11 @@ SHARED = (
     "site_version",
     "site_secrets_path",
     "site_secret_key",
+    "site_authority_path",
+    "site_authority_passphrase",
+    "site_tls_mode",
+    "site_tls_certificate",
+    "site_tls_certificate_key",
     "site_database_name",
     "site_database_user",
     "site_database_password",
@@ -106,6 +115,8 @@ class Inventory:
     foreign: list[Setting] = field(default_factory=list)
     # The folder of the inventory that names a host.
     folders: Mapping[str, str | None] = field(default_factory=dict)
+    # How a file on this machine is read, one in a vault too.
+    read: Callable[[str], str] = lambda path: Path(path).read_text(encoding="utf-8")
 
     @property
     def hosts(self) -> list[str]:
@@ -158,6 +169,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     _check_values(inventory, rules, findings)
     _check_agreement(inventory, rules, findings)
     _check_fleet(inventory, findings)
+    _check_certificate(inventory, findings)
     _check_folders(inventory, findings)
     return findings.lines()
 
@@ -336,6 +348,41 @@ def _check_fleet(inventory: Inventory, findings: Findings) -> None:
     if "hash" in methods and not any(said.get((host, "site_balance_hash_key")) for host in inventory.hosts):
         remedy = "Set site_balance_hash_key to header:<name>, cookie:<name>, query:<name> or path."
         findings.add(Complaint("site_balance_method", "is hash, and nothing says of what", remedy))
+
+
+def _check_certificate(inventory: Inventory, findings: Findings) -> None:
+    """Refuse a certificate of the operator's own that visitors could not be shown."""
+    said = {(setting.host, setting.name): setting.value for setting in inventory.settings if setting.broken is None}
+    known: dict[tuple[str, str, tuple[str, ...]], list[Complaint]] = {}
+    for host in inventory.hosts:
+        if said.get((host, "site_tls_mode")) != "own":
+            continue
+        certificate, key = (str(said.get((host, name)) or "") for name in (own_certificate.CERTIFICATE, own_certificate.KEY))
+        names = tuple(str(name) for name in (said.get((host, "site_domain")), *(said.get((host, "site_aliases")) or ())) if name)
+        case = (certificate, key, names)
+        if case not in known:
+            known[case] = list(_certificate_complaints(certificate, key, names, inventory.read))
+        for complaint in known[case]:
+            findings.add(complaint, hosts=[host])
+
+
+def _certificate_complaints(certificate: str, key: str, names: Iterable[str], read: Callable[[str], str]) -> Iterator[Complaint]:
+    texts = []
+    for name, value in ((own_certificate.CERTIFICATE, certificate), (own_certificate.KEY, key)):
+        if not value:
+            yield Complaint(name, "is not set, and site_tls_mode is own", own_certificate.FROM_FILE)
+            return
+        try:
+            texts.append(read(value) if value.startswith("/") else value)
+        except (OSError, AnsibleError) as error:
+            yield Complaint(name, f"can't be read: {reason(error)}", own_certificate.FROM_FILE)
+            return
+    yield from own_certificate.complaints(texts[0], texts[1], names, utc_now())
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of an error's message."""
+    return str(error).splitlines()[0].rstrip(".")
 
 
 def _true(value: Any) -> bool:

@@ -22,6 +22,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_check imp
     Inventory,
     Rules,
     Setting,
+    reason,
     sources,
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.options import Option, read_options
@@ -66,7 +67,7 @@ class InventoryReader:
             ]
             settings.extend(self._resolve([setting for setting in given if self._is_ours(setting.name)], variables))
             foreign.extend(replace(setting, value=None) for setting in given if not self._is_ours(setting.name))
-        return Inventory(self._groups, settings, foreign, folders)
+        return Inventory(self._groups, settings, foreign, folders, self._loader.get_text_file_contents)
 
     def _is_ours(self, name: str) -> bool:
         return name.startswith(self.rules.prefixes) or name == PEER_ADDRESS.name
@@ -175,11 +176,6 @@ def holds_encrypted(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(holds_encrypted(element) for element in value)
     return isinstance(value, EncryptedString)
-
-
-def reason(error: AnsibleError) -> str:
-    """Return the last part of an error's message, which is its cause."""
-    return str(error).splitlines()[0].rstrip(".")
 
 
 def origin(value: Any) -> str | None:

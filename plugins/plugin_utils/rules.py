@@ -349,6 +349,8 @@ RULES: dict[str, Rule] = {
     "site_env": check_env,
     "site_secrets_path": check_absolute_path,
     "site_secret_key": check_secret_key,
+    "site_authority_path": check_absolute_path,
+    "site_authority_passphrase": check_not_empty,
     "site_database_password": check_not_empty,
     "site_database_name": check_identifier,
     "site_database_user": check_identifier,

@@ -1,6 +1,6 @@
 """A constant load on a site, and the judgement of what came back.
 
-    python -m tests.load http://10.0.0.2/ --host site.example --rate 60 --seconds 30 --json outcome.json
+    python -m tests.load https://10.0.0.2/ --host site.example --authority authority.crt --rate 60 --json outcome.json
 
 Requests start at fixed moments, whether or not earlier ones have been answered; nothing is ever sent twice.
 """

@@ -17,6 +17,7 @@ def main() -> int:
     plan = Plan(
         url=options.url,
         host=options.host,
+        authority=options.authority,
         rate=options.rate,
         seconds=options.seconds,
         post_every=options.post_every,
@@ -32,8 +33,9 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.load", description="Put a site under constant load.")
-    parser.add_argument("url", help="what to ask for, such as http://10.0.0.2/")
+    parser.add_argument("url", help="what to ask for, such as https://10.0.0.2/")
     parser.add_argument("--host", default="", help="the site's domain, where the address does not name it")
+    parser.add_argument("--authority", default="", help="the certificate of the authority to trust instead of the machine's")
     parser.add_argument("--rate", type=float, default=60, help="requests a second (%(default)s)")
     parser.add_argument("--seconds", type=float, default=30, help="for how long (%(default)s)")
     parser.add_argument("--post-every", type=int, default=0, help="every n-th request is a POST; 0: none (%(default)s)")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import ssl
 import threading
 import time
 import urllib.parse
@@ -17,6 +18,7 @@ from tests.load.outcome import Outcome
 
 SECONDS_AT_MOST = 24 * 3600.0
 IN_FLIGHT_AT_MOST = 400
+PORTS = {"http": 80, "https": 443}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Plan:
 
     url: str
     host: str = ""
+    # The file of the only authority that is trusted.
+    authority: str = ""
     rate: float = 60.0
     seconds: float = 30.0
     requests_at_most: int = 2_000_000
@@ -50,9 +54,20 @@ class Plan:
     @property
     def address(self) -> tuple[str, int]:
         parts = urllib.parse.urlsplit(self.url)
-        if parts.scheme != "http" or not parts.hostname:
-            raise ValueError(f"{self.url} is not an http:// address")
-        return parts.hostname, parts.port or 80
+        if parts.scheme not in PORTS or not parts.hostname:
+            raise ValueError(f"{self.url} is not an http:// or https:// address")
+        return parts.hostname, parts.port or PORTS[parts.scheme]
+
+    @property
+    def name(self) -> str:
+        """What the other side's certificate must be for."""
+        return urllib.parse.urlsplit(f"//{self.host}").hostname or self.address[0]
+
+    def trust(self) -> ssl.SSLContext | None:
+        """Whom to trust, for all connections; nothing where these are plain."""
+        if urllib.parse.urlsplit(self.url).scheme == "http":
+            return None
+        return ssl.create_default_context(cafile=self.authority or None)
 
     @property
     def path(self) -> str:
@@ -79,6 +94,7 @@ class Generator:
         self._idle: list[Connection] = []
         self._running: set[asyncio.Task[None]] = set()
         self._stop = threading.Event()
+        self._trust = plan.trust()
 
     def stop(self) -> None:
         self._stop.set()
@@ -152,7 +168,7 @@ class Generator:
             if connection.usable:
                 return connection
             connection.close()
-        return await Connection.open(*self.plan.address)
+        return await Connection.open(*self.plan.address, self._trust, self.plan.name)
 
 
 def version_in(answer: Answer) -> str:

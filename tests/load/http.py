@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import ssl
 from collections.abc import Mapping
 
 READ_LIMIT = 1 << 20
@@ -25,15 +26,16 @@ class Answer:
 
 
 class Connection:
-    """One TCP connection. Not for several requests at the same time."""
+    """One connection, with TLS where there is somebody to trust. Not for several requests at the same time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
     @classmethod
-    async def open(cls, address: str, port: int) -> Connection:
-        return cls(*await asyncio.open_connection(address, port, limit=READ_LIMIT))
+    async def open(cls, address: str, port: int, trust: ssl.SSLContext | None = None, name: str = "") -> Connection:
+        server = name if trust else None
+        return cls(*await asyncio.open_connection(address, port, limit=READ_LIMIT, ssl=trust, server_hostname=server))
 
     @property
     def usable(self) -> bool:

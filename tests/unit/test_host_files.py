@@ -54,7 +54,7 @@ def role_with(folder: Path, files: Mapping[str, str]) -> Path:
 
 def rendered(templates: Path, variables: Mapping[str, Any] | None = None, **options: Any) -> dict[str, Wanted]:
     nothing: dict[str, Any] = {name: {} for name in ("names", "present", "permissions")}
-    nothing |= {name: [] for name in ("secret", "directories", "links", "absent")} | {"subtree": ""}
+    nothing |= {name: [] for name in ("secret", "directories", "links", "absent", "left_alone")} | {"subtree": ""}
     loader = DataLoader()
     values = {name: trust_as_template(value) if isinstance(value, str) else value for name, value in (variables or {}).items()}
     renderer = Renderer(Templar(loader=loader), values, templates, loader)

@@ -83,7 +83,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(playbooks, "play", made.play)
     monkeypatch.setattr(growing, "DECOMMISSION", tmp_path / "decommission.yml")
     monkeypatch.setattr(demo, "bring_up", lambda lab, suite: made.have(lab.name, *members_of(lab)))
-    monkeypatch.setattr(demo, "_prove", lambda host: "200 OK")
+    monkeypatch.setattr(demo, "_prove", lambda host, authority: "200 OK")
     monkeypatch.setattr(workflow, "index_url", str)
     monkeypatch.setattr(engine, "answers", lambda: True)
     monkeypatch.setattr(growing, "_listing", lambda lab: listing(OLD if lab.name == "single" else NEW))
@@ -234,7 +234,7 @@ def test_every_verb_remembers_the_topology(stage: Stage, capsys: pytest.CaptureF
 
     assert demo.demo_lab() == open_lab("cluster", "")
     assert stage.names == ["rollback"]
-    assert capsys.readouterr().out.splitlines()[-1] == "http://127.0.0.1:8084/"
+    assert capsys.readouterr().out.splitlines()[-1] == "https://127.0.0.1:8084/"
 
 
 def test_the_address_is_of_a_balancer_that_runs(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
@@ -245,7 +245,7 @@ def test_the_address_is_of_a_balancer_that_runs(stage: Stage, capsys: pytest.Cap
 
     demo.url()
 
-    assert capsys.readouterr().out == "http://127.0.0.1:8099/\n"
+    assert capsys.readouterr().out == "https://127.0.0.1:8099/\n"
 
 
 def test_a_cluster_does_not_shrink(stage: Stage) -> None:
@@ -264,8 +264,10 @@ def test_the_closing_words_name_each_balancers_address(stage: Stage, capsys: pyt
     demo.demo("cluster")
 
     said = capsys.readouterr().out
-    assert "http://127.0.0.1:8084/   by lb1" in said
+    assert "https://127.0.0.1:8084/   by lb1" in said
     assert "docker kill hotclub-app2" in said and "make rollback" in said
+    authority = open_lab("cluster", "").authority
+    assert f"curl --cacert {authority} https://127.0.0.1:8084/" in said
 
 
 def test_clean_removes_every_host_and_forgets_the_topology(

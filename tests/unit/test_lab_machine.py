@@ -76,7 +76,7 @@ def test_a_port_in_use_is_left_alone() -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         assert not port_is_free(listener.getsockname()[1])
-    assert free_port(range(8080, 8100)) >= 8100
+    assert free_port(range(8443, 8463)) >= 8463
 
 
 class Limit:

@@ -72,6 +72,82 @@ def test_ipv6_is_left_out_where_there_is_none(page: Render, path: str) -> None:
     assert "[::]" not in page(path, nginx_ipv6_enabled=False)
 
 
+UNKNOWN_NAMES = "etc/nginx/sites-enabled/0-unknown-names.conf.j2"
+TLS = {"nginx_tls_enabled": True}
+
+
+def on(release: str) -> dict[str, Any]:
+    return {"ansible_facts": {"distribution_release": release}}
+
+
+def sockets(text: str) -> list[str]:
+    return re.findall(r"^    listen (.*);$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("release", "options"), [("bookworm", "ssl http2"), ("trixie", "ssl")])
+def test_http2_is_spelt_as_each_release_of_nginx_has_it(page: Render, release: str, options: str) -> None:
+    site = page(SITE, **TLS, **on(release))
+
+    assert sockets(site) == ["80", "[::]:80", f"443 {options}", f"[::]:443 {options}"]
+    assert ("http2 on;" in site) is (release == "trixie")
+
+
+def test_without_tls_there_is_the_one_port(page: Render) -> None:
+    assert sockets(page(SITE)) == ["80", "[::]:80"]
+    assert "ssl_" not in page(SITE)
+
+
+def test_with_tls_the_other_port_serves_nothing(page: Render) -> None:
+    first, second = page(SITE, **TLS).split("\nserver {\n")[1:]
+
+    assert "return 308 https://$host$request_uri;" in first and "include" not in first
+    assert "ssl_certificate /etc/ssl/hotclub/shop/fullchain.pem;" in second and "snippets/shop.conf" in second
+
+
+def test_visitors_are_sent_to_a_port_that_is_not_the_usual_one(page: Render) -> None:
+    assert "return 308 https://$host:8443$request_uri;" in page(SITE, **TLS, nginx_tls_port="8443")
+
+
+def test_challenges_of_an_authority_are_answered_by_plain_http_alone(page: Render) -> None:
+    first, second = page(SITE, **TLS, nginx_acme_challenge_path="/var/lib/x").split("\nserver {\n")[1:]
+
+    assert "location ^~ /.well-known/acme-challenge/ {\n        alias /var/lib/x/;" in first
+    assert "acme" not in second
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "127.0.0.1"])
+def test_a_site_with_addresses_answers_visitors_who_name_nothing(page: Render, address: str) -> None:
+    assert sockets(page(SITE, **TLS, nginx_server_names=["shop.example.org", address]))[2].endswith(" default_server")
+    assert "default_server" not in page(SITE, **TLS, nginx_server_names=["shop.example.org", "10.example.org"])
+
+
+def test_unknown_names_get_no_certificate(page: Render) -> None:
+    assert "ssl_reject_handshake on;" in page(UNKNOWN_NAMES, **on("bookworm"))
+    assert "hotclub/nobody/" in page(UNKNOWN_NAMES, **on("jammy"))
+
+
+def test_files_of_tls_that_sites_share_say_nothing_of_a_site(page: Render) -> None:
+    assert "shop" not in page(UNKNOWN_NAMES, **TLS)
+
+
+def test_browsers_are_told_to_come_by_tls_alone_when_that_is_wanted(page: Render) -> None:
+    wanted = {"nginx_hsts_seconds": "4711", "nginx_hsts_subdomains_enabled": True}
+
+    assert '    "" "max-age=4711; includeSubDomains";' in page(SITE, **TLS, **wanted)
+    assert "strict_transport_security" not in page(SITE, **TLS)
+    assert "strict_transport_security" not in page(SITE, **wanted)
+
+
+def test_headers_can_be_added_changed_and_left_out(page: Render) -> None:
+    headers = {"Referrer-Policy": "", "Permissions-Policy": "camera=()"}
+    site = page(SITE, nginx_security_headers=headers)
+
+    assert 'map $upstream_http_permissions_policy $site_shop_permissions_policy {\n    default "";\n    "" "camera=()";' in site
+    assert "referrer" not in site
+    text = page("etc/nginx/snippets/_site_.headers.j2", nginx_security_headers=headers)
+    assert "add_header Permissions-Policy $site_shop_permissions_policy always;" in text
+
+
 def test_only_balancers_are_believed(page: Render) -> None:
     balancers = ["192.0.2.10", "2001:db8::/64"]
     site, requests = page(SITE, nginx_trusted_proxies=balancers), page(REQUESTS, nginx_trusted_proxies=balancers)
@@ -108,6 +184,7 @@ def test_names_of_nginx_itself_can_be_site_names(page: Render) -> None:
         "site_http_request_id",
         "site_http_connection",
         "site_http_static_cache",
+        "site_http_referrer_policy",
     }
 
 

@@ -34,7 +34,7 @@ class Shared:
 
     @property
     def visitor(self) -> Visitor:
-        return Visitor(self.address, self.site.domain)
+        return self.site.visitor_at(self.address)
 
     @property
     def holder(self) -> Machine:
@@ -63,8 +63,9 @@ class Shared:
     def probes(self) -> Plan:
         """A new connection every 25 ms, each with a second until it counts as failed."""
         return Plan(
-            url=f"http://{self.address}{PROBED_PATH}",
+            url=f"https://{self.address}{PROBED_PATH}",
             host=self.site.domain,
+            authority=str(self.site.authority),
             rate=PROBES_A_SECOND,
             seconds=RETURN_SECONDS * 2,
             post_every=0,
@@ -152,7 +153,7 @@ def test_another_balancer_takes_over_when_the_host_dies_and_keeps_the_address(
     after = judge([outcome for outcome in outcomes if outcome.scheduled >= returned])
     assert after.failed == [], f"while the host returned: {after}"
     assert ready.holder == ready.other(holder)
-    assert Visitor(holder.address, ready.site.domain).get("/version").status == 200
+    assert ready.site.visitor_at(holder.address).get("/version").status == 200
 
 
 def second_site(shared: Shared, **variables: object) -> Fleet:

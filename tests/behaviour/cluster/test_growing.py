@@ -69,7 +69,7 @@ class Growing(Site):
         return Database(self.tiers["db"][0], self.name)
 
     def visitor_of(self, balancer: Machine) -> Visitor:
-        return Visitor(balancer.address, self.domain)
+        return self.visitor_at(balancer.address)
 
     def under_load(self, *steps: Callable[[], Run]) -> list[Run]:
         """Take steps while visitors come, and lose none of them."""

@@ -24,7 +24,7 @@ def traces(fleet: Fleet, machine: Machine) -> str:
         f"systemctl list-units --plain --no-legend --all '{name}.*' '{name}-*' '{name}@*' | cut -d' ' -f1; "
         f"ls -d /etc/systemd/system/{name}[.@-]* /etc/systemd/system/*.wants/{name}[.@-]* 2>/dev/null; "
         f"find /srv/{name} -mindepth 1 -maxdepth 1 -not -name shared 2>/dev/null; "
-        f"ls -d /etc/nginx/*/{name}.conf /etc/haproxy/sites/{name}.cfg /var/www/{name} 2>/dev/null; "
+        f"ls -d /etc/nginx/*/{name}.conf /etc/haproxy/sites/{name}.cfg /var/www/{name} /etc/ssl/hotclub/{name} 2>/dev/null; "
         f"pgrep --list-full --uid {name} || true"
     )
 

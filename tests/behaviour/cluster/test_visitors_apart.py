@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.behaviour.cluster.conftest import Fleet
-from tests.behaviour.kit.visitor import Answer, Visitor
+from tests.behaviour.kit.visitor import Answer
 
 FIRST, SECOND = "198.51.100.7", "198.51.100.8"
 STATIC = "/static/admin/css/base.css"
@@ -68,17 +69,22 @@ def test_a_balancer_in_front_is_believed_and_each_of_its_visitors_is_limited_alo
 def test_a_balancer_that_speaks_the_proxy_protocol_is_believed(trusting: Fleet, controller: str) -> None:
     trusting.write_inventory(nginx_trusted_proxies=[controller], nginx_proxy_protocol_enabled=True)
     trusting.play("site", "--limit", "lb", "--tags", "nginx").must_succeed()
-    answer = ask_through_balancer(trusting.lab.lb.address, trusting.domain, SECOND)
+    answer = ask_through_balancer(trusting, SECOND)
     assert answer.startswith("HTTP/1.1 200"), answer
     request_id = next(line.split(": ")[1] for line in answer.splitlines() if line.lower().startswith("x-request-id"))
     line = trusting.lab.lb.run(f"grep --fixed-strings {request_id} /var/log/nginx/{trusting.name}.access.log")
     assert json.loads(line)["client"] == SECOND
-    assert Visitor(trusting.lab.lb.address, trusting.domain).is_dropped(trusting.domain), "an answer came without the protocol"
+    # Without the protocol, there is not even a handshake.
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        trusting.visitor.get("/version")
 
 
-def ask_through_balancer(address: str, domain: str, visitor: str) -> str:
+def ask_through_balancer(site: Fleet, visitor: str) -> str:
     """Ask as a balancer does that passes on a visitor's connection."""
-    with socket.create_connection((address, 80), 5) as connection:
-        connection.sendall(f"PROXY TCP4 {visitor} {address} 40000 80\r\n".encode())
+    address, domain = site.lab.lb.address, site.domain
+    trust = ssl.create_default_context(cafile=site.authority)
+    with socket.create_connection((address, 443), 5) as plain:
+        plain.sendall(f"PROXY TCP4 {visitor} {address} 40000 443\r\n".encode())
+        connection = trust.wrap_socket(plain, server_hostname=domain)
         connection.sendall(f"GET /version HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n".encode())
         return b"".join(iter(lambda: connection.recv(65536), b"")).decode("utf-8", "replace")

@@ -114,7 +114,16 @@ class Site:
 
     @cached_property
     def visitor(self) -> Visitor:
-        return Visitor(self.lab.lb.address, self.domain)
+        return self.visitor_at(self.lab.lb.address)
+
+    def visitor_at(self, address: str) -> Visitor:
+        """A visitor of one balancer, who trusts the site's own authority and no other."""
+        return Visitor(address, self.domain, self.authority)
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of the site's own authority, where the operator has it."""
+        return self.folder / ".secrets" / self.name / "authority" / "authority.crt"
 
     @cached_property
     def database(self) -> Database:
@@ -123,7 +132,7 @@ class Site:
     @property
     def secrets(self) -> dict[str, str]:
         """What the collection generated for the site, by the file beside the inventory that holds it."""
-        files = sorted((self.folder / ".secrets" / self.name).iterdir())
+        files = sorted(file for file in (self.folder / ".secrets" / self.name).iterdir() if file.is_file())
         return {file.name: file.read_text(encoding="utf-8").split()[0] for file in files}
 
     def write_inventory(self, **more: Any) -> None:
@@ -170,8 +179,8 @@ class Site:
 
     def load(self, rate: float = 60, seconds: float = 900) -> Plan:
         """A load on the site for as long as a `constant_load` block runs, half of it POSTs."""
-        url = f"http://{self.visitor.address}:{self.visitor.port}{self.project.entries_path}"
-        return Plan(url=url, host=self.domain, rate=rate, seconds=seconds)
+        url = f"https://{self.visitor.address}{self.project.entries_path}"
+        return Plan(url=url, host=self.domain, authority=str(self.authority), rate=rate, seconds=seconds)
 
     def stored(self, plan: Plan) -> list[str]:
         """The ids of a load that are in the database, each as often as it is there."""

@@ -10,10 +10,12 @@ import http.client
 import json
 import os
 import socket
+import ssl
 import struct
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 from email.message import Message
+from pathlib import Path
 from typing import Any
 
 TIMEOUT_SECONDS = 20
@@ -42,12 +44,27 @@ class Answer:
 
 
 class Visitor:
-    """Asks one address for one site. Each request has its own connection."""
+    """Asks one address for one site. Each request has its own connection.
 
-    def __init__(self, address: str, domain: str, port: int = 80) -> None:
+    By TLS, trusting one authority and no other; without an authority, by plain HTTP.
+    """
+
+    def __init__(self, address: str, domain: str, authority: Path | None = None, port: int = 0) -> None:
         self.address = address
         self.domain = domain
-        self.port = port
+        self.authority = authority
+        self.port = port or (443 if authority else 80)
+
+    def connect(self, timeout: float = TIMEOUT_SECONDS) -> socket.socket:
+        """A connection on which nothing has been said but the handshake: for what no client that keeps to the rules would say."""
+        plain = socket.create_connection((self.address, self.port), timeout)
+        if not self.authority:
+            return plain
+        try:
+            return ssl.create_default_context(cafile=self.authority).wrap_socket(plain, server_hostname=self.domain)
+        except OSError:
+            plain.close()
+            raise
 
     def get(self, path: str = "/", **options: Any) -> Answer:
         return self.ask("GET", path, **options)
@@ -82,8 +99,9 @@ class Visitor:
         host: str | None = None,
         timeout: float = TIMEOUT_SECONDS,
     ) -> Answer:
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=timeout)
-        try:
+        with self.connect(timeout) as connected:
+            connection = http.client.HTTPConnection(self.address, self.port)
+            connection.sock = connected
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in {"Host": self.domain if host is None else host, "Connection": "close", **(headers or {})}.items():
                 connection.putheader(name, value)
@@ -93,21 +111,15 @@ class Visitor:
                 connection.putheader("Content-Length", str(len(body)))
             connection.endheaders()
             # A server that refuses a body answers before it has read it.
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError, ssl.SSLError):
                 connection.send(body or b"")
             answer = connection.getresponse()
             return Answer(answer.status, answer.msg, answer.read())
-        finally:
-            connection.close()
-
-    def connect(self) -> socket.socket:
-        """A connection on which nothing has been said: for what no client that keeps to the rules would say."""
-        return socket.create_connection((self.address, self.port), TIMEOUT_SECONDS)
 
     def say(self, text: bytes, seconds: float = 5) -> bytes:
         """Send these bytes on a connection of their own, and return all that comes until it is closed or silent for so long."""
         heard = b""
-        with self.connect() as connection, contextlib.suppress(TimeoutError, ConnectionError):
+        with self.connect() as connection, contextlib.suppress(TimeoutError, ConnectionError, ssl.SSLError):
             connection.settimeout(seconds)
             connection.sendall(text)
             while more := connection.recv(65536):
@@ -119,7 +131,7 @@ class Visitor:
         with self.connect() as connection:
             header = "" if host is None else f"Host: {host}\r\n"
             connection.sendall(f"GET / HTTP/1.{0 if host is None else 1}\r\n{header}Connection: close\r\n\r\n".encode())
-            with contextlib.suppress(ConnectionResetError):
+            with contextlib.suppress(ConnectionResetError, ssl.SSLError):
                 return connection.recv(1) == b""
             return True
 

@@ -106,4 +106,4 @@ def test_the_kernel_queues_a_web_servers_connections(plain: Site, app: Machine) 
 def test_nothing_but_the_web_server_and_ssh_listens_to_the_world(plain: Site, app: Machine) -> None:
     listening = app.run("ss --listening --tcp --numeric --no-header | awk '{print $4}'").split()
     outside = {address.rpartition(":")[2] for address in listening if not address.startswith(("127.", "[::1]"))}
-    assert outside <= {"22", "80"}, f"{listening}"
+    assert outside <= {"22", "80", "443"}, f"{listening}"

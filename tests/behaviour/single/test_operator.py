@@ -47,7 +47,7 @@ def test_an_administrator_made_from_variables_can_sign_in(plain: Site) -> None:
     signed_in = plain.visitor.post(
         "/admin/login/?next=/admin/",
         {"csrfmiddlewaretoken": token[1], "username": "django", "password": PASSWORD, "next": "/admin/"},
-        headers={"Cookie": cookie, "Origin": f"http://{plain.domain}", "Referer": f"http://{plain.domain}/admin/login/"},
+        headers={"Cookie": cookie, "Origin": f"https://{plain.domain}", "Referer": f"https://{plain.domain}/admin/login/"},
     )
     assert signed_in.status == 302 and signed_in.headers["Location"] == "/admin/", signed_in
     assert any("sessionid=" in value for value in signed_in.headers.get_all("Set-Cookie", [])), signed_in

@@ -8,6 +8,7 @@ import pytest
 
 from tests.behaviour.kit.lab import Lab
 from tests.behaviour.kit.sites import PLAIN, Site
+from tests.behaviour.kit.visitor import Visitor
 from tests.load import constant_load, judge
 
 SITES = ["plain", "gallery", "stock"]
@@ -51,4 +52,4 @@ def test_check_and_diff_of_a_fresh_site_work_and_change_nothing(lab: Lab, worksp
     )
     assert traces == "", f"a check has left {traces}"
     assert plain.database.value("SELECT count(*) FROM pg_database WHERE datname = 'fresh'") == "0"
-    assert fresh.visitor.is_dropped("fresh.example")
+    assert Visitor(lab.lb.address, fresh.domain).is_dropped(fresh.domain)

@@ -28,7 +28,7 @@ def test_visitor_gets_the_site(plain: Site) -> None:
 
 
 def test_visitor_gets_the_site_under_each_of_its_names(plain: Site) -> None:
-    for name in ("plain.example", "www.plain.example", "plain.example:80", "PLAIN.example"):
+    for name in ("plain.example", "www.plain.example", "plain.example:443", "PLAIN.example"):
         assert plain.visitor.get("/", host=name).status == 200, name
 
 
@@ -160,16 +160,16 @@ def test_django_sees_the_visitor_and_not_what_a_visitor_claims(gallery: Site, lb
     seen = gallery.visitor.get("/request").json
     own_address = lb.run("echo ${SSH_CLIENT%% *}")
     assert seen["forwarded_for"].split(",")[-1].strip() == own_address, seen
-    assert (seen["host"], seen["scheme"], seen["secure"], seen["debug"]) == ("gallery.example", "http", False, False)
+    assert (seen["host"], seen["scheme"], seen["secure"], seen["debug"]) == ("gallery.example", "https", True, False)
 
-    forged = gallery.visitor.get("/request", headers={"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https"}).json
+    forged = gallery.visitor.get("/request", headers={"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "http"}).json
     assert forged["forwarded_for"].split(",")[-1].strip() == own_address, forged
-    assert forged["forwarded_proto"] == "http" and not forged["secure"], forged
+    assert forged["forwarded_proto"] == "https" and forged["secure"], forged
 
 
 def test_the_port_in_a_visitors_address_reaches_django(gallery: Site) -> None:
     seen = gallery.visitor.get("/request", host="gallery.example:8080").json
-    assert seen["absolute_uri"] == "http://gallery.example:8080/there", seen
+    assert seen["absolute_uri"] == "https://gallery.example:8080/there", seen
 
 
 def test_a_web_socket_passes_and_speaks_both_ways(gallery: Site) -> None:
