@@ -41,7 +41,7 @@ def main() -> None:
 def measure_clusters(names: list[str], options: argparse.Namespace) -> list[str]:
     """Measure on one cluster."""
     cluster.make_repository()
-    lab = cluster.start(options.prefix, options.suite, options.apps)
+    lab = cluster.start(options.prefix, options.suite, options.apps, options.host_cpus)
     tables = []
     for name in names:
         tell(name)
@@ -84,6 +84,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--suite", default="trixie", help="what the hosts run (%(default)s)")
     parser.add_argument("--prefix", default=hosts.PREFIX, help="what the names of a cluster's hosts begin with (%(default)s)")
     parser.add_argument("--apps", type=int, help="a cluster with so many application hosts, one balancer and one database")
+    parser.add_argument(
+        "--host-cpus", type=float, help="cores that each of a cluster's hosts may take, such as 0.15; all when absent"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the hosts running, for a measurement by name")
     parser.add_argument("--out", type=Path, help="write the table into this file as well")
     options = parser.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import yaml
 
 from bench.hosts import ROOT, run_lab
+from lab import docker, hosts
 from lab.inventory import open_lab
 from tests.behaviour.cluster.conftest import Fleet
 from tests.behaviour.kit.lab import Lab
@@ -22,10 +24,15 @@ REPOSITORY = "bench-cluster.git"
 PAUSE = "SITE_PAUSE_MS"
 
 
-def start(prefix: str, suite: str, apps: int | None = None) -> Lab:
-    """Have the hosts of inventories/cluster running, or one balancer, one database and so many application hosts."""
+def start(prefix: str, suite: str, apps: int | None = None, cpus: float | None = None) -> Lab:
+    """Have the hosts of inventories/cluster running, or one balancer, one database and so many application hosts.
+
+    With cpus, no host may take more than that of this machine's cores: as many hosts as fit are then as fast as one.
+    """
     inventory = READY if apps is None else _inventory_of(apps)
     run_lab("up", str(inventory), "--prefix", prefix, "--suite", suite)
+    for host in hosts.hosts(open_lab(str(inventory), prefix)):
+        docker.call("update", "--cpus", str(cpus or os.cpu_count()), host.container)
     return Lab([str(inventory), str(open_lab(str(inventory), prefix).overlay)])
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.bootstrap import bootstrap
 from lab.commands import hand_over
 from lab.errors import LabError
-from lab.paths import ROOT, STATE, VENV
+from lab.paths import LOGS, ROOT, STATE, VENV
 
 RESULTS = STATE / "results"
 SCENARIOS = ROOT / "molecule"
@@ -59,14 +61,23 @@ class Outcome:
     seconds: float
 
 
-def run_stages(only: Iterable[str]) -> int:
-    """Run all stages, or those named; return the exit code."""
+def run_stages(only: Iterable[str], beside: Iterable[str] = ()) -> int:
+    """Run all stages, or those named, one after the other; return the exit code.
+
+    Those in `beside` run at the same time as the others, and are shown when they have ended.
+    """
     bootstrap()
     os.chdir(ROOT)
     os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
     if not sys.stdout.isatty():
         os.environ["NO_COLOR"] = "1"
-    outcomes = [run_stage(stage) for stage in choose(list(only))]
+    chosen, apart = choose(list(only)), set(beside)
+    if unknown := apart - {stage.name for stage in chosen}:
+        raise LabError(f"No stage that runs is called {', '.join(sorted(unknown))}.")
+    with ThreadPoolExecutor() as pool:
+        others = [pool.submit(run_beside, stage) for stage in chosen if stage.name in apart]
+        outcomes = [run_stage(stage) for stage in chosen if stage.name not in apart]
+        outcomes += [other.result() for other in others]
     sys.stdout.write(report(outcomes))
     return 0 if outcomes and all(outcome.succeeded for outcome in outcomes) else 1
 
@@ -97,16 +108,31 @@ def _scenario(name: str) -> Stage:
     return Stage(name, [*molecule, "test", *named], RESULTS / f"{name}.xml", [*molecule, "destroy", *named])
 
 
-def run_stage(stage: Stage) -> Outcome:
-    """Run a stage on the reader's terminal. One that was to run tests and ran none has failed."""
+def run_beside(stage: Stage) -> Outcome:
+    """Run a stage in the background, and show all of what it said at its end."""
+    log = LOGS / f"test-{stage.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as output:
+
+        def run(command: Sequence[str]) -> int:
+            return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False).returncode
+
+        outcome = run_stage(stage, run)
+    sys.stdout.write(log.read_text(encoding="utf-8", errors="replace"))
+    return outcome
+
+
+def run_stage(stage: Stage, run: Callable[[Sequence[str]], int] | None = None) -> Outcome:
+    """Run a stage, by default on the reader's terminal. One that was to run tests and ran none has failed."""
     sys.stdout.write(f"\n===== {stage.name} =====\n")
     if stage.results is not None:
         stage.results.parent.mkdir(parents=True, exist_ok=True)
         stage.results.unlink(missing_ok=True)
     started = time.monotonic()
+    run = run or hand_over
     if stage.before:
-        hand_over(stage.before)
-    succeeded = hand_over(stage.command) == 0
+        run(stage.before)
+    succeeded = run(stage.command) == 0
     seconds = time.monotonic() - started
     if stage.results is None:
         return Outcome(stage, succeeded, Counts(), seconds)

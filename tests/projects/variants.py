@@ -8,6 +8,7 @@ Commit ids depend on nothing but the content, so that a second run finds everyth
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -51,7 +52,10 @@ def build_repository(bare: Path, project: Path, releases: Mapping[str, tuple[Edi
 
 def build_all(folder: Path) -> dict[str, dict[str, str]]:
     folder.mkdir(parents=True, exist_ok=True)
-    return {project: build(project, folder) for project in VARIANTS}
+    # Two runs of the tests at once share these repositories.
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return {project: build(project, folder) for project in VARIANTS}
 
 
 def commit_of(repository: Path, ref: str) -> str:

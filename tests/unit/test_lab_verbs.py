@@ -153,6 +153,23 @@ def test_a_stage_that_runs_no_test_has_failed(tmp_path: Path, monkeypatch: pytes
     assert suite.run_stage(Stage("lint", ["true"])).succeeded
 
 
+def test_a_stage_beside_the_others_is_shown_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(suite, "LOGS", tmp_path)
+    outcome = suite.run_beside(Stage("slow", ["sh", "-c", "echo what it said; exit 3"]))
+    assert not outcome.succeeded
+    assert "what it said" in capsys.readouterr().out
+
+
+def test_a_stage_that_does_not_run_cannot_run_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "bootstrap", lambda: None)
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(LabError, match="single-bookworm"):
+        suite.run_stages(["lint"], ["single-bookworm"])
+
+
 def test_old_results_do_not_count_for_a_stage_that_breaks_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = tmp_path / "unit.xml"
     results.write_text(JUNIT, encoding="utf-8")

@@ -26,6 +26,9 @@ class Broken:
     version: str
     says: tuple[str, ...]
     variables: dict[str, Any] = dataclasses.field(default_factory=dict)
+    # Whether a good one follows at once. One for each part of a deploy that can fail; after the others comes the next broken one,
+    # whose own message tells that nothing is in its way.
+    good_follows: bool = False
 
     def __str__(self) -> str:
         return self.version
@@ -34,15 +37,15 @@ class Broken:
 BROKEN = [
     Broken("import-fails", ("a_module_nobody_wrote", "journal/views.py")),
     Broken("wsgi-fails", ("this release cannot be served", "mysite/wsgi.py")),
-    Broken("health-500", ("500", "GET /", "this release cannot answer"), {"site_health_timeout_seconds": 6}),
+    Broken("health-500", ("500", "GET /", "this release cannot answer"), {"site_health_timeout_seconds": 6}, good_follows=True),
     Broken("hangs", ("GET /", "within 5 s"), {"site_health_timeout_seconds": 5}),
     Broken("check-fails", ("own checks find errors", "journal.E042", "no account for payments")),
-    Broken("migration-fails", ("journal.0002_broken", "this migration cannot be applied")),
+    Broken("migration-fails", ("journal.0002_broken", "this migration cannot be applied"), good_follows=True),
     Broken("migration-forgotten", ("journal", "makemigrations")),
-    Broken("unresolvable", ("5.2.9999", "requirements.txt")),
+    Broken("unresolvable", ("5.2.9999", "requirements.txt"), good_follows=True),
     Broken("python-too-new", ("3.99", "python_version")),
     Broken("no-manage", ("manage.py", "site_project_path")),
-    Broken("no-such-version", ("no-such-version", "site_version")),
+    Broken("no-such-version", ("no-such-version", "site_version"), good_follows=True),
 ]
 
 
@@ -68,8 +71,9 @@ def test_a_broken_release_changes_nothing_and_is_explained(plain: Site, broken: 
     assert not missing, f"the message does not say {missing}:\n{run}"
     assert plain.app.name in run.output, f"the message does not name the host:\n{run}"
 
-    plain.deploy(good).must_succeed()
-    assert plain.serves() == good
+    if broken.good_follows:
+        plain.deploy(good).must_succeed()
+        assert plain.serves() == good
 
 
 def test_a_lock_for_a_newer_python_is_refused(gallery: Site) -> None:
