@@ -134,19 +134,30 @@ class Instances:
         """Return those of them that were opened before their unit changed."""
         return [name for name in self.sockets() if older(name, "ActiveEnterTimestamp", [UNITS / name])]
 
-    def switch(self, release: str, action: str, by: str) -> Switched:
+    def prove(self, release: str) -> None:
+        """Start a release where no visitor reaches it, see that it answers well, and end it; nobody notices.
+
+        :param release: id of a finished release.
+        :raises ReleaseError: it doesn't start, or doesn't answer well.
+        """
+        self.tidy()
+        self._prove(release)
+
+    def switch(self, release: str, action: str, by: str, proved: bool = False) -> Switched:
         """Prove a release, let it serve, and stop what served before.
 
         :param release: id of a finished release.
         :param action: what the history calls this: deploy, rollback, settings.
         :param by: who asked.
+        :param proved: whether it was proved on this host a moment ago.
         :raises ReleaseError: it doesn't start, or doesn't answer well; what served before still does.
         """
         started = time.monotonic()
         self.tidy()
         before = self.running()
         instance = self._fresh_name(release, before)
-        self._prove(instance)
+        if not proved:
+            self._prove(instance)
         first = not self.pointed()
         if first:
             # A socket unit can't be opened before it names something to wake.

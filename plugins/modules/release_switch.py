@@ -22,14 +22,18 @@ options:
   state:
     description:
       - V(switched) lets the release serve, V(restored) the same as the way back of a failed deployment,
-        V(settled) brings what runs in line with what is on the disk.
+        V(proved) only sees whether it could, V(settled) brings what runs in line with what is on the disk.
     type: str
-    choices: [switched, restored, settled]
+    choices: [switched, restored, proved, settled]
     default: switched
   action:
     description: What the history calls this.
     type: str
     default: deploy
+  proved:
+    description: Whether this release was proved on this host a moment ago, so that it isn't once more.
+    type: bool
+    default: false
   migrations_allowed:
     description: Whether a release may serve that doesn't know migrations which the database has.
     type: bool
@@ -81,8 +85,9 @@ def main() -> None:
             **SITE,
             **HEALTH,
             "release": {"type": "str", "default": ""},
-            "state": {"type": "str", "choices": ["switched", "restored", "settled"], "default": "switched"},
+            "state": {"type": "str", "choices": ["switched", "restored", "proved", "settled"], "default": "switched"},
             "action": {"type": "str", "default": "deploy"},
+            "proved": {"type": "bool", "default": False},
             "migrations_allowed": {"type": "bool", "default": True},
             "by": {"type": "str", "default": ""},
         },
@@ -111,7 +116,7 @@ def settle(module: AnsibleModule) -> dict[str, Any]:
 
 
 def switch(module: AnsibleModule) -> dict[str, Any]:
-    """Let a release serve, or return to it.
+    """Let a release serve, or return to it, or see whether it could.
 
     :raises ReleaseError: there is no such release, or migrations stand in the way.
     """
@@ -124,19 +129,23 @@ def switch(module: AnsibleModule) -> dict[str, Any]:
                 f"This host has no release to return to from {previous or 'none'}.",
                 f"It has: {', '.join(site.runnable()) or 'none'}. Name one with -e rollback_release=<release>, or deploy.",
             )
+    proving = module.params["state"] == "proved"
     if module.check_mode:
-        return {"changed": release != previous, "release": release, "previous": previous}
+        return {"changed": release != previous and not proving, "release": release, "previous": previous}
     with site.step(wait_seconds=300):
         if release not in site.runnable():
             raise ReleaseError(f"This host has no release {release!r}.", f"It has: {', '.join(site.runnable()) or 'none'}.")
         if not module.params["migrations_allowed"]:
             refuse_newer_database(site, release)
-        publish(site, release)
         instances = Instances(site, health_of(module))
+        if proving:
+            instances.prove(release)
+            return {"changed": False, "release": previous, "previous": previous}
+        publish(site, release)
         if module.params["state"] == "restored":
             changed = instances.restore(release)
         else:
-            instances.switch(release, module.params["action"], module.params["by"])
+            instances.switch(release, module.params["action"], module.params["by"], module.params["proved"])
             changed = True
     return {"changed": changed, "release": release, "previous": previous}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.hotclub.django.plugins.filter.postgresql_move import postgresql_move
 from ansible_collections.hotclub.django.plugins.module_utils import handover
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import Cluster, PostgresqlError
@@ -154,3 +155,18 @@ def test_data_of_its_own_is_never_overwritten(host: Host) -> None:
         handover.refuse_to_overwrite(host.cluster)
     Path(host.cluster.data, "standby.signal").touch()
     handover.refuse_to_overwrite(host.cluster)
+
+
+def test_what_the_old_server_wrote_last_is_remembered_before_another_task_registers_under_the_same_name() -> None:
+    """A task that a host skips registers there as well: the new server must be given what was kept, not what was registered."""
+    file = Path(__file__).resolve().parents[2] / "playbooks" / "tasks" / "switch_database.yml"
+    [switch] = [task for task in yaml.safe_load(file.read_text(encoding="utf-8")) if "rescue" in task]
+    tasks = {task["name"]: task for task in switch["block"]}
+    stop, keep, take_over = "Stop the old server", "Remember what the old server wrote last", "Let the new server take over"
+    order = list(tasks)
+
+    assert order.index(keep) == order.index(stop) + 1 < order.index(take_over)
+    [fact] = [name for name in tasks[keep] if name.endswith("set_fact")]
+    assert "__postgresql_handover" in tasks[keep][fact]["move_database_last"]
+    assert tasks[keep]["when"] == tasks[stop]["when"]
+    assert tasks[take_over]["vars"]["postgresql_handover_last"] == "{{ hostvars[move_database_from].move_database_last }}"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+from collections.abc import Callable, Iterator
 
 from tests.behaviour.cluster.conftest import Fleet
+from tests.behaviour.kit.lab import Machine
 from tests.load import constant_load, judge
 
 
@@ -41,23 +44,39 @@ def test_a_deploy_that_fails_on_the_third_host_returns_all_of_them(whole: Fleet)
     before = {machine.name: whole.current_on(machine) for machine in whole.apps}
     shape = whole.database.shape
     last = whole.apps[2]
-    # The release is proved by a unit that can't start here.
-    drop_in = f"/etc/systemd/system/{whole.name}-probe@.service.d"
-    last.run(f"mkdir -p {drop_in}; printf '[Service]\\nExecStartPre=/bin/false\\n' > {drop_in}/x.conf; systemctl daemon-reload")
     plan = whole.load(rate=30)
-    try:
-        with constant_load(plan) as load:
-            run = whole.deploy("v2").must_fail()
-    finally:
-        last.run(f"rm -r {drop_in}; systemctl daemon-reload")
+    with constant_load(plan) as load, cannot_start(last, f"{whole.name}@"):
+        run = whole.deploy("v2").must_fail()
     verdict = judge(load.finish(), whole.stored(plan))
     assert verdict.flawless, str(verdict)
     assert run.says(last.name, "does not start"), run
+    assert "v2" in verdict.versions, "no host had switched before the third one failed"
     assert {machine.name: whole.current_on(machine) for machine in whole.apps} == before
     assert whole.database.shape == shape
-    assert whole.play("site").must_succeed().changed == 0
+    assert whole.play("site", "--tags", "django").must_succeed().changed == 0
     whole.deploy("v1").must_succeed()
     assert {machine.name: whole.current_on(machine) for machine in whole.apps} != before
+
+
+@contextlib.contextmanager
+def cannot_start(machine: Machine, template: str) -> Iterator[None]:
+    """Let the units of a template start no more on one host; what runs goes on."""
+    drop_in = f"/etc/systemd/system/{template}.service.d"
+    fail = "[Service]\\nExecStartPre=/bin/false\\n"
+    machine.run(f"mkdir -p {drop_in}; printf '{fail}' > {drop_in}/x.conf; systemctl daemon-reload")
+    try:
+        yield
+    finally:
+        machine.run(f"rm -r {drop_in}/x.conf; rmdir --ignore-fail-on-non-empty {drop_in}; systemctl daemon-reload")
+
+
+def test_a_release_that_does_not_work_on_the_third_host_switches_nowhere(whole: Fleet) -> None:
+    before = {machine.name: whole.started_on(machine) for machine in whole.apps}
+    last = whole.apps[2]
+    with cannot_start(last, f"{whole.name}-probe@"):
+        run = whole.deploy("v2").must_fail()
+    assert run.says(last.name, "does not start", "the proving of the release did not end well on", last.name), run
+    assert {machine.name: whole.started_on(machine) for machine in whole.apps} == before, "a host has switched"
 
 
 def test_a_release_that_fails_with_visitors_alone_is_taken_back_from_the_first_host(whole: Fleet) -> None:
@@ -72,7 +91,7 @@ def test_a_release_that_fails_with_visitors_alone_is_taken_back_from_the_first_h
     assert [whole.started_on(machine) for machine in whole.apps[1:]] == others, "another host than the first one switched"
     assert {outcome.status for outcome in verdict.failed} == {500}, str(verdict)
     assert not verdict.acknowledged_not_stored and not verdict.stored_twice, str(verdict)
-    assert whole.play("site").must_succeed().changed == 0
+    assert whole.play("site", "--tags", "django").must_succeed().changed == 0
 
 
 def test_a_new_host_gets_the_release_of_the_fleet_and_nobody_else_restarts(whole: Fleet) -> None:
@@ -104,23 +123,41 @@ def test_a_host_is_drained_and_comes_back_by_the_inventory(whole: Fleet) -> None
     plan = whole.load(rate=40)
     with constant_load(plan) as load:
         whole.write_inventory(said={drained.name: {"site_app_drained": True}})
-        whole.play("site", "--limit", "lb").must_succeed()
+        whole.play("site", "--limit", "lb", "--tags", "haproxy").must_succeed()
         before = {balancer.name: whole.views(balancer)[drained.name]["stot"] for balancer in whole.lab.tier("lb")}
         assert {whole.visitor.get("/version").status for _ in range(20)} == {200}
         after = {balancer.name: whole.views(balancer)[drained.name]["stot"] for balancer in whole.lab.tier("lb")}
         whole.write_inventory()
-        whole.play("site", "--limit", "lb").must_succeed()
+        whole.play("site", "--limit", "lb", "--tags", "haproxy").must_succeed()
     assert before == after, "a drained host still gets requests"
     verdict = judge(load.finish(), whole.stored(plan))
     assert verdict.flawless, str(verdict)
 
 
-def test_the_mix_that_a_killed_deploy_leaves_ends_with_the_next_run(whole: Fleet) -> None:
+WAIT = """
+- name: Wait for a word
+  ansible.builtin.wait_for:
+    path: /run/go-on
+    timeout: 60
+"""
+
+
+def test_no_host_leaves_during_a_deploy_and_the_mix_that_a_killed_one_leaves_ends_with_the_next_run(
+    whole: Fleet, workspace_hook: Callable[[str], str]
+) -> None:
     before = whole.current()
-    deploy = whole.start("deploy", site_version="v3")
+    deploy = whole.start("deploy", site_version="v3", site_hook_before_build=workspace_hook(WAIT))
+    deploy.wait_for("Wait for a word")
+    refused = whole.play("decommission", decommission_host=whole.apps[2].name).must_fail()
+    assert refused.says("holds the deployment lock of fleet", "deploy v3"), refused
+    assert refused.changed == 0, refused
+    for machine in whole.apps:
+        machine.run("touch /run/go-on")
     # In the middle: the first host has switched, the others have not.
     deploy.wait_for("Watch what visitors get from the batch")
     cut_off = deploy.kill()
+    for machine in whole.apps:
+        machine.run("rm /run/go-on")
     mixed = collections.Counter(whole.current_on(machine) for machine in whole.apps)
     assert len(mixed) == 2, f"{mixed} after {cut_off}"
     told = whole.play("status").must_fail()
@@ -128,5 +165,5 @@ def test_the_mix_that_a_killed_deploy_leaves_ends_with_the_next_run(whole: Fleet
     assert told.says(f"playbooks/site.yml, which brings all to {before}"), told
     whole.play("site").must_succeed()
     assert {whole.current_on(machine) for machine in whole.apps} == {before}
-    assert whole.play("site").must_succeed().changed == 0
+    assert whole.play("site", "--tags", "django").must_succeed().changed == 0
     whole.deploy("v1").must_succeed()

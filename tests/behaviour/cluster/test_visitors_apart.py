@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -31,7 +33,6 @@ def trusting(fleet: Fleet, controller: str) -> Iterator[Fleet]:
         nginx_trusted_proxies=[controller],
         nginx_rate_limit_per_second=1,
         nginx_rate_limit_burst=1,
-        nginx_connection_limit=4,
     )
     fleet.play("site", "--limit", "lb", "--tags", "nginx").must_succeed()
     yield fleet
@@ -66,25 +67,50 @@ def test_a_balancer_in_front_is_believed_and_each_of_its_visitors_is_limited_alo
     assert {trusting.visitor.get(STATIC, headers={"X-Forwarded-For": FIRST}).status for _ in range(8)} == {200}
 
 
-def test_a_balancer_that_speaks_the_proxy_protocol_is_believed(trusting: Fleet, controller: str) -> None:
-    trusting.write_inventory(nginx_trusted_proxies=[controller], nginx_proxy_protocol_enabled=True)
+@pytest.fixture(scope="module")
+def speaking(trusting: Fleet, controller: str) -> Fleet:
+    """The fleet, which hears from this machine who its visitors are, and lets each have four requests under way."""
+    trusting.write_inventory(nginx_trusted_proxies=[controller], nginx_proxy_protocol_enabled=True, nginx_connection_limit=4)
     trusting.play("site", "--limit", "lb", "--tags", "nginx").must_succeed()
-    answer = ask_through_balancer(trusting, SECOND)
+    return trusting
+
+
+def test_a_balancer_that_speaks_the_proxy_protocol_is_believed(speaking: Fleet) -> None:
+    answer = ask_through_balancer(speaking, SECOND)
     assert answer.startswith("HTTP/1.1 200"), answer
     request_id = next(line.split(": ")[1] for line in answer.splitlines() if line.lower().startswith("x-request-id"))
-    line = trusting.lab.lb.run(f"grep --fixed-strings {request_id} /var/log/nginx/{trusting.name}.access.log")
+    line = speaking.lab.lb.run(f"grep --fixed-strings {request_id} /var/log/nginx/{speaking.name}.access.log")
     assert json.loads(line)["client"] == SECOND
     # Without the protocol, there is not even a handshake.
     with pytest.raises((ssl.SSLError, ConnectionError)):
-        trusting.visitor.get("/version")
+        speaking.visitor.get("/version")
+
+
+def test_a_visitor_has_so_many_requests_under_way_and_no_more(speaking: Fleet) -> None:
+    with contextlib.ExitStack() as under_way:
+        for _ in range(4):
+            connection = under_way.enter_context(connect_through_balancer(speaking, FIRST))
+            # The body does not come, as a slow visitor's.
+            connection.sendall(f"POST / HTTP/1.1\r\nHost: {speaking.domain}\r\nContent-Length: 10\r\n\r\n".encode())
+        time.sleep(0.3)
+        answer = ask_through_balancer(speaking, FIRST)
+        assert answer.startswith("HTTP/1.1 429"), answer
+        assert ask_through_balancer(speaking, SECOND).startswith("HTTP/1.1 200"), "one visitor's limit struck another"
+    time.sleep(0.3)
+    answer = ask_through_balancer(speaking, FIRST)
+    assert answer.startswith("HTTP/1.1 200"), f"with nothing under way any more: {answer}"
+
+
+def connect_through_balancer(site: Fleet, visitor: str) -> socket.socket:
+    """Open a visitor's connection as a balancer does that passes it on."""
+    address = site.lab.lb.address
+    plain = socket.create_connection((address, 443), 5)
+    plain.sendall(f"PROXY TCP4 {visitor} {address} 40000 443\r\n".encode())
+    return ssl.create_default_context(cafile=site.authority).wrap_socket(plain, server_hostname=site.domain)
 
 
 def ask_through_balancer(site: Fleet, visitor: str) -> str:
     """Ask as a balancer does that passes on a visitor's connection."""
-    address, domain = site.lab.lb.address, site.domain
-    trust = ssl.create_default_context(cafile=site.authority)
-    with socket.create_connection((address, 443), 5) as plain:
-        plain.sendall(f"PROXY TCP4 {visitor} {address} 40000 443\r\n".encode())
-        connection = trust.wrap_socket(plain, server_hostname=domain)
-        connection.sendall(f"GET /version HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n".encode())
+    with connect_through_balancer(site, visitor) as connection:
+        connection.sendall(f"GET /version HTTP/1.1\r\nHost: {site.domain}\r\nConnection: close\r\n\r\n".encode())
         return b"".join(iter(lambda: connection.recv(65536), b"")).decode("utf-8", "replace")
