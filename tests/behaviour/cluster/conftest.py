@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import subprocess
 import threading
 import time
@@ -18,9 +19,18 @@ from lab import hosts
 from lab.docker import NETWORK
 from tests.behaviour.kit.lab import Lab, Machine
 from tests.behaviour.kit.sites import PLAIN, Site, connection
+from tests.behaviour.kit.visitor import Visitor
+from tests.load import Load, Plan
 
 # Docker's own word for it, for at most as long as a test needs.
 FAULT_SECONDS = 60.0
+
+TAKEOVER_SECONDS_AT_MOST = 3.0
+# nginx answers it alone, so that what is measured is the address and not the project.
+PROBED_PATH = "/static/admin/css/base.css"
+PROBES_A_SECOND = 40
+# What the returned host takes to boot and to see who has the address, twice as long as seen.
+RETURN_SECONDS = 60
 
 Fault = Callable[[str, Machine], None]
 
@@ -91,6 +101,66 @@ class Fleet(Site):
         machine.run(f"ip route del unreachable {self.lab.db.address}")
 
 
+@dataclasses.dataclass(frozen=True)
+class Shared:
+    """A virtual address of a site and the balancers that may have it."""
+
+    site: Fleet
+    address: str
+
+    @property
+    def visitor(self) -> Visitor:
+        return self.site.visitor_at(self.address)
+
+    @property
+    def holder(self) -> Machine:
+        [holder] = self.holders()
+        return holder
+
+    def holders(self) -> list[Machine]:
+        return [machine for machine in self.site.lab.tier("lb") if self.is_on(machine)]
+
+    def is_on(self, machine: Machine) -> bool:
+        return machine.succeeds(f"ip -oneline address show | grep --quiet --fixed-strings ' {self.address}/'")
+
+    def other(self, holder: Machine) -> Machine:
+        return next(machine for machine in self.site.lab.tier("lb") if machine.name != holder.name)
+
+    def await_standby(self, machine: Machine, seconds: float = RETURN_SECONDS) -> None:
+        """Wait until a balancer is well and ready to take the address, without having it."""
+        state = (
+            "journalctl --boot --unit keepalived --output cat | grep --only-matching '(fleet) Entering [A-Z]* STATE' | tail -1"
+        )
+        deadline = time.monotonic() + seconds
+        while "BACKUP" not in (seen := machine.run(f"{state} || true")) or not machine.succeeds("systemctl is-active nginx"):
+            assert time.monotonic() < deadline, f"{machine.name} says {seen!r} after {seconds:.0f} s, and was to stand by"
+            time.sleep(0.3)
+
+    def probes(self) -> Plan:
+        """A new connection every 25 ms, each with a second until it counts as failed."""
+        return Plan(
+            url=f"https://{self.address}{PROBED_PATH}",
+            host=self.site.domain,
+            authority=str(self.site.authority),
+            rate=PROBES_A_SECOND,
+            seconds=RETURN_SECONDS * 2,
+            post_every=0,
+            fresh_every=1,
+            timeout_seconds=1.0,
+        )
+
+    def load(self, rate: float) -> Plan:
+        """A load on the site through the address. A connection ends with the balancer that has it, so each request makes one."""
+        return dataclasses.replace(self.site.load(rate), url=f"https://{self.address}/", fresh_every=1)
+
+    def await_answer(self, load: Load, since: float) -> None:
+        """Wait until a probe that began after a moment was answered."""
+        deadline = time.monotonic() + TAKEOVER_SECONDS_AT_MOST + 2
+        while not any(outcome.scheduled > since and not outcome.failed for outcome in list(load.generator.outcomes)):
+            assert time.monotonic() < deadline, f"{self.address} does not answer any more"
+            time.sleep(0.1)
+
+
 @pytest.fixture(scope="session")
 def fleet(lab: Lab, workspace: Path, repositories: Path) -> Fleet:
     named = {"site_name": "fleet", "site_domain": "fleet.example", "site_aliases": []}
@@ -106,6 +176,29 @@ def whole(fleet: Fleet) -> Iterator[Fleet]:
     fleet.at("v1")
     yield fleet
     fleet.write_inventory()
+
+
+@pytest.fixture
+def held_by_second(whole: Fleet) -> Iterator[Shared]:
+    """A virtual address of the fleet, which the second balancer has and the first one could take."""
+    address = hosts.spare_address()
+    whole.variables["site_virtual_addresses"] = [address]
+    whole.write_inventory()
+    whole.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
+    held = Shared(whole, address.partition("/")[0])
+    first, second = whole.lab.tier("lb")
+    deadline = time.monotonic() + RETURN_SECONDS
+    while held.holders() != [second]:
+        assert time.monotonic() < deadline, f"{held.address} is on {[machine.name for machine in held.holders()]}"
+        if held.is_on(first):
+            first.run("systemctl restart keepalived")
+        time.sleep(0.5)
+    held.await_standby(first)
+    yield held
+    del whole.variables["site_virtual_addresses"]
+    whole.write_inventory()
+    for machine in (first, second):
+        machine.run("systemctl disable --now keepalived; rm -f /etc/keepalived/sites/*")
 
 
 @pytest.fixture

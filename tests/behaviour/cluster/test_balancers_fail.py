@@ -2,83 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from lab import hosts
-from tests.behaviour.cluster.conftest import Fault, Fleet
+from tests.behaviour.cluster.conftest import RETURN_SECONDS, TAKEOVER_SECONDS_AT_MOST, Fault, Fleet, Shared
 from tests.behaviour.kit.confinement import assert_confined
-from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.sites import PLAIN
-from tests.behaviour.kit.visitor import Visitor
-from tests.load import Load, Plan, constant_load, judge, outage
+from tests.load import constant_load, judge, outage
 
-TAKEOVER_SECONDS_AT_MOST = 3.0
-# nginx answers it alone, so that what is measured is the address and not the project.
-PROBED_PATH = "/static/admin/css/base.css"
-PROBES_A_SECOND = 40
-# What the returned host takes to boot and to see who has the address, twice as long as seen.
-RETURN_SECONDS = 60
 Figure = Callable[[str], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Shared:
-    """A virtual address of a site and the balancers that may have it."""
-
-    site: Fleet
-    address: str
-
-    @property
-    def visitor(self) -> Visitor:
-        return self.site.visitor_at(self.address)
-
-    @property
-    def holder(self) -> Machine:
-        [holder] = self.holders()
-        return holder
-
-    def holders(self) -> list[Machine]:
-        return [machine for machine in self.site.lab.tier("lb") if self.is_on(machine)]
-
-    def is_on(self, machine: Machine) -> bool:
-        return machine.succeeds(f"ip -oneline address show | grep --quiet --fixed-strings ' {self.address}/'")
-
-    def other(self, holder: Machine) -> Machine:
-        return next(machine for machine in self.site.lab.tier("lb") if machine.name != holder.name)
-
-    def await_standby(self, machine: Machine, seconds: float = RETURN_SECONDS) -> None:
-        """Wait until a balancer is well and ready to take the address, without having it."""
-        state = (
-            "journalctl --boot --unit keepalived --output cat | grep --only-matching '(fleet) Entering [A-Z]* STATE' | tail -1"
-        )
-        deadline = time.monotonic() + seconds
-        while "BACKUP" not in (seen := machine.run(f"{state} || true")) or not machine.succeeds("systemctl is-active nginx"):
-            assert time.monotonic() < deadline, f"{machine.name} says {seen!r} after {seconds:.0f} s, and was to stand by"
-            time.sleep(0.3)
-
-    def probes(self) -> Plan:
-        """A new connection every 25 ms, each with a second until it counts as failed."""
-        return Plan(
-            url=f"https://{self.address}{PROBED_PATH}",
-            host=self.site.domain,
-            authority=str(self.site.authority),
-            rate=PROBES_A_SECOND,
-            seconds=RETURN_SECONDS * 2,
-            post_every=0,
-            fresh_every=1,
-            timeout_seconds=1.0,
-        )
-
-    def await_answer(self, load: Load, since: float) -> None:
-        """Wait until a probe that began after a moment was answered."""
-        deadline = time.monotonic() + TAKEOVER_SECONDS_AT_MOST + 2
-        while not any(outcome.scheduled > since and not outcome.failed for outcome in list(load.generator.outcomes)):
-            assert time.monotonic() < deadline, f"{self.address} does not answer any more"
-            time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +21,7 @@ def shared(fleet: Fleet) -> Iterator[Shared]:
     """The fleet with an address that its balancers pass on among them."""
     address = hosts.spare_address()
     fleet.write_inventory(site_virtual_addresses=[address])
-    fleet.play("site", "--limit", "lb").must_succeed()
+    fleet.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
     yield Shared(fleet, address.partition("/")[0])
     fleet.write_inventory()
     for machine in fleet.lab.tier("lb"):

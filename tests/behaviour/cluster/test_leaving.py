@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.behaviour.cluster.conftest import Fleet
+from tests.behaviour.cluster.conftest import Fleet, Shared
 from tests.behaviour.kit.lab import Machine
 from tests.load import constant_load, judge
 
@@ -25,6 +25,7 @@ def traces(fleet: Fleet, machine: Machine) -> str:
         f"ls -d /etc/systemd/system/{name}[.@-]* /etc/systemd/system/*.wants/{name}[.@-]* 2>/dev/null; "
         f"find /srv/{name} -mindepth 1 -maxdepth 1 -not -name shared 2>/dev/null; "
         f"ls -d /etc/nginx/*/{name}.conf /etc/haproxy/sites/{name}.cfg /var/www/{name} /etc/ssl/hotclub/{name} 2>/dev/null; "
+        f"ls -d /etc/keepalived/sites/{name}.conf 2>/dev/null; "
         f"pgrep --list-full --uid {name} || true"
     )
 
@@ -61,11 +62,11 @@ def test_the_last_host_of_a_tier_cannot_leave(whole: Fleet) -> None:
     assert run.changed == 0, run
 
 
-def test_hosts_leave_under_load_and_come_back_as_new_ones(whole: Fleet) -> None:
-    """An application host, then a balancer; both are brought back by the inventory."""
+def test_hosts_leave_under_load_and_come_back_as_new_ones(whole: Fleet, held_by_second: Shared) -> None:
+    """An application host, then the balancer that has the virtual address; both are brought back by the inventory."""
     app, balancer = whole.apps[2], whole.lab.tier("lb")[1]
     neighbours = other_sites(whole, app)
-    plan = whole.load(rate=30)
+    plan = held_by_second.load(rate=30)
     with constant_load(plan) as load:
         run = whole.play("decommission", decommission_host=app.name).must_succeed()
         again = whole.play("decommission", decommission_host=app.name).must_succeed()
@@ -77,6 +78,7 @@ def test_hosts_leave_under_load_and_come_back_as_new_ones(whole: Fleet) -> None:
     assert again.changed == 0, again
     for machine in (app, balancer):
         assert traces(whole, machine) == ""
+    assert held_by_second.holder == whole.lab.lb
     assert other_sites(whole, app) == neighbours
     assert app.address not in access_rules(whole)
     assert set(whole.views(whole.lab.lb)) == {"app1", "app2"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from tests.behaviour.cluster.conftest import Fleet
+from tests.behaviour.cluster.conftest import Fleet, Shared
 from tests.behaviour.kit.lab import Machine
 from tests.load import constant_load, judge
 
@@ -29,8 +29,25 @@ echo 'deb [trusted=yes] file:/srv/offer ./' > /etc/apt/sources.list.d/offer.list
 apt-get update -o Dir::Etc::sourcelist=sources.list.d/offer.list -o Dir::Etc::sourceparts=- -o APT::List-Cleanup=0
 """
 WITHDRAW = "rm -rf /srv/offer /tmp/offer /etc/apt/sources.list.d/offer.list; dpkg --purge hotclub-offer"
-# As an upgrade of PostgreSQL leaves its program: another file in the place of the one that runs.
-REPLACE_PROGRAM = "cd /usr/lib/postgresql/*/bin && cp --preserve postgres .postgres && mv .postgres postgres"
+# Packages that the host has, under a higher number: an upgrade as the distribution would bring it. It stays installed.
+OFFER_AGAIN = """
+set -e
+mkdir -p /srv/offer/again
+cd /srv/offer/again
+for package in {packages}; do
+    apt-get -qq download $package=$(apt-cache madison $package | head -1 | cut -d'|' -f2 | tr -d ' ')
+    dpkg-deb --raw-extract ${{package}}_*.deb tree
+    rm ${{package}}_*.deb
+    sed -i "s/^Version: .*/&+again$(date +%s)/" tree/DEBIAN/control
+    dpkg-deb -Zgzip -z1 --build tree $package.deb
+    rm -r tree
+    {{ dpkg-deb --field $package.deb; printf 'Filename: ./%s.deb\\n' $package
+      printf 'Size: %s\\nSHA256: %s\\n\\n' $(stat -c %s $package.deb) $(sha256sum $package.deb | cut -d' ' -f1)
+    }} >> Packages
+done
+echo 'deb [trusted=yes] file:/srv/offer/again ./' >> /etc/apt/sources.list.d/offer.list
+apt-get update -o Dir::Etc::sourcelist=sources.list.d/offer.list -o Dir::Etc::sourceparts=- -o APT::List-Cleanup=0
+"""
 
 
 @pytest.fixture
@@ -52,31 +69,61 @@ def booted(machine: Machine) -> str:
     return machine.run("systemctl show --property=UserspaceTimestamp --value")
 
 
+def number(machine: Machine, package: str) -> str:
+    return machine.run(f"dpkg-query --show --showformat '${{Version}}' {package}")
+
+
+def numbers_of(machine: Machine, packages: Iterable[str]) -> dict[str, str]:
+    return {package: number(machine, package) for package in packages}
+
+
+def offer_again(machine: Machine, *packages: str) -> dict[str, str]:
+    """Have a host find upgrades of packages that it has, and return the versions that it has now."""
+    machine.run(OFFER_AGAIN.format(packages=" ".join(packages)))
+    return numbers_of(machine, packages)
+
+
+def outdated(machine: Machine, *units: str) -> list[str]:
+    """Those of these services that run a program which is no longer on the disk."""
+    program = "readlink /proc/$(systemctl show --property MainPID --value {unit})/exe | grep deleted"
+    return [unit for unit in units if machine.succeeds(program.format(unit=unit))]
+
+
 def version(machine: Machine) -> str:
-    return machine.run("dpkg-query --show --showformat '${Version}' hotclub-offer")
+    return number(machine, "hotclub-offer")
 
 
-def test_hosts_are_patched_one_at_a_time_under_load(whole: Fleet, offer: Callable[[Machine], None], power: None) -> None:
-    """An application host and a balancer reboot; the database host takes a new PostgreSQL and waits for its reboot."""
-    app, balancer, database = whole.apps[1], whole.lab.tier("lb")[1], whole.lab.db
-    for machine in (app, database):
+def test_hosts_are_patched_one_at_a_time_under_load(
+    whole: Fleet, held_by_second: Shared, offer: Callable[[Machine], None], power: None
+) -> None:
+    """An application host and the balancer with the virtual address reboot; the other balancer takes new packages of nginx and
+    HAProxy, and the database host a new PostgreSQL, while they serve."""
+    app, database = whole.apps[1], whole.lab.db
+    serving, balancer = whole.lab.tier("lb")
+    for machine in (app, database, serving):
         offer(machine)
+    server = database.run("basename /etc/postgresql/*")
+    numbers = [offer_again(serving, "haproxy", "nginx"), offer_again(database, f"postgresql-{server}")]
     for machine in (app, balancer, database):
         machine.run("touch /var/run/reboot-required")
-    database.run(REPLACE_PROGRAM)
     before = {machine.name: booted(machine) for machine in (app, balancer, database)}
-    plan = whole.load(rate=30)
-    with constant_load(plan) as load:
+    plans = (whole.load(rate=20), held_by_second.load(rate=10))
+    with constant_load(plans[0]) as direct, constant_load(plans[1]) as by_address:
         run = whole.play("patch").must_succeed()
     for machine in (app, balancer):
         machine.hang_up()
-    verdict = judge(load.finish(), whole.stored(plan))
-    assert verdict.flawless, f"{verdict}\n{run!r}"
+    for load, plan in zip((direct, by_address), plans, strict=True):
+        verdict = judge(load.finish(), whole.stored(plan))
+        assert verdict.flawless, f"{plan.url}: {verdict}\n{run!r}"
+    assert held_by_second.holder == serving
+    for machine, old in zip((serving, database), numbers, strict=True):
+        assert old.items().isdisjoint(numbers_of(machine, old).items()), f"{old} of {machine.name} were to be upgraded"
     assert {machine.name for machine in (app, balancer, database) if booted(machine) != before[machine.name]} == {
         app.name,
         balancer.name,
     }
     assert version(app) == version(database) == "2.0"
+    assert outdated(serving, "haproxy", "nginx") == []
     assert not database.succeeds("readlink /proc/$(head -1 /var/lib/postgresql/*/main/postmaster.pid)/exe | grep deleted")
     assert run.says(f"{app.name}: packages upgraded, rebooted"), run
     assert run.says(f"{database.name} waits for a reboot", "-e patch_database_reboot=true"), run
