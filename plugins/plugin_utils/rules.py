@@ -41,6 +41,10 @@ MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 NOT_IN_A_REF = re.compile(r"[\s~^:?*\[\\\x00-\x1f\x7f]|@\{|//|\.\.")
 STATUSES = re.compile(r"[1-5]\d\d(-[1-5]\d\d)?")
 HASH_KEY = re.compile(r"path|(header|cookie|query):[A-Za-z0-9_-]+")
+ACCOUNT = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+PUBLIC_KEY = re.compile(
+    r"(^|\s)(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) [A-Za-z0-9+/]{32,}=*(\s|$)"
+)
 BATCH = re.compile(r"[1-9]\d*|([1-9]\d?|100)%")
 SHORTEST_SECRET_KEY = 32
 
@@ -331,6 +335,35 @@ def check_virtual_addresses(value: Any) -> Iterator[Finding]:
             )
 
 
+def check_administrators(value: Any) -> Iterator[Finding]:
+    """Refuse administrators who could not sign in, or whose account is another one's. Never shows a key."""
+    names = [str(administrator["name"]) for administrator in value]
+    for administrator in value:
+        name, keys = str(administrator["name"]), [str(key) for key in administrator["keys"]]
+        if not ACCOUNT.fullmatch(name):
+            yield (
+                f'"{name}" can\'t be the name of an account',
+                "Write up to 31 lower-case letters, digits, - and _, beginning with a letter.",
+            )
+        elif name in RESERVED_NAMES:
+            yield (f'"{name}" is an account of the system\'s own', "Give the administrator another name.")
+        if names.count(name) > 1:
+            yield (f"{name} is named more than once", "Write one element with all of the keys.")
+        if not keys:
+            yield (f"{name} has no key and could not sign in", "Write the text of a .pub file below keys, or remove the element.")
+        for number, key in enumerate(keys, start=1):
+            if "PRIVATE KEY" in key:
+                yield (
+                    f"key {number} of {name} is a private key",
+                    "Write the public one, from the file that ends in .pub; make a new pair, for this one was shown.",
+                )
+            elif "\n" in key.strip() or not PUBLIC_KEY.search(key):
+                yield (
+                    f"key {number} of {name} is not a public key",
+                    "Write one line as in a .pub file: ssh-ed25519 AAAA... name.",
+                )
+
+
 RULES: dict[str, Rule] = {
     "private_address": check_address,
     "site_name": check_site_name,
@@ -356,6 +389,8 @@ RULES: dict[str, Rule] = {
     "site_database_user": check_identifier,
     "site_balance_hash_key": check_hash_key,
     "site_deploy_batch": check_batch,
+    "site_administrators": check_administrators,
+    "ssh_administrators": check_administrators,
     "site_virtual_addresses": check_virtual_addresses,
     "nginx_trusted_proxies": check_networks,
     "site_maintenance_allowed_addresses": check_networks,

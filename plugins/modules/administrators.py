@@ -1,0 +1,107 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keep the accounts that may sign in with a key and become root."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: administrators
+version_added: 0.1.0
+short_description: Keep the accounts that may sign in with a key and become root
+description:
+  - Makes accounts, writes their public keys beside those that they have already, and lets them become root without a password.
+  - An account that is no longer named loses its right and the keys that were written for it, and keeps its files.
+  - Tells which account the connection has signed in as, and what the SSH server allows.
+options:
+  name:
+    description: The site whose administrators they are. Those of other sites on the host stay as they are.
+    type: str
+    required: true
+  administrators:
+    description: The accounts.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The account.
+        type: str
+        required: true
+      keys:
+        description: Its public keys.
+        type: list
+        elements: str
+        required: true
+notes:
+  - Supports check mode and diff.
+author: The hotclub.django authors (@hotclub)
+"""
+
+EXAMPLES = r"""
+- name: Keep the administrators
+  hotclub.django.administrators:
+    name: shop
+    administrators:
+      - name: alice
+        keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI... alice@laptop"]
+"""
+
+RETURN = r"""
+steps:
+  description: What was, or in check mode would be, changed.
+  returned: always
+  type: list
+  elements: str
+  sample: [account alice, keys of alice]
+login:
+  description:
+    - The account that has signed in, and the server's words on root and on passwords as they are now.
+    - Empty where the server is not there yet.
+  returned: always
+  type: dict
+  sample: {account: root, root: prohibit-password, passwords: "yes"}
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.administrators import AdministratorError, Host, login, steps
+
+
+def main() -> None:
+    """Find the steps, take them, and report."""
+    element = {
+        "name": {"type": "str", "required": True},
+        "keys": {"type": "list", "elements": "str", "required": True, "no_log": False},
+    }
+    module = AnsibleModule(
+        {
+            "name": {"type": "str", "required": True},
+            "administrators": {"type": "list", "elements": "dict", "options": element, "required": True},
+        },
+        supports_check_mode=True,
+    )
+
+    def run(command: list[str]) -> tuple[int, str]:
+        code, out, err = module.run_command(command, handle_exceptions=False)
+        return code, out + err
+
+    wanted = {each["name"]: each["keys"] for each in module.params["administrators"]}
+    try:
+        signed_in = login(run, os.environ)
+        found = list(steps(Host(run, module.params["name"]), wanted, signed_in["account"]))
+        if not module.check_mode:
+            for step in found:
+                step.take()
+    except AdministratorError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")
+    names = [step.name for step in found]
+    diff = {"diff": {"before": "", "after": "".join(f"{name}\n" for name in names)}} if module._diff else {}
+    module.exit_json(changed=bool(names), steps=names, login=signed_in, **diff)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run the SSH server with the settings on disk, on trial until a new connection has got in with them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ssh_server
+version_added: 0.1.0
+short_description: Run the SSH server with the settings on disk, on trial until a new connection has got in with them
+description:
+  - Loads settings that are newer than the server's.
+  - Refuses those that the server would refuse, and those that another file overrules.
+  - The settings before return by themselves, unless this module is called in time with O(proved) over a new connection.
+options:
+  proved:
+    description: Whether this connection is a new one, which shows that the settings let it in.
+    type: bool
+    default: false
+  seconds:
+    description: How long new settings are on trial.
+    type: int
+    default: 60
+notes:
+  - Supports check mode.
+author: The hotclub.django authors (@hotclub)
+"""
+
+EXAMPLES = r"""
+- name: Run the SSH server with the settings on disk
+  hotclub.django.ssh_server:
+  register: server
+
+- name: Keep them
+  hotclub.django.ssh_server:
+    proved: true
+  vars:
+    ansible_control_path: none
+  when: server.unproved
+"""
+
+RETURN = r"""
+unproved:
+  description: Whether the settings are on trial.
+  returned: always
+  type: bool
+seconds:
+  description: How long they are.
+  returned: always
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.service import ServiceError, runner
+from ansible_collections.hotclub.django.plugins.module_utils.ssh_server import UNIT, Server, view
+
+
+def main() -> None:
+    """Load what is new, or keep what is proved."""
+    module = AnsibleModule(
+        {"proved": {"type": "bool", "default": False}, "seconds": {"type": "int", "default": 60}}, supports_check_mode=True
+    )
+    server, seconds = Server(UNIT, runner(module)), module.params["seconds"]
+    if module.check_mode:
+        # The files may be about to be written, and a connection proves nothing before they are.
+        module.exit_json(changed=False, unproved=False, seconds=seconds)
+    try:
+        left = view(server)
+        if module.params["proved"]:
+            server.keep()
+        elif left["unproved"]:
+            server.try_out(seconds)
+    except ServiceError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")
+    module.exit_json(changed=left["unproved"], unproved=left["unproved"] and not module.params["proved"], seconds=seconds)
+
+
+if __name__ == "__main__":
+    main()
