@@ -103,6 +103,22 @@ def test_the_kernel_queues_a_web_servers_connections(plain: Site, app: Machine) 
     assert int(app.run("sysctl --values net.core.somaxconn")) >= 1024
 
 
+def test_the_network_is_hardened(plain: Site, app: Machine) -> None:
+    wanted = {
+        **dict.fromkeys(("accept_redirects", "accept_source_route", "secure_redirects", "send_redirects"), "0"),
+        "log_martians": "1",
+        "rp_filter": "2",
+    }
+    found = app.run(f"cd /proc/sys/net/ipv4/conf/all; for name in {' '.join(wanted)}; do echo $name $(cat $name); done")
+    assert dict(line.split() for line in found.splitlines()) == wanted
+
+
+def test_no_program_leaves_a_dump_and_no_prompt_a_file_for_everybody(plain: Site, app: Machine) -> None:
+    pid = app.run(f"systemctl show --value --property MainPID {plain.instances()[0]}")
+    assert app.succeeds(f"grep -E '^Max core file size +0 +0 ' /proc/{pid}/limits")
+    assert app.run("su - nobody -s /bin/sh -c umask") == "0027"
+
+
 def test_nothing_but_the_web_server_and_ssh_listens_to_the_world(plain: Site, app: Machine) -> None:
     listening = app.run("ss --listening --tcp --numeric --no-header | awk '{print $4}'").split()
     outside = {address.rpartition(":")[2] for address in listening if not address.startswith(("127.", "[::1]"))}
