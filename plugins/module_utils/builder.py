@@ -12,11 +12,11 @@ import shlex
 import shutil
 import time
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils import project as projects
-from ansible_collections.hotclub.django.plugins.module_utils import virtualenv
+from ansible_collections.hotclub.django.plugins.module_utils import software, virtualenv
+from ansible_collections.hotclub.django.plugins.module_utils.audit import Audit
 from ansible_collections.hotclub.django.plugins.module_utils.environment import redact, render, secrets
 from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
 from ansible_collections.hotclub.django.plugins.module_utils.layout import (
@@ -28,7 +28,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.layout import (
     write_atomically,
 )
 from ansible_collections.hotclub.django.plugins.module_utils.processes import run
-from ansible_collections.hotclub.django.plugins.module_utils.source import GitSource, mirrored, unpack
+from ansible_collections.hotclub.django.plugins.module_utils.source import COMMIT, GitSource, mirrored, unpack
 
 MEBI = 1024 * 1024
 
@@ -59,7 +59,11 @@ def refuse_little_space(site: Site, minimum_mb: int) -> None:
 
 def per_release(site: dict[str, str], release: dict[str, str]) -> dict[str, str]:
     """Return the site's variables that refer to those of a release, such as ``${STATIC_ROOT}``, with their values."""
-    filled = {name: Template(value).safe_substitute(release) for name, value in site.items() if "${" in value}
+
+    def fill(value: str) -> str:
+        return re.sub(r"\$\{(\w+)\}", lambda named: release.get(named[1], named[0]), value)
+
+    filled = {name: fill(value) for name, value in site.items()}
     return {name: value for name, value in filled.items() if value != site[name]}
 
 
@@ -99,13 +103,17 @@ class Builder:
         settings = projects.settings_module(project, self.wanted["settings_module"])
         python = self._check_python(source, project)
         venv, built = self._timed("virtualenv", lambda: self._virtualenv(source, project))
+        packages = software.kept(venv)
+        warnings = self._timed("audit", lambda: self._audit(packages, python))
         self._timed("commands", lambda: self._run_commands(source, venv))
         self._lay_out(source, project, venv, settings)
         answer = self._timed("examine", self._examine)
         described = self._describe(commit, python, settings, venv, answer)
+        write_atomically(self.folder / software.BILL, software.bill(self.site.name, described, packages))
         self._finish(described, answer)
         return {
             "changed": True,
+            "warnings": warnings,
             "release": described,
             "pending": answer["pending"],
             "unknown": answer["unknown"],
@@ -124,6 +132,11 @@ class Builder:
 
     def _begin(self, commit: str) -> None:
         release = f"{self.wanted['stamp']}-{commit[:7]}"
+        # Of a release that other hosts have already, both are what they say.
+        if not (COMMIT.fullmatch(commit) and RELEASE_ID.fullmatch(release)):
+            raise ReleaseError(
+                f"{release!r} of commit {commit!r} can't be a release.", "See which host says so: run playbooks/status.yml."
+            )
         built = self.site.built()
         if built and release <= built[-1] and not self.wanted["rebuild"]:
             raise ReleaseError(
@@ -140,15 +153,21 @@ class Builder:
 
     def _fetch(self) -> str:
         if self.wanted["archive"]:
+            if self.wanted["signing_keys"]:
+                raise ReleaseError(
+                    "A folder of the machine that runs the playbook carries no signature. Nothing was changed.",
+                    "Set site_source to the address of a git repository, or remove site_source_signing_keys.",
+                )
             commit: str = self.wanted["commit"]
             self._begin(commit)
             unpack(self.site, Path(self.wanted["archive"]), self.folder / "src")
             own(self.folder / "src", self.site.build_user, f"{self.site.name}-build")
             return commit
         wanted = self.wanted
-        source = GitSource(wanted["source"], wanted["version"], wanted["deploy_key"], wanted["host_keys"])
+        source = GitSource(wanted["source"], wanted["version"], wanted["deploy_key"], wanted["host_keys"], wanted["signing_keys"])
         with mirrored(self.site, source, self.environment) as git:
             commit = wanted["commit"] or git.resolve()
+            git.verify(commit)
             self._begin(commit)
             git.checkout(commit, self.folder / "src")
         return commit
@@ -179,6 +198,11 @@ class Builder:
                 "Add one, or name what the project needs in site_python_packages, for example [Django~=5.2.0].",
             )
         return virtualenv.Virtualenvs(self.site, tools, self.hidden).ensure(requirements, self.release)
+
+    def _audit(self, packages: list[software.Package], python: str) -> list[str]:
+        audit = Audit(self.wanted["audit_mode"], self.wanted["audit_service_url"], self.wanted["audit_ignored"])
+        told = {**self.environment, "UV_PYTHON": self.wanted["python"], "UV_PYTHON_DOWNLOADS": "never"}
+        return audit.warnings(self.wanted["uv"], packages, python, told, self.site.build_user)
 
     def _run_commands(self, source: Path, venv: Path) -> None:
         path = f"{venv / 'bin'}:{source / 'node_modules' / '.bin'}:/usr/local/bin:/usr/bin:/bin"

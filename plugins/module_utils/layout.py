@@ -21,7 +21,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.environment import 
 from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
 
 # Sorts by time and carries the commit: 20261123T081500-1a2b3c4.
-RELEASE_ID = re.compile(r"^\d{8}T\d{6}-[0-9a-f]{7}$")
+RELEASE_ID = re.compile(r"^[0-9]{8}T[0-9]{6}-[0-9a-f]{7}\Z")
 
 
 @dataclass(frozen=True)

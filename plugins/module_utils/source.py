@@ -17,8 +17,9 @@ from pathlib import Path
 from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
 from ansible_collections.hotclub.django.plugins.module_utils.layout import Site, remove
 from ansible_collections.hotclub.django.plugins.module_utils.processes import Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.signatures import Keyring
 
-COMMIT = re.compile(r"^[0-9a-f]{7,64}$")
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
 AUTHENTICATION = re.compile(r"Permission denied|Authentication failed|could not read Username|access denied", re.IGNORECASE)
 
 
@@ -30,12 +31,14 @@ class GitSource:
     :param version: branch, tag or commit; ``HEAD`` is the repository's default branch.
     :param deploy_key: private SSH key, empty for none.
     :param host_keys: lines for ``known_hosts``; with none, the first key seen is trusted and kept.
+    :param signing_keys: public keys of which one must have signed what is deployed; with none, nobody must.
     """
 
     url: str
     version: str
     deploy_key: str = ""
     host_keys: Sequence[str] = ()
+    signing_keys: Sequence[str] = ()
 
 
 class Git:
@@ -44,6 +47,7 @@ class Git:
     def __init__(self, site: Site, source: GitSource, environment: Mapping[str, str], folder: Path) -> None:
         self.site = site
         self.source = source
+        self.folder = folder
         self.environment = {
             **environment,
             "GIT_TERMINAL_PROMPT": "0",
@@ -71,11 +75,10 @@ class Git:
             options += ["-i", str(key), "-o", "IdentitiesOnly=yes"]
         return " ".join(["ssh", *options])
 
-    def run(self, *arguments: str, cwd: Path | None = None) -> Outcome:
+    def run(self, *arguments: str, cwd: Path | None = None, extra: Mapping[str, str] | None = None) -> Outcome:
         """Run git as the build account, inside the mirror unless told otherwise."""
-        return run(
-            ["git", *arguments], user=self.site.build_user, environment=self.environment, cwd=str(cwd or self.site.repository)
-        )
+        environment = {**self.environment, **(extra or {})}
+        return run(["git", *arguments], user=self.site.build_user, environment=environment, cwd=str(cwd or self.site.repository))
 
     def fetch(self) -> None:
         """Bring the mirror up to date.
@@ -89,7 +92,7 @@ class Git:
             _give(repository, self.site)
             self.run("init", "--bare", "--quiet", ".")
         fetched = self.run(
-            "fetch", "--quiet", "--prune", "--force", "--no-auto-gc", self.source.url,
+            "fetch", "--quiet", "--prune", "--force", "--no-auto-gc", "--", self.source.url,
             "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/hotclub/default",
         )  # fmt: skip
         if fetched.code == 0:
@@ -107,14 +110,18 @@ class Git:
         """
         version = self.source.version
         candidates = ["refs/hotclub/default"] if version == "HEAD" else [f"refs/tags/{version}", f"refs/heads/{version}"]
-        if COMMIT.match(version):
+        if COMMIT.fullmatch(version):
             candidates.append(version)
         for candidate in candidates:
             found = self.run("rev-parse", "--quiet", "--verify", "--end-of-options", f"{candidate}^{{commit}}")
             if found.code == 0:
                 return found.stdout.strip()
         # A full commit that no branch or tag reaches can still be asked for by name.
-        if COMMIT.match(version) and len(version) >= 40 and self.run("fetch", "--quiet", self.source.url, version).code == 0:
+        if (
+            COMMIT.fullmatch(version)
+            and len(version) >= 40
+            and self.run("fetch", "--quiet", "--", self.source.url, version).code == 0
+        ):
             return version
         names = self.run("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").stdout.split()
         near = difflib.get_close_matches(version, names, n=3, cutoff=0.5) or sorted(names)[:8]
@@ -122,6 +129,58 @@ class Git:
             f"The source {self.source.url} has no branch, tag or commit {version!r}.",
             f"Set site_version to one that it has, for example {', '.join(near) or 'none: the repository is empty'}.",
         )
+
+    def verify(self, commit: str) -> None:
+        """Refuse a commit for which none of the signing keys vouches, by itself or by a tag that names it.
+
+        :raises ReleaseError: there is no such signature.
+        """
+        if not self.source.signing_keys:
+            return
+        keyring = Keyring(self.folder, self.source.signing_keys)
+        self._lay_out(keyring)
+        judged = self.run(*keyring.options(), "verify-commit", commit, extra=keyring.environment)
+        if judged.code == 0:
+            return
+        for tag in self._tags_of(commit):
+            if self.run(*keyring.options(), "verify-tag", f"refs/tags/{tag}", extra=keyring.environment).code == 0:
+                return
+        raise ReleaseError(
+            f"Commit {commit[:12]}, which {self.source.version} of {self.source.url} stands for, is signed by none of the keys "
+            "in site_source_signing_keys, and neither is a tag of it. Nothing was changed.",
+            "Have somebody sign it who has one of these keys (git commit --gpg-sign, or git tag --sign), push, and deploy again. "
+            "If the key is a new one, add its public half there.",
+            judged.tail(6),
+        )
+
+    def _tags_of(self, commit: str) -> list[str]:
+        """Return the annotated tags of a commit that were made under the name that they have."""
+        form = "%(objecttype) %(refname:strip=2) %(tag)"
+        lines = self.run("for-each-ref", f"--format={form}", f"--points-at={commit}", "refs/tags").stdout.splitlines()
+        parts = [line.split(" ", 2) for line in lines]
+        return [part[1] for part in parts if part[0] == "tag" and part[1:2] == part[2:]]
+
+    def _lay_out(self, keyring: Keyring) -> None:
+        """Write the keys down where git's helpers find them."""
+        signers = keyring.folder / "allowed_signers"
+        signers.write_text(keyring.allowed_signers)
+        keyring.gpg_home.mkdir(mode=0o700)
+        for path in (signers, keyring.gpg_home):
+            _give(path, self.site)
+        if not keyring.gpg_keys:
+            return
+        imported = run(
+            ["gpg", "--batch", "--quiet", "--no-autostart", "--import"],
+            user=self.site.build_user,
+            environment={**self.environment, **keyring.environment},
+            stdin=keyring.gpg_keys,
+        )
+        if imported.code:
+            raise ReleaseError(
+                "A GPG key in site_source_signing_keys can't be read. Nothing was changed.",
+                "Write it as gpg --export --armor prints it.",
+                imported.tail(4),
+            )
 
     def checkout(self, commit: str, target: Path) -> None:
         """Write the files of a commit, submodules included, without any trace of git."""

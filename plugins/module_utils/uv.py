@@ -8,13 +8,17 @@ import glob
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 Run = Callable[[list[str], Mapping[str, str]], tuple[int, str]]
 
 CAUSES = {
+    r"DO NOT MATCH THE HASHES|Hashes are required": (
+        "It is not the file that was expected. Another version needs its own hashes in python_uv_hashes; "
+        "if you have not chosen another one, find out who has changed the file before you go on."
+    ),
     r"CERTIFICATE_VERIFY_FAILED|invalid peer certificate|UnknownIssuer": (
         "Its certificate is not trusted. Name a file with your network's certificate authority in site_ca_bundle_path."
     ),
@@ -58,10 +62,13 @@ class Step:
     take: Callable[[], None]
 
 
-def steps_of(tools: Tools, uv_version: str, python_version: str) -> Iterator[Step]:
-    """Return what is missing."""
+def steps_of(tools: Tools, uv_version: str, python_version: str, hashes: Sequence[str] = ()) -> Iterator[Step]:
+    """Return what is missing.
+
+    :param hashes: SHA-256 of the files of that version of uv, of which one is installed; with none, any file will do.
+    """
     if version_of(tools) != uv_version:
-        yield Step(f"uv {uv_version}", lambda: install_uv(tools, uv_version))
+        yield Step(f"uv {uv_version}", lambda: install_uv(tools, uv_version, hashes))
     if python_version and not works(tools, tools.python(python_version)):
         yield Step(f"python {python_version}", lambda: provide_python(tools, python_version))
 
@@ -79,13 +86,17 @@ def works(tools: Tools, python: str) -> bool:
     return os.path.exists(python) and tools.run([python, "-c", ""], {})[0] == 0
 
 
-def install_uv(tools: Tools, version: str) -> None:
+def install_uv(tools: Tools, version: str, hashes: Sequence[str] = ()) -> None:
     """Install uv beside the one that is there, and let it take its place in one moment."""
-    fresh, former = f"{tools.uv_folder}.new", f"{tools.uv_folder}.old"
+    fresh, former, asked = (f"{tools.uv_folder}.{name}" for name in ("new", "old", "txt"))
     for leftover in (fresh, former):
         shutil.rmtree(leftover, ignore_errors=True)
+    os.makedirs(os.path.dirname(asked), exist_ok=True)
+    # Pip takes hashes from a file alone.
+    with open(asked, "w", encoding="utf-8") as requirements:
+        requirements.write(" ".join([f"uv=={version}", *(f"--hash=sha256:{each}" for each in hashes)]) + "\n")
     quiet = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--timeout=15", "--retries=2"]
-    command = ["/usr/bin/python3", pip(tools), "install", *quiet, "--no-deps", "--target", fresh, f"uv=={version}"]
+    command = ["/usr/bin/python3", pip(tools), "install", *quiet, "--no-deps", "--target", fresh, "-r", asked]
     try:
         code, output = tools.run(command, tools.environment)
         if code != 0:
@@ -97,6 +108,7 @@ def install_uv(tools: Tools, version: str) -> None:
     finally:
         for leftover in (fresh, former):
             shutil.rmtree(leftover, ignore_errors=True)
+        os.unlink(asked)
 
 
 def pip(tools: Tools) -> str:

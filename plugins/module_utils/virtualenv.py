@@ -15,6 +15,7 @@ from pathlib import Path
 from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
 from ansible_collections.hotclub.django.plugins.module_utils.layout import Site, own, remove
 from ansible_collections.hotclub.django.plugins.module_utils.processes import Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.software import keep
 
 NESTED = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)", re.MULTILINE)
 LOCAL = re.compile(r"^\s*(?:-e\s|--editable[\s=]|\.{1,2}/|\.\s*$|file:|[\w.\-\[\]]+\s*@\s*(?:file:|\.))", re.MULTILINE)
@@ -181,6 +182,7 @@ class Virtualenvs:
         _chown(folder, self.site)
         self._install(requirements, folder)
         own(folder, "root", self.site.name)
+        keep(folder)
         (folder / ".complete").touch(mode=0o640)
         return folder, True
 

@@ -34,6 +34,12 @@ options:
     type: list
     elements: str
     default: []
+  signing_keys:
+    description:
+      - Public keys, of SSH or GPG, of which one must have signed the commit or a tag of it. With none, nobody must.
+    type: list
+    elements: str
+    default: []
   archive:
     description: Archive of the source on the host. Set by the action plugin for a folder on the controller.
     type: path
@@ -90,6 +96,20 @@ options:
     description: Environment of the build, without the site's secrets.
     type: dict
     default: {}
+  audit_mode:
+    description: Whether known vulnerabilities of what is installed are not looked for, told, or stop the build.
+    type: str
+    choices: ["off", report, stop]
+    default: "off"
+  audit_service_url:
+    description: Where the database of vulnerabilities is, as OSV serves it; empty for OSV's own.
+    type: str
+    default: ""
+  audit_ignored:
+    description: Identifiers of vulnerabilities that don't count.
+    type: list
+    elements: str
+    default: []
   build_commands:
     description: Commands run in the source before static files are collected, such as C(npm ci).
     type: list
@@ -176,6 +196,7 @@ def main() -> None:
             "version": {"type": "str", "default": "HEAD"},
             "deploy_key": {**text, "no_log": True},
             "host_keys": {**texts, "no_log": False},
+            "signing_keys": {**texts, "no_log": False},
             "archive": {"type": "path"},
             "commit": text,
             "rebuild": {"type": "bool", "default": False},
@@ -190,6 +211,9 @@ def main() -> None:
             "extras": {"type": "dict", "default": {}},
             "packages": texts,
             "environment": {"type": "dict", "default": {}},
+            "audit_mode": {"type": "str", "choices": ["off", "report", "stop"], "default": "off"},
+            "audit_service_url": text,
+            "audit_ignored": texts,
             "build_commands": texts,
             "shared_paths": texts,
             "static_url": {"type": "str", "default": "/static/"},

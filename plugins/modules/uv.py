@@ -22,6 +22,11 @@ options:
     description: Version of uv.
     type: str
     required: true
+  hashes:
+    description: SHA-256 of the files of that version, of which one is installed. With none, whatever the index gives.
+    type: list
+    elements: str
+    default: []
   path:
     description: Folder of uv, which is C(bin/uv) in it.
     type: path
@@ -77,6 +82,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "version": {"type": "str", "required": True},
+            "hashes": {"type": "list", "elements": "str", "default": []},
             "path": {"type": "path", "default": "/opt/uv"},
             "python_version": {"type": "str", "default": ""},
             "python_path": {"type": "path", "default": "/opt/python"},
@@ -97,7 +103,7 @@ def main() -> None:
     tools = Tools(wanted["path"], wanted["python_path"], run, environment_of(wanted))
     installed = []
     try:
-        for step in steps_of(tools, wanted["version"], wanted["python_version"]):
+        for step in steps_of(tools, wanted["version"], wanted["python_version"], wanted["hashes"]):
             installed.append(step.name)
             if not module.check_mode:
                 step.take()

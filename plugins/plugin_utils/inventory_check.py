@@ -170,6 +170,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     _check_agreement(inventory, rules, findings)
     _check_fleet(inventory, findings)
     _check_certificate(inventory, findings)
+    _check_source(inventory, findings)
     _check_folders(inventory, findings)
     return findings.lines()
 
@@ -383,6 +384,19 @@ def _certificate_complaints(certificate: str, key: str, names: Iterable[str], re
 def reason(error: Exception) -> str:
     """Return the first line of an error's message."""
     return str(error).splitlines()[0].rstrip(".")
+
+
+def _check_source(inventory: Inventory, findings: Findings) -> None:
+    """Refuse to ask a folder for signatures."""
+    folders = {setting.host for setting in inventory.by_name("site_source") if str(setting.value).startswith("/")}
+    for setting in inventory.by_name("site_source_signing_keys"):
+        if setting.value and setting.host in folders:
+            wrong = "is set, but site_source is a folder of this machine, which nobody signs"
+            findings.add(
+                Complaint(setting.name, wrong, "Write the address of its git repository there, or remove the keys."),
+                setting.place,
+                [setting.host],
+            )
 
 
 def _true(value: Any) -> bool:

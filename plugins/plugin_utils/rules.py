@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.hotclub.django.plugins.module_utils.signatures import kind_of
+
 # What is wrong and what to write instead.
 Finding = tuple[str, str]
 Rule = Callable[[Any], Iterator[Finding]]
@@ -40,6 +42,7 @@ VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 NOT_IN_A_REF = re.compile(r"[\s~^:?*\[\\\x00-\x1f\x7f]|@\{|//|\.\.")
 STATUSES = re.compile(r"[1-5]\d\d(-[1-5]\d\d)?")
+VULNERABILITY = re.compile(r"[A-Z]+(-[A-Za-z0-9]+)+")
 HASH_KEY = re.compile(r"path|(header|cookie|query):[A-Za-z0-9_-]+")
 ACCOUNT = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 PUBLIC_KEY = re.compile(
@@ -168,6 +171,17 @@ def check_deploy_key(value: Any) -> Iterator[Finding]:
             yield ("is not a private key (hidden)", remedy)
 
 
+def check_signing_keys(value: Any) -> Iterator[Finding]:
+    """Refuse elements that are no public keys. Never shows one, which may be private by mistake."""
+    for place, key in enumerate(value):
+        text = str(key).strip()
+        if "PRIVATE KEY" in text:
+            yield (f"element {place} is a private key (hidden)", "Write the public half, and keep this one secret.")
+        elif not kind_of(text):
+            example = "ssh-ed25519 AAAA…, or what `gpg --export --armor` prints"
+            yield (f"element {place} is not a public key (hidden)", f"Write the key's text, such as {example}.")
+
+
 def check_inner_path(value: Any) -> Iterator[Finding]:
     """Refuse a path that leads out of the project."""
     path = str(value)
@@ -197,6 +211,13 @@ def check_index_url(value: Any) -> Iterator[Finding]:
     """Refuse what is not a URL. Never shows the value, which may hold a password."""
     if value and not re.fullmatch(r"(https?|file)://\S+", str(value)):
         yield ("is not a URL", "Write it with its scheme, for example https://packages.example.org/simple/.")
+
+
+def check_audit_ignored(value: Any) -> Iterator[Finding]:
+    """Refuse what is not the identifier of a vulnerability."""
+    for identifier in value:
+        if not VULNERABILITY.fullmatch(str(identifier)):
+            yield (f'"{identifier}" is not the identifier of a vulnerability', "Write for example CVE-2026-1234.")
 
 
 def check_url_path(value: Any) -> Iterator[Finding]:
@@ -372,6 +393,7 @@ RULES: dict[str, Rule] = {
     "site_source": check_source,
     "site_version": check_version,
     "site_deploy_key": check_deploy_key,
+    "site_source_signing_keys": check_signing_keys,
     "site_project_path": check_inner_path,
     "site_requirements_file": check_inner_path,
     "site_shared_paths": check_inner_paths,
@@ -379,6 +401,8 @@ RULES: dict[str, Rule] = {
     "site_application": check_application,
     "site_static_url": check_url_folder,
     "site_media_url": check_url_folder,
+    "site_audit_service_url": check_index_url,
+    "site_audit_ignored": check_audit_ignored,
     "site_env": check_env,
     "site_secrets_path": check_absolute_path,
     "site_secret_key": check_secret_key,

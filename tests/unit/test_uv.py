@@ -16,6 +16,7 @@ class Host:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.failure = ""
+        self.asked = ""
         self.environment: dict[str, str] = {}
         wheel = root / "usr/share/python-wheels/pip-25.1-py3-none-any.whl"
         wheel.parent.mkdir(parents=True)
@@ -34,7 +35,8 @@ class Host:
         if "--target" in command:
             program = Path(command[command.index("--target") + 1], "bin/uv")
             program.parent.mkdir(parents=True)
-            program.write_text(command[-1].split("==")[1])
+            self.asked = Path(command[command.index("-r") + 1]).read_text()
+            program.write_text(self.asked.split()[0].split("==")[1])
         else:
             Path(environment["UV_PYTHON_BIN_DIR"], f"python{command[-1]}").touch()
         return 0, ""
@@ -56,6 +58,13 @@ def test_uv_is_installed_once(host: Host) -> None:
     assert host.bring("0.13.9") == ["uv 0.13.9"]
     assert host.bring("0.13.9") == []
     assert host.environment == {"PIP_CERT": "/ca.pem"}
+
+
+def test_only_a_known_file_is_installed(host: Host) -> None:
+    for step in steps_of(host.tools, "0.13.9", "", ["aa11", "bb22"]):
+        step.take()
+
+    assert host.asked == "uv==0.13.9 --hash=sha256:aa11 --hash=sha256:bb22\n"
 
 
 def test_another_version_takes_its_place_and_leaves_nothing_behind(host: Host) -> None:
@@ -83,6 +92,7 @@ def test_a_failed_installation_leaves_the_former_version(host: Host) -> None:
     [
         ("Failed to establish a new connection: NewConnectionError", "can't be reached"),
         ("HTTP error 401 while getting https://index.example.org", "other credentials"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "python_uv_hashes"),
         ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
     ],
 )
