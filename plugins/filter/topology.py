@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ TIERS = ("lb", "app", "db")
 
 # Where peers reach a host: the first of these that its inventory variables set, else its name.
 ADDRESS_VARIABLES = ("private_address", "ansible_host")
+# A dynamic inventory takes names and addresses from elsewhere, and configuration files hold them.
+PEER = re.compile(r"[A-Za-z0-9._:%-]+")
 
 
 def topology(
@@ -32,6 +35,11 @@ def topology(
 def _peer(host: str, variables: Mapping[str, Any], tier: str) -> dict[str, Any]:
     given = (variables.get(name) for name in ADDRESS_VARIABLES)
     peer: dict[str, Any] = {"name": str(host), "address": str(next((address for address in given if address), host))}
+    if wrong := next((text for text in peer.values() if not PEER.fullmatch(text)), None):
+        raise AnsibleFilterError(
+            f"{wrong!r}, the name or the address of host {host!r}, is neither a host's name nor an address. "
+            "Correct it in the inventory, or set private_address."
+        )
     if tier == "app":
         peer |= {
             "weight": int(variables.get("site_app_weight", 1)),

@@ -12,6 +12,9 @@ from difflib import get_close_matches
 from typing import Any
 
 SHOWN_LENGTH = 70
+# What ends a line for one program or another, or is no character at all.
+CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
+PEM = "-----BEGIN "
 # A description states the limits of a number in one of these sentences, so that what is documented is what is enforced.
 LIMIT_SENTENCES = {
     "both": re.compile(r"\bFrom (-?\d+) to (-?\d+)\."),
@@ -170,7 +173,9 @@ def _accept(_option: Option, _value: Any) -> Finding:
 
 
 def _check_text(option: Option, value: Any) -> Finding:
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+    if isinstance(value, str):
+        return _check_lines(option, value)
+    if isinstance(value, int) and not isinstance(value, bool):
         return None
     if isinstance(value, float):
         return (
@@ -182,6 +187,16 @@ def _check_text(option: Option, value: Any) -> Finding:
     if value is None:
         return "is empty (null)", 'Write "" for an empty text, or remove the line.'
     return f"{shown(value, option)} is {_kind(value)}, not text", "Write a single text."
+
+
+def _check_lines(option: Option, value: str) -> Finding:
+    """Refuse what would not stay in its line of a configuration file; keys and certificates have several."""
+    if not CONTROL.search(value) or PEM in value:
+        return None
+    return (
+        f"{shown(value, option)} has a line break or another control character in it",
+        "Write one line; YAML keeps the last line break after | and >, and leaves it out after |- and >-.",
+    )
 
 
 def _check_number(option: Option, value: Any) -> Finding:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.hotclub.django.plugins.module_utils.signatures import kind_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.options import CONTROL
 
 # What is wrong and what to write instead.
 Finding = tuple[str, str]
@@ -39,7 +40,7 @@ GIT_SHORT_URL = re.compile(r"(\w[\w.-]*@)?\w[\w.-]*:(?!//|:)\S+")
 WEB_PAGE = re.compile(r"https?://[^/]+/.+/(tree|blob|commit|src/branch)/")
 IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 NOT_IN_A_REF = re.compile(r"[\s~^:?*\[\\\x00-\x1f\x7f]|@\{|//|\.\.")
 STATUSES = re.compile(r"[1-5]\d\d(-[1-5]\d\d)?")
 VULNERABILITY = re.compile(r"[A-Z]+(-[A-Za-z0-9]+)+")
@@ -48,6 +49,27 @@ ACCOUNT = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 PUBLIC_KEY = re.compile(
     r"(^|\s)(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) [A-Za-z0-9+/]{32,}=*(\s|$)"
 )
+# Beyond letters, digits and these, configuration files give a character a meaning of their own.
+PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~@+,=/-]*")
+# What a URL's path may hold (RFC 3986), without the signs that others take for ends.
+URL_PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,=:@%/-]*(\?[A-Za-z0-9._~!$&()*+,=:@%/?-]*)?")
+URL_FOLDER = re.compile(r"/([A-Za-z0-9._~-]+/)+")
+WEB_ADDRESS = re.compile(
+    r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?|https?://\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?/?"
+)
+BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
+REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]+(:[a-z0-9]+)?([=/][A-Za-z0-9.+~:-]+)?")
+PYTHON_VERSION = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+)?")
+TOOL_VERSION = re.compile(r"[0-9]+(\.[0-9]+)*([a-z]+[0-9]+)?")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+LOCALE = re.compile(r"[A-Za-z][A-Za-z0-9_.@-]*")
+TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
+TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|now")
+INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,14}")
+PACKAGE_PATTERN = re.compile(r"[A-Za-z0-9.^][A-Za-z0-9.+*?^$|()\[\]-]*")
+SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+KERNEL_SETTING = re.compile(r"[a-z0-9_][a-zA-Z0-9_.*/-]*")
 BATCH = re.compile(r"[1-9]\d*|([1-9]\d?|100)%")
 SHORTEST_SECRET_KEY = 32
 
@@ -83,6 +105,12 @@ def check_address(value: Any) -> Iterator[Finding]:
     """Refuse what can't be the address of a host."""
     if not _address(str(value)):
         yield from _check_host(str(value))
+
+
+def check_addresses(value: Any) -> Iterator[Finding]:
+    """Refuse elements that can't be addresses of hosts."""
+    for address in value:
+        yield from check_address(address)
 
 
 def _address(text: str) -> str | None:
@@ -223,16 +251,16 @@ def check_audit_ignored(value: Any) -> Iterator[Finding]:
 def check_url_path(value: Any) -> Iterator[Finding]:
     """Refuse what is not the path of a URL."""
     path = str(value)
-    if not re.fullmatch(r"/[^\s?#]*(\?\S*)?", path):
-        yield (f'"{path}" is not a path', "Write a path that begins with a slash, for example /healthz.")
+    if not URL_PATH.fullmatch(path):
+        yield (f'"{path}" is not a path', "Write a path that begins with a slash, for example /healthz, other signs as %XX.")
 
 
 def check_url_folder(value: Any) -> Iterator[Finding]:
     """Refuse what is not a path of the form /name/."""
     path = str(value)
-    if not re.fullmatch(r"/([\w.~-]+/)+", path) or ".." in path.split("/"):
+    if not URL_FOLDER.fullmatch(path) or ".." in path.split("/"):
         name = re.sub(r"^\w+://[^/]*", "", path).strip("/")
-        example = f"/{name}/" if re.fullmatch(r"[\w.~/-]+", name) else "/static/"
+        example = f"/{name}/" if re.fullmatch(r"[A-Za-z0-9._~/-]+", name) else "/static/"
         yield (f'"{path}" is not the path of a folder', f"Write it with a slash at both ends: {example}")
 
 
@@ -253,6 +281,8 @@ def check_env(value: Any) -> Iterator[Finding]:
             yield (f"the value of {name} is not text, so that one must guess what the project would read", "Put it in quotes.")
         elif isinstance(text, (Mapping, list, tuple)):
             yield (f"the value of {name} is not text", "Write one text; a list as the project reads it, for example a,b.")
+        elif re.search(r"[\ud800-\udfff]", str(text)):
+            yield (f"the value of {name} has a half of a character", "Write the whole character.")
         elif "\n" in str(text) or "\0" in str(text):
             remedy = "Write one line; a key or a certificate as base64 or as a file's path."
             yield (f"the value of {name} has more than one line", remedy)
@@ -385,6 +415,69 @@ def check_administrators(value: Any) -> Iterator[Finding]:
                 )
 
 
+def _form(form: re.Pattern[str], what: str, remedy: str) -> Rule:
+    """Return the rule that a text, if there is one, or each element of a list has this form."""
+
+    def check(value: Any) -> Iterator[Finding]:
+        for text in value if isinstance(value, (list, tuple)) else [value]:
+            if str(text) and not form.fullmatch(str(text)):
+                yield (f'"{text}" is {what}', remedy)
+
+    return check
+
+
+check_plain_path = _form(
+    PLAIN_PATH,
+    "not a path that every program reads alike",
+    "Write an absolute one of letters, digits and ._~@+,=- without spaces.",
+)
+check_packages = _form(PACKAGE, "not the name of a Debian package", "Write for example libpq5, or nginx=1.26.3-3.")
+check_web_address = _form(WEB_ADDRESS, "not the address of a server", "Write for example https://s3.example.org.")
+
+
+def check_requirements(value: Any) -> Iterator[Finding]:
+    """Refuse what pip would take for an option."""
+    for requirement in value:
+        if str(requirement).strip().startswith("-") or not str(requirement).strip():
+            yield (f'"{requirement}" is not a requirement', "Write a name and a version, for example whitenoise~=6.0.")
+
+
+def check_pattern(value: Any) -> Iterator[Finding]:
+    """Refuse what is no regular expression, or would end in the middle of one."""
+    pattern = str(value)
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        yield (f'"{pattern}" is not a regular expression: {error}', "Correct it.")
+        return
+    if not pattern or re.search(r"[\"\s]", pattern):
+        yield (f'"{pattern}" is empty, or holds a space or a quote', r"Write \s or \x22 instead.")
+
+
+def check_setting_names(value: Any) -> Iterator[Finding]:
+    """Refuse names that can't stand before an equals sign. Never shows a value."""
+    for name in value:
+        if not SETTING_NAME.fullmatch(str(name)):
+            yield (f'"{name}" can\'t be the name of a setting', "Write letters, digits and underscores.")
+
+
+def check_settings(value: Any) -> Iterator[Finding]:
+    """Refuse names and values of settings that would not stay in their line. Never shows a value."""
+    yield from check_setting_names(value)
+    for name, text in value.items():
+        if CONTROL.search(str(text)):
+            yield (f"the value of {name} has more than one line", "Write one line.")
+
+
+def check_kernel_settings(value: Any) -> Iterator[Finding]:
+    """Refuse kernel settings that would not stay in their line."""
+    for name, text in value.items():
+        if not KERNEL_SETTING.fullmatch(str(name)):
+            yield (f'"{name}" is not the name of a kernel setting', "Write for example net.core.somaxconn.")
+        elif CONTROL.search(str(text).replace("\t", " ")):
+            yield (f"the value of {name} has more than one line", "Write one line.")
+
+
 RULES: dict[str, Rule] = {
     "private_address": check_address,
     "site_name": check_site_name,
@@ -417,7 +510,35 @@ RULES: dict[str, Rule] = {
     "ssh_administrators": check_administrators,
     "site_virtual_addresses": check_virtual_addresses,
     "nginx_trusted_proxies": check_networks,
+    "nginx_static_hashed_pattern": check_pattern,
+    "gunicorn_worker_class": _form(MODULE_NAME, "not a kind of worker", "Write for example sync, gthread or asgi."),
+    "gunicorn_writable_paths": check_plain_path,
+    "gunicorn_settings": check_setting_names,
+    "keepalived_interface": _form(INTERFACE, "not the name of a network device", "Write for example eth0."),
+    "os_packages": check_packages,
+    "os_locale": _form(LOCALE, "not a locale", "Write for example C.UTF-8 or de_CH.UTF-8."),
+    "os_timezone": _form(TIMEZONE, "not a time zone", "Write for example Etc/UTC or Europe/Zurich."),
+    "os_time_servers": check_addresses,
+    "os_sysctl": check_kernel_settings,
+    "os_security_updates_excluded": _form(PACKAGE_PATTERN, "not the name of a package", "Write for example postgresql-.*"),
+    "os_security_updates_reboot_time": _form(TIME_OF_DAY, "not a time of day", 'Write for example "03:30", or now.'),
+    "postgresql_version": _form(TOOL_VERSION, "not a version", 'Write for example "17".'),
+    "postgresql_packages": check_packages,
+    "postgresql_settings": check_settings,
+    "python_version": _form(PYTHON_VERSION, "not a version of Python", 'Write for example "3.12".'),
+    "python_uv_version": _form(TOOL_VERSION, "not a version", "Write for example 0.13.9."),
+    "python_uv_hashes": _form(SHA256, "not a SHA-256", "Write 64 hexadecimal digits, as the package index shows them."),
+    "python_build_packages": check_packages,
+    "python_index_url": check_index_url,
+    "python_mirror_url": check_index_url,
     "site_maintenance_allowed_addresses": check_networks,
+    "site_packages": check_packages,
+    "site_build_packages": check_packages,
+    "site_python_packages": check_requirements,
+    "site_media_path": check_plain_path,
+    "site_media_s3_endpoint_url": check_web_address,
+    "site_media_s3_bucket": _form(BUCKET, "not the name of a bucket", "Write 2 to 63 letters, digits and ._-"),
+    "site_media_s3_region": _form(REGION, "not a region", "Write letters, digits and dashes, for example eu-central-1."),
     "site_health_path": check_url_path,
     "site_health_statuses": check_statuses,
     "site_ca_bundle_path": check_local_file,

@@ -94,3 +94,24 @@ def test_a_requirement_with_a_known_hole_is_told_or_stops_the_deploy(plain: Site
     told = plain.deploy(wanted, site_audit_mode="report", site_audit_service_url=database).must_succeed()
     assert told.says("django", vulnerabilities.IDENTIFIER), told
     assert plain.serves() == wanted
+
+
+@pytest.mark.one_suite
+def test_what_a_host_says_is_never_an_expression(plain: Site, workspace: Path) -> None:
+    """A taken-over host could answer with templates, which the controller would carry out."""
+    mark = workspace / "ran-on-the-controller"
+    expression = f"{{{{ lookup('pipe', 'touch {mark}') }}}}"
+    described = f"{plain.root}/releases/{plain.current()}/RELEASE.json"
+    plain.app.run(f"cp -p {described} {described}.kept")
+    try:
+        for key in ("version", "commit", "python", "django", "source", "built_by"):
+            program = (
+                f"import json; p = '{described}'; d = json.load(open(p)); d['{key}'] = {expression!r}; json.dump(d, open(p, 'w'))"
+            )
+            plain.app.run(f"python3 -c {shlex.quote(program)}")
+        status = plain.play("status")
+        deployed = plain.play("deploy", "--check", site_version="v1")
+    finally:
+        plain.app.run(f"mv {described}.kept {described}")
+    assert "lookup('pipe'" in status.message, status
+    assert not mark.exists(), f"the controller ran what the host said:\n{status}\n{deployed}"
