@@ -190,6 +190,7 @@ class Builder:
             {**self.environment, "UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"},
             self.wanted["extras"],
             self.wanted["packages"],
+            self.wanted["extra_hashes"],
         )
         requirements = virtualenv.find(source, project, self.wanted["requirements_file"])
         if requirements.kind == "none" and not self.wanted["packages"]:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
 from ansible_collections.hotclub.django.plugins.module_utils.layout import Site, own, remove
 from ansible_collections.hotclub.django.plugins.module_utils.processes import Outcome, run
-from ansible_collections.hotclub.django.plugins.module_utils.software import keep
+from ansible_collections.hotclub.django.plugins.module_utils.software import keep, normalised
 
 NESTED = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)", re.MULTILINE)
 LOCAL = re.compile(r"^\s*(?:-e\s|--editable[\s=]|\.{1,2}/|\.\s*$|file:|[\w.\-\[\]]+\s*@\s*(?:file:|\.))", re.MULTILINE)
@@ -25,6 +26,7 @@ NETWORK = re.compile(
     r"error sending request|Could not connect|dns error|Failed to fetch|timed out|tls|certificate", re.IGNORECASE
 )
 DENIED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b")
+NAME = re.compile(r"[\s\[<>=!~;@]")
 CLAUSE = re.compile(r"^(===|==|!=|<=|>=|~=|<|>)\s*([0-9][0-9.]*)(\.\*)?$")
 
 
@@ -53,6 +55,7 @@ class Toolchain:
     :param extras: requirements added when the project lacks them, keyed by the distribution whose presence makes
         each needless.
     :param wanted: requirements that the operator adds in any case.
+    :param extra_hashes: a requirements file with the versions and hashes of the extras and of what these need.
     """
 
     uv: str
@@ -60,6 +63,7 @@ class Toolchain:
     environment: Mapping[str, str]
     extras: Mapping[str, str]
     wanted: Sequence[str] = ()
+    extra_hashes: str = ""
 
 
 def find(source: Path, project: Path, named: str) -> Requirements:
@@ -195,6 +199,7 @@ class Virtualenvs:
             self.tools.uv,
             dict(self.tools.extras),
             list(self.tools.wanted),
+            self.tools.extra_hashes,
         ]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -260,9 +265,16 @@ class Virtualenvs:
             self._must(self._uv(*install, "-r", str(path), folder=folder, cwd=parent), "The requirements in pyproject.toml")
         if requirements.local and requirements.kind in ("lock", "project"):
             self._must(self._uv(*install, "--no-deps", str(parent), folder=folder, cwd=parent), "The project itself")
-        missing = [*self.tools.wanted, *self._missing(folder, bool(self.tools.wanted))]
-        if missing:
-            done = self._uv(*install, *missing, folder=folder, cwd=parent)
+        if self.tools.wanted:
+            done = self._uv(*install, *self.tools.wanted, folder=folder, cwd=parent)
+            self._must(done, f"What site_python_packages names ({', '.join(self.tools.wanted)})")
+        have = installed(folder)
+        if missing := self._missing(have):
+            with tempfile.NamedTemporaryFile("w", suffix=".txt", prefix="extras-", encoding="utf-8") as hashes:
+                hashes.write(applying(self.tools.extra_hashes, have, missing))
+                hashes.flush()
+                os.chmod(hashes.name, 0o644)
+                done = self._uv(*install, "--constraint", hashes.name, *missing, folder=folder, cwd=parent)
             self._must(done, f"What every site needs ({', '.join(missing)})")
 
     def _export(self, folder: Path, project: Path) -> Outcome:
@@ -272,14 +284,32 @@ class Virtualenvs:
         as_it_was_made = self._uv(*words, "--offline", folder=folder, cwd=project, leave_out=("UV_DEFAULT_INDEX",))
         return as_it_was_made if as_it_was_made.code == 0 else self._uv(*words, folder=folder, cwd=project)
 
-    def _missing(self, folder: Path, others_follow: bool) -> list[str]:
-        have = installed(folder)
-        if not others_follow and "django" not in have:
+    def _missing(self, have: Mapping[str, str]) -> list[str]:
+        if "django" not in have:
             raise ReleaseError(
                 "The project's requirements don't install Django.",
                 "Name Django in requirements.txt, pyproject.toml or uv.lock in the source, or in site_python_packages.",
             )
         return [extra for names, extra in self.tools.extras.items() if not any(name in have for name in names.split("|"))]
+
+
+def applying(hashes: str, have: Mapping[str, str], asked: Sequence[str]) -> str:
+    """Return the part of a requirements file with hashes that may bind what is still to be installed.
+
+    What the project has installed is the project's, and a version that the operator has chosen is not ours.
+
+    :param hashes: the file's text.
+    :param have: what is installed, by name.
+    :param asked: the requirements that are to be installed.
+    """
+    chosen = {normalised(NAME.split(each)[0]): each for each in asked}
+    kept = []
+    for entry in re.split(r"\n(?![ \t])", hashes):
+        name, _, version = entry.partition(";")[0].split("\\")[0].strip().partition("==")
+        other = chosen.get(normalised(name))
+        if version and normalised(name) not in have and (other is None or other.endswith(f"=={version}")):
+            kept.append(entry)
+    return "".join(f"{entry}\n" for entry in kept)
 
 
 def installed(folder: Path) -> dict[str, str]:

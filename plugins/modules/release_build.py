@@ -87,6 +87,10 @@ options:
         one makes it needless.
     type: dict
     default: {}
+  extra_hashes:
+    description: Text of a requirements file with versions and hashes of O(extras) and what these need; empty for none.
+    type: str
+    default: ""
   packages:
     description: Requirements added in any case.
     type: list
@@ -209,6 +213,7 @@ def main() -> None:
             "python": {"type": "path", "default": "/usr/bin/python3"},
             "uv": {"type": "path", "default": "/opt/uv/bin/uv"},
             "extras": {"type": "dict", "default": {}},
+            "extra_hashes": text,
             "packages": texts,
             "environment": {"type": "dict", "default": {}},
             "audit_mode": {"type": "str", "choices": ["off", "report", "stop"], "default": "off"},

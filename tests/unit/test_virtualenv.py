@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
-from ansible_collections.hotclub.django.plugins.module_utils.virtualenv import find, required_python, satisfies
+from ansible_collections.hotclub.django.plugins.module_utils.virtualenv import applying, find, required_python, satisfies
+
+from tests.unit.conftest import CHECKOUT
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,39 @@ def test_a_project_beside_other_files_is_found_by_its_own(tmp_path: Path) -> Non
     project.mkdir()
     (tmp_path / "requirements.txt").write_text("Django\n")
     assert find(tmp_path, project, "").path == tmp_path / "requirements.txt"
+
+
+HASHES = """# Made by somebody
+gunicorn==27.0.1 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+typing-extensions==4.16.0 ; python_version < "3.13" \\
+    --hash=sha256:cc
+"""
+
+
+def test_what_we_add_is_bound_to_its_hashes() -> None:
+    assert applying(HASHES, {"django": "5.2"}, ["gunicorn==27.0.1"]) == HASHES.partition("\n")[2]
+
+
+def test_what_the_project_has_installed_is_not_bound() -> None:
+    assert "typing-extensions" not in applying(HASHES, {"typing-extensions": "4.1"}, ["gunicorn==27.0.1"])
+
+
+@pytest.mark.parametrize(
+    "chosen", ["gunicorn==28.0", "gunicorn", "gunicorn[setproctitle]~=27.0", "Gunicorn @ https://example.org/x"]
+)
+def test_another_version_of_the_operators_is_not_bound(chosen: str) -> None:
+    bound = applying(HASHES, {}, [chosen])
+    assert "gunicorn==" not in bound and "typing-extensions==4.16.0" in bound
+
+
+def test_the_file_of_hashes_has_the_versions_that_are_asked_for() -> None:
+    files = CHECKOUT / "roles" / "django" / "files"
+    asked = [line for line in (files / "extras.in").read_text().splitlines() if not line.startswith("#")]
+    defaults = (CHECKOUT / "roles" / "django" / "defaults" / "main.yml").read_text()
+    hashed = (files / "extras.txt").read_text()
+    for requirement in asked:
+        assert f"'{requirement}'" in defaults, f"{requirement} is not what django_extra_requirements says"
+        assert f"\n{requirement.replace('[binary]', '')} " in hashed, f"extras.txt was not made again for {requirement}"
+    assert len(asked) == defaults.count("==") - defaults.count(" == "), "a requirement is missing from extras.in"
