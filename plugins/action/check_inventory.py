@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_check import TIERS, check_inventory
+from ansible.utils.display import Display
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_check import (
+    TIERS,
+    Inventory,
+    check_inventory,
+    warn_inventory,
+)
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_reader import InventoryReader
+from ansible_collections.hotclub.django.plugins.plugin_utils.secret_store import SecretStore
 
 COLLECTION = Path(__file__).parents[2]
+# What needs no folder of secrets when the inventory has it.
+GENERATED = {"site_secret_key", "site_database_password"}
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -25,11 +34,22 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         reader = InventoryReader(COLLECTION, self._loader, variables["groups"], variables["hostvars"])
-        problems = check_inventory(reader.inventory(), reader.rules)
+        inventory = reader.inventory()
+        problems = check_inventory(inventory, reader.rules)
+        store = SecretStore(Path(str(reader.value("site_secrets_path")))) if not problems else None
+        problems += store.problems() if store else []
         if problems:
             return result | {"failed": True, "msg": message(problems)}
+        generated = store.warnings() if store and not has_own_secrets(inventory, store) else []
+        for warning in [*warn_inventory(inventory, reader.rules), *generated]:
+            Display().warning(warning)
         sizes = ", ".join(f"{tier} {len(variables['groups'][tier])}" for tier in TIERS)
         return result | {"changed": False, "msg": f"The inventory is in order: {sizes}."}
+
+
+def has_own_secrets(inventory: Inventory, store: SecretStore) -> bool:
+    """Say whether the inventory has all the secrets itself, so that none is generated."""
+    return not store.folder.is_dir() and {setting.name for setting in inventory.settings} >= GENERATED
 
 
 def message(problems: list[str]) -> str:

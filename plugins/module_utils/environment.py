@@ -40,8 +40,8 @@ def secrets(environment: Mapping[str, str]) -> list[str]:
     """Return the values that must never be shown, longest first, passwords inside URLs among them."""
     found: set[str] = set()
     for name, value in environment.items():
-        if SECRET_NAME.search(name) and len(value) >= 6:
-            found.add(value)
+        if SECRET_NAME.search(name):
+            found.update(part for part in [value, *value.split(",")] if len(part) >= 6)
         found.update(match for match in re.findall(r"://[^:/@\s]*:([^@\s]+)@", value) if len(match) >= 6)
     return sorted(found, key=len, reverse=True)
 

@@ -58,12 +58,12 @@ def older(unit: str, since: str, files: Sequence[Path]) -> bool:
     :param since: the property of systemd's that tells when it did.
     :param files: what it read then.
     """
-    timestamp = properties(unit, since).get(since, "")
+    # With all its digits: a change within the second in which it began is a change.
+    timestamp = systemctl("show", unit, "--value", "--timestamp=us+utc", f"--property={since}").stdout.strip()
     if not timestamp:
         return False
     changed = max((path.stat().st_mtime for path in files if path.exists()), default=0.0)
-    # systemd shows whole seconds: what began in the second of the change counts as begun after it.
-    return float(run(["date", "--date", timestamp, "+%s"]).stdout.strip() or 0) + 1.0 < changed
+    return float(run(["date", "--date", timestamp, "+%s.%N"]).stdout.strip() or 0) < changed
 
 
 def release_of(instance: str) -> str:

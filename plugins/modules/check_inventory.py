@@ -14,6 +14,7 @@ description:
   - Reads the variables of all hosts on the controller and compares them with the argument specs of the collection's roles.
     No host is connected to.
   - Fails with all problems at once. Each names the variable, where it is set, what is wrong with it and what to write instead.
+  - Warns of secrets that the inventory, or the folder of generated ones, has in plain text, and of a rotation that has not ended.
   - Values that need facts of a host are left to the roles, which check them on the host.
 options: {}
 attributes:

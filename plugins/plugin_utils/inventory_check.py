@@ -88,6 +88,10 @@ class Setting:
     broken: str | None = None
     # Kept in a vault, so that no message may show it.
     encrypted: bool = False
+    # The names of its parts that are secrets, and that the inventory shows to whoever reads it.
+    plain_secrets: tuple[str, ...] = ()
+    # As it was written, where that matters besides the value.
+    written: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,10 +172,22 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     _check_names(inventory, rules, findings)
     _check_values(inventory, rules, findings)
     _check_agreement(inventory, rules, findings)
+    _check_environment(inventory, findings)
     _check_fleet(inventory, findings)
     _check_certificate(inventory, findings)
     _check_source(inventory, findings)
     _check_folders(inventory, findings)
+    return findings.lines()
+
+
+def warn_inventory(inventory: Inventory, rules: Rules) -> list[str]:
+    """Return a line for each secret that an inventory shows to whoever reads it."""
+    findings = Findings(inventory.hosts)
+    for setting in inventory.settings:
+        for name in setting.plain_secrets if setting.name not in rules.derived else ():
+            last = name.split(".")[-1]
+            remedy = f"Encrypt it with ansible-vault encrypt_string --name {last}, or take it from a store with a lookup."
+            findings.add(Complaint(name, "is a secret in plain text", remedy), setting.place, [setting.host])
     return findings.lines()
 
 
@@ -319,6 +335,14 @@ def _check_agreement(inventory: Inventory, rules: Rules, findings: Findings) -> 
                     "Set it once for all hosts, for example in group_vars/all.yml.",
                 )
             )
+
+
+def _check_environment(inventory: Inventory, findings: Findings) -> None:
+    """Refuse a project that would log in as the owner of the database when the owner's password has been replaced."""
+    for setting in inventory.by_name("site_env"):
+        if re.search(r"\bsite_database_user\b", setting.written):
+            wrong = "names site_database_user, which owns the database, but may not be the account that has the present password"
+            findings.add(Complaint("site_env", wrong, "Write site_database_login."), setting.place, [setting.host])
 
 
 def _check_fleet(inventory: Inventory, findings: Findings) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.vault import EncryptedString
+from ansible.parsing.vault import EncryptedString, VaultLib
 from ansible.template import Templar, trust_as_template
 from ansible_collections.hotclub.django.plugins.filter.topology import topology
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_check import (
@@ -37,6 +38,10 @@ ANSIBLE_NAMES = re.compile(
 )
 # An expression with one of these may read variables that it doesn't name.
 INDIRECT = {"vars", "varnames", "lookup", "query", "q"}
+# What a project's own variables are called when they are secret, and values that then are none.
+SECRET_NAME = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|PRIVATE|(^|_)KEY$", re.IGNORECASE)
+NO_SECRET = re.compile(r"\s*|\d{1,6}|true|false|yes|no|on|off", re.IGNORECASE)
+URL_WITH_PASSWORD = re.compile(r"://[^:/@\s]*:[^@\s]+@")
 
 
 class InventoryReader:
@@ -50,6 +55,7 @@ class InventoryReader:
         self._wiring = self._read(collection / WIRING)
         self._expressions = Expressions(loader, self._read_defaults() | self._wiring, groups, hostvars)
         self._plain: dict[int, Any] = {}
+        self._encrypted_files: dict[str | None, bool] = {}
         self.rules = self._read_rules()
 
     def inventory(self) -> Inventory:
@@ -61,13 +67,38 @@ class InventoryReader:
             variables = self._hostvars.raw_get(host)
             folders[host] = variables.get("inventory_dir")
             given = [
-                Setting(host, str(name), value, origin(value) or origin(name))
-                for name, value in variables.items()
-                if not ANSIBLE_NAMES.match(name)
+                self._setting(host, str(name), value, name) for name, value in variables.items() if not ANSIBLE_NAMES.match(name)
             ]
             settings.extend(self._resolve([setting for setting in given if self._is_ours(setting.name)], variables))
             foreign.extend(replace(setting, value=None) for setting in given if not self._is_ours(setting.name))
         return Inventory(self._groups, settings, foreign, folders, self._loader.get_text_file_contents)
+
+    def _setting(self, host: str, name: str, value: Any, key: Any) -> Setting:
+        secrets = self._plain_secrets(name, value, key)
+        written = str(value) if name == "site_env" else ""
+        return Setting(host, name, value, origin(value) or origin(key), plain_secrets=secrets, written=written)
+
+    def value(self, name: str) -> Any:
+        """Return what a variable of the site as a whole means.
+
+        :raises AnsibleError: it can't be worked out.
+        """
+        variables = self._hostvars.raw_get(self._groups["all"][0])
+        return self._expressions.value(trust_as_template(f"{{{{ {name} }}}}"), variables)
+
+    def _plain_secrets(self, name: str, value: Any, key: Any) -> tuple[str, ...]:
+        """Return the parts of a value that are secrets in plain text."""
+        option = self.rules.options.get(name)
+        if option is None or not option.hides:
+            return ()
+        found = tuple(plain_environment(name, value) if name == "site_env" else plain_secrets(option, value, name))
+        return () if found and self._is_encrypted_file(origin_path(value) or origin_path(key)) else found
+
+    def _is_encrypted_file(self, path: str | None) -> bool:
+        if path not in self._encrypted_files:
+            with contextlib.suppress(OSError):
+                self._encrypted_files[path] = path is not None and VaultLib.is_encrypted(Path(path).read_bytes())
+        return self._encrypted_files.get(path, False)
 
     def _is_ours(self, name: str) -> bool:
         return name.startswith(self.rules.prefixes) or name == PEER_ADDRESS.name
@@ -178,13 +209,48 @@ def holds_encrypted(value: Any) -> bool:
     return isinstance(value, EncryptedString)
 
 
-def origin(value: Any) -> str | None:
-    """Return where a value was written, when Ansible knows it."""
+def plain_secrets(option: Option, value: Any, subject: str) -> Iterator[str]:
+    """Yield the parts of a value that are secrets in plain text, as the option describes them."""
+    if isinstance(value, EncryptedString) or not is_plain(value) or not value:
+        return
+    if option.secret:
+        yield subject
+    elif isinstance(value, (list, tuple)):
+        for position, element in enumerate(value):
+            yield from plain_secrets(option.element(), element, f"{subject}[{position}]")
+    elif isinstance(value, Mapping):
+        for key, nested in option.options.items():
+            if key in value:
+                yield from plain_secrets(nested, value[key], f"{subject}.{key}")
+
+
+def plain_environment(subject: str, value: Any) -> Iterator[str]:
+    """Yield the variables of a project that look like secrets in plain text, by their names or by a password in a URL."""
+    for name, text in value.items() if isinstance(value, Mapping) else ():
+        if isinstance(text, EncryptedString) or not is_plain(text):
+            continue
+        named = SECRET_NAME.search(str(name)) and not NO_SECRET.fullmatch(str(text))
+        if named or URL_WITH_PASSWORD.search(str(text)):
+            yield f"{subject}.{name}"
+
+
+def origin_path(value: Any) -> str | None:
+    """Return the file in which a value was written, when Ansible knows it."""
+    tag = _origin_tag(value)
+    return tag.path if tag is not None else None
+
+
+def _origin_tag(value: Any) -> Any:
     try:
         from ansible._internal._datatag._tags import Origin
     except ImportError:  # an internal name, used for messages only
         return None
-    tag = Origin.get_tag(value)
+    return Origin.get_tag(value)
+
+
+def origin(value: Any) -> str | None:
+    """Return where a value was written, when Ansible knows it."""
+    tag = _origin_tag(value)
     if tag is None or not tag.path:
         return "on the command line" if tag is not None and "-e" in (tag.description or "") else None
     path = os.path.relpath(tag.path)

@@ -309,6 +309,12 @@ def check_secret_key(value: Any) -> Iterator[Finding]:
         )
 
 
+def check_fallbacks(value: Any) -> Iterator[Finding]:
+    """Refuse keys that a project couldn't tell apart. Never shows one."""
+    if any("," in str(key) for key in value):
+        yield ("one of the keys has a comma, at which the project would split it", "Leave that key out.")
+
+
 def check_not_empty(value: Any) -> Iterator[Finding]:
     """Refuse an empty text."""
     if not str(value).strip():
@@ -501,6 +507,7 @@ RULES: dict[str, Rule] = {
     "site_secret_key": check_secret_key,
     "site_authority_path": check_absolute_path,
     "site_authority_passphrase": check_not_empty,
+    "site_secret_key_fallbacks": check_fallbacks,
     "site_database_password": check_not_empty,
     "site_database_name": check_identifier,
     "site_database_user": check_identifier,

@@ -19,13 +19,16 @@ CHECKOUT = Path(__file__).parents[2]
 init_plugin_loader([str(CHECKOUT / ".collections")])
 
 
-def load_inventory(folder: Path, files: dict[str, str], extra_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+def load_inventory(
+    folder: Path, files: dict[str, str], extra_vars: dict[str, Any] | None = None, vault: list[tuple[str, Any]] | None = None
+) -> dict[str, Any]:
     """Write an inventory, let Ansible read it, and return what a task would see of it."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     loader = DataLoader()
+    loader.set_vault_secrets(vault)
     inventory = InventoryManager(loader=loader, sources=[str(folder)])
     manager = VariableManager(loader=loader, inventory=inventory)
     manager._extra_vars = extra_vars or {}

@@ -285,6 +285,7 @@ class TestMeaning:
             ({"site_ca_bundle_path": "/nowhere.pem"}, "does not exist on this machine"),
             ({"site_database_name": "My-Db"}, "is not a plain name"),
             ({"site_database_user": "postgres"}, "is a name that PostgreSQL itself uses"),
+            ({"site_secret_key_fallbacks": ["one,two"]}, "has a comma"),
             ({"site_secrets_path": "secrets"}, "is not an absolute path"),
             ({"site_env": {"1A": "x"}}, "can't be the name of an environment variable"),
             ({"site_env": {"DEBUG": False}}, "the value of DEBUG is not text"),

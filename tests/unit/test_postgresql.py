@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from ansible_collections.hotclub.django.plugins.filter.postgresql_tuning import 
 from ansible_collections.hotclub.django.plugins.module_utils import postgresql
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import Cluster, PostgresqlError
 
-RULE = "host   shop  shop  10.0.0.4/32  scram-sha-256"
+RULE = "host   shop  +shop  10.0.0.4/32  scram-sha-256"
 
 
 class Host:
@@ -123,7 +124,7 @@ def test_rules_that_the_server_refuses_are_put_back_and_quoted(host: Host) -> No
     host.write("pg_hba.d/50-shop.conf", RULE + "\n")
     host.wrong_rules = f"{len(postgresql.ACCESS_HEADER.splitlines()) + 2}: invalid CIDR mask"
 
-    with pytest.raises(PostgresqlError, match=f"(?s)invalid CIDR mask: {RULE}.*postgresql_allowed_clients"):
+    with pytest.raises(PostgresqlError, match=f"(?s)invalid CIDR mask: {re.escape(RULE)}.*postgresql_allowed_clients"):
         host.steps()
 
     assert host.rules() == "former\n"
@@ -245,7 +246,7 @@ def test_the_template_of_the_rules(render: Callable[..., str]) -> None:
     )
 
     assert text.splitlines()[-1] == RULE
-    assert "host   shop  shop  127.0.0.1/32  scram-sha-256" in text
+    assert "host   shop  +shop  127.0.0.1/32  scram-sha-256" in text
 
 
 def test_settings_of_the_operator_win_and_are_quoted(render: Callable[..., str]) -> None:

@@ -68,6 +68,12 @@ def test_what_a_project_says_about_its_database_stays(layer: Any) -> None:
     assert database["default"]["HOST"] == "10.0.0.5"
 
 
+def test_former_keys_are_accepted_besides_those_of_the_project(layer: Any) -> None:
+    assert "SECRET_KEY_FALLBACKS" not in layer(FRESH, ENVIRONMENT)
+    settings = layer({**FRESH, "SECRET_KEY_FALLBACKS": ["own"]}, {**ENVIRONMENT, "SECRET_KEY_FALLBACKS": "one,two"})
+    assert settings["SECRET_KEY_FALLBACKS"] == ["one", "two", "own"]
+
+
 def test_a_pool_is_left_alone(layer: Any) -> None:
     own = {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {"pool": True}}
     assert "CONN_MAX_AGE" not in layer({**FRESH, "DATABASES": {"default": own}}, ENVIRONMENT)["DATABASES"]["default"]

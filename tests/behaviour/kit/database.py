@@ -25,6 +25,11 @@ class Database:
     def texts(self, query: str) -> list[str]:
         return [row[0] for row in self.rows(query)]
 
+    def told_to(self, account: str, password: str) -> str:
+        """What psql says to a connection over TCP with this password; the account as which it acts when it is let in."""
+        command = f"psql -XAtw -h 127.0.0.1 -U {account} -d {self.name} -c 'SELECT current_user' 2>&1 || true"
+        return self.machine.run(f"PGPASSWORD={shlex.quote(password)} {command}")
+
     @property
     def shape(self) -> str:
         """Tables and applied migrations: what a failed deploy must not have changed."""

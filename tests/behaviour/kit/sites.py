@@ -75,7 +75,7 @@ HASHED = Project(
         "site_env": {
             "DB_HOST": "{{ site_database_host }}",
             "DB_NAME": "{{ site_database_name }}",
-            "DB_USER": "{{ site_database_user }}",
+            "DB_USER": "{{ site_database_login }}",
             "DB_PASSWORD": "{{ site_database_password }}",
             "APP_SECRET": "{{ site_secret_key }}",
             "APP_HOSTS": "stock.example",
@@ -132,8 +132,23 @@ class Site:
     @property
     def secrets(self) -> dict[str, str]:
         """What the collection generated for the site, by the file beside the inventory that holds it."""
-        files = sorted(file for file in (self.folder / ".secrets" / self.name).iterdir() if file.is_file())
-        return {file.name: file.read_text(encoding="utf-8").split()[0] for file in files}
+        found = {}
+        for name, lines in self._secret_files().items():
+            found[name] = lines[0].split()[0]
+            others = [line.split() for line in lines[1:]]
+            values = [value for word, value in others if word in ("following", "earlier")]
+            found.update({f"{name} {number}": value for number, value in enumerate(values)})
+        return found
+
+    @property
+    def database_login(self) -> str:
+        """The account with which the site logs in at its database: the second one after each odd rotation."""
+        turns = [int(line.split()[1]) for line in self._secret_files()["database_password"] if line.startswith("turn ")]
+        return f"{self.name}-2" if sum(turns) % 2 else self.name
+
+    def _secret_files(self) -> dict[str, list[str]]:
+        files = sorted(path for path in (self.folder / ".secrets" / self.name).iterdir() if path.is_file())
+        return {file.name: file.read_text(encoding="utf-8").splitlines() for file in files}
 
     def write_inventory(self, **more: Any) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import shlex
 import socket
 
+from tests.behaviour.kit.database import Database
 from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.sites import Site
 
@@ -13,9 +13,8 @@ PORT = 5432
 
 
 def connect(machine: Machine, site: Site, password: str, database: str = "") -> str:
-    """What psql says to a connection over TCP with this password; SELECT current_user when it is let in."""
-    command = f"psql -XAtw -h 127.0.0.1 -U {site.name} -d {database or site.name} -c 'SELECT current_user' 2>&1 || true"
-    return machine.run(f"PGPASSWORD={shlex.quote(password)} {command}")
+    """What the database says to the site's account with this password."""
+    return Database(machine, database or site.name).told_to(site.database_login, password)
 
 
 def test_the_site_is_let_in_with_its_password(plain: Site, db: Machine) -> None:

@@ -16,6 +16,7 @@ from tests.behaviour.kit.sites import Site
 from tests.behaviour.kit.versions import versions
 
 OWN_SECRET = "a-secret-that-the-operator-made-up-4711"
+STORED_SECRET = "a-password-from-a-store-of-the-operator-4712"
 
 
 def spellings(secret: str) -> set[str]:
@@ -24,7 +25,7 @@ def spellings(secret: str) -> set[str]:
 
 
 def secrets_of(site: Site) -> dict[str, str]:
-    return {**site.secrets, "site_env": OWN_SECRET}
+    return {**site.secrets, "site_env": OWN_SECRET, "store": STORED_SECRET}
 
 
 def shown(run: Run, site: Site) -> list[str]:
@@ -58,9 +59,12 @@ class Watch:
 
 @pytest.fixture
 def with_own_secret(plain: Site) -> Iterator[Site]:
-    """A site with a secret of its own in its environment, besides those that the collection makes."""
+    """A site with a secret of its own in its environment, and a database password that comes from elsewhere."""
     plain.at("v1")
-    plain.write_inventory(site_env={"PAYMENT_API_KEY": OWN_SECRET})
+    store = plain.folder / ".store"
+    store.write_text(STORED_SECRET, encoding="utf-8")
+    lookup = f"{{{{ lookup('ansible.builtin.file', '{store}') }}}}"
+    plain.write_inventory(site_env={"PAYMENT_API_KEY": OWN_SECRET}, site_database_password=lookup)
     yield plain
     plain.write_inventory()
     plain.play("site").must_succeed()
@@ -79,7 +83,10 @@ def test_runs_show_no_secret_however_talkative_and_neither_does_the_process_list
             site.play("manage", "-vvv", manage_command="check --deploy").must_succeed(),
             site.play("status", "-vvv").must_succeed(),
             site.play("rollback", "-vvv").must_succeed(),
+            site.play("rotate", "-vvv", rotate_what="database_password").must_fail(),
         ]
+    assert runs[-1].says("site_database_password is set in the inventory", "only there it can be replaced"), runs[-1]
+    assert site.database.told_to(site.database_login, STORED_SECRET) == site.name, "the password from the store is not in use"
     leaks = {" ".join(run.command[-2:]): names for run in runs if (names := shown(run, site))}
     assert not leaks, f"shown at -vvv: {leaks}"
     assert watch.seen == "", f"seen in the process list: {watch.seen}"

@@ -36,6 +36,8 @@ def layer(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
         "DATABASES": {**project.get("DATABASES", {}), "default": _database(project, environment)},
         "STATIC_ROOT": environment["STATIC_ROOT"],
     }
+    if fallbacks := environment.get("SECRET_KEY_FALLBACKS"):
+        changes["SECRET_KEY_FALLBACKS"] = _union(fallbacks.split(","), project.get("SECRET_KEY_FALLBACKS", []))
     if not project.get("STATIC_URL"):
         changes["STATIC_URL"] = "/static/"
     if _stores_media_locally(project):
