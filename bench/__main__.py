@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import balancing, cluster, converging, deploying, faults, growing, hosts, serving
+from bench import balancing, cluster, converging, deploying, faults, growing, hosts, serving, tiers
 from bench.measure import Comparison, table, tell
 from tests.behaviour.kit.lab import Lab
 
@@ -22,6 +22,7 @@ OF_CLUSTERS: Mapping[str, Callable[[Lab, int], str]] = {
     "faults": faults.faults,
     "inventory": growing.inventory,
     "fleet": growing.deploy,
+    "tls": tiers.tls,
 }
 
 

@@ -37,6 +37,9 @@ def overlay_variables(lab: Lab) -> dict[str, object]:
         "postgresql_memory_mb": 512,
         "os_swap_mb": 0,
         "site_secrets_path": str(lab.secrets),
+        # The tests' sites share the hosts, and with them a database server, which shows one certificate.
+        "site_database_authority_path": str(lab.folder / "database-authority"),
+        "site_database_authority_passphrase": "lab",
         "site_source": "file:///srv/git/demo.git",
         "site_aliases": ["127.0.0.1", "localhost"],
         **hosts.certificate_variables(),

@@ -73,6 +73,21 @@ class Primary:
     password: str
     # Its values of what a copy must not have less of.
     at_least: Mapping[str, int]
+    # The folder with this server's certificate and the authority's; empty for no TLS.
+    certificates: str = ""
+
+    @property
+    def connection(self) -> str:
+        """The words with which libpq reaches it."""
+        words = {"host": self.address, "port": self.port, "user": self.user, "application_name": COPY}
+        if self.certificates:
+            words |= {
+                "sslmode": "verify-full",
+                "sslrootcert": f"{self.certificates}/authority.pem",
+                "sslcert": f"{self.certificates}/fullchain.pem",
+                "sslkey": f"{self.certificates}/privkey.pem",
+            }
+        return " ".join(f"{name}={value}" for name, value in words.items())
 
 
 def view(cluster: Cluster) -> dict[str, Any]:
@@ -163,7 +178,7 @@ def fetch(cluster: Cluster, primary: Primary) -> None:
     shutil.rmtree(cluster.data, ignore_errors=True)
     os.mkdir(cluster.data, 0o700)
     shutil.chown(cluster.data, "postgres", "postgres")
-    address = f"host={primary.address} port={primary.port} user={primary.user} passfile={passwords} application_name={COPY}"
+    address = f"{primary.connection} passfile={passwords}"
     # Until it is complete it is no data that a server would start with.
     cluster.as_postgres(
         f"{cluster.programs}/pg_basebackup", "--pgdata", cluster.data, "--dbname", address, "--write-recovery-conf",

@@ -111,9 +111,8 @@ class Folder:
         version.mkdir(mode=0o755)
         key = key or _text(self.next_key)
         contents = {CHAIN: chain, AUTHORITY: authority, KEY: key, COMBINED: key.rstrip("\n") + "\n" + chain}
-        user, group = self._ids()
         for name, mode in self.modes.items():
-            _write(version / name, contents[name], mode, user, group)
+            _write(version / name, contents[name], mode, *self._ids(name))
         _point(self.path / "current", f"versions/{version.name}")
         for name in self.modes:
             _point(self.path / name, f"current/{name}")
@@ -129,22 +128,23 @@ class Folder:
     def wrong_permissions(self) -> Iterator[str]:
         """Yield the files that others may read or change than shall."""
         with contextlib.suppress(HostCertificateError):
-            user, group = self._ids()
             for name, mode in self.modes.items():
                 if (file := self.path / name).is_file():
                     found = file.stat()
-                    if (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, user, group):
+                    if (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, *self._ids(name)):
                         yield str(file)
 
     def permit(self) -> None:
         """Give every file its permissions."""
-        user, group = self._ids()
         for name, mode in self.modes.items():
             if (file := self.path / name).is_file():
-                os.chown(file, user, group)
+                os.chown(file, *self._ids(name))
                 os.chmod(file, mode)
 
-    def _ids(self) -> tuple[int, int]:
+    def _ids(self, name: str) -> tuple[int, int]:
+        """Return whom a file belongs to: who needs the key has no need to change what is public, such as whom to trust."""
+        if name in (CHAIN, AUTHORITY):
+            return os.geteuid(), os.getegid()
         try:
             return pwd.getpwnam(self.owner).pw_uid, grp.getgrnam(self.group).gr_gid
         except KeyError:

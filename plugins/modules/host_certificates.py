@@ -66,11 +66,11 @@ options:
         choices: [server, client]
         default: [server]
       owner:
-        description: The account that the files belong to.
+        description: The account that the key belongs to.
         type: str
         default: root
       group:
-        description: The group that the files belong to.
+        description: The group that the key belongs to.
         type: str
         default: root
       key_mode:

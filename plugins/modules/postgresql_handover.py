@@ -49,6 +49,11 @@ options:
         description: Its values of settings of which a copy must not have less.
         type: dict
         default: {}
+  certificate_path:
+    description: >-
+      The folder of this server's certificate and key and of its authority's certificate, with which it reaches the old server.
+      Without it, it goes there without TLS.
+    type: path
   user:
     description: The account with which the copy gets in.
     type: str
@@ -115,6 +120,7 @@ def main() -> None:
                     "at_least": {"type": "dict", "default": {}},
                 },
             },
+            "certificate_path": {"type": "path"},
             "user": {"type": "str", "default": ""},
             "password": {"type": "str", "default": "", "no_log": True},
             "last": {"type": "str", "default": ""},
@@ -144,7 +150,8 @@ def following(cluster: Cluster, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Copy the old server, and follow it."""
     primary = wanted["primary"]
     at_least = {name: int(value) for name, value in primary["at_least"].items()}
-    source = handover.Primary(primary["address"], primary["port"], wanted["user"], wanted["password"], at_least)
+    certificates = wanted["certificate_path"] or ""
+    source = handover.Primary(primary["address"], primary["port"], wanted["user"], wanted["password"], at_least, certificates)
     return {"changed": handover.follow(cluster, source)}
 
 

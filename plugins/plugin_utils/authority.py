@@ -130,7 +130,7 @@ def ensure(folder: Path, name: str, passphrase: str, now: datetime) -> Authority
     if not passphrase:
         raise AuthorityError("The internal authority has no passphrase for its key. Set authority_passphrase.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(folder):
+    with locked(folder):
         return read(folder) or _make(folder, name, passphrase, now)
 
 
@@ -159,8 +159,8 @@ def _make(folder: Path, name: str, passphrase: str, now: datetime) -> Authority:
         serialization.BestAvailableEncryption(passphrase.encode()),
     )
     # The certificate last: with it, the authority is complete.
-    _write(folder / KEY, encrypted, 0o600)
-    _write(folder / CERTIFICATE, _pem(certificate).encode(), 0o644)
+    write(folder / KEY, encrypted, 0o600)
+    write(folder / CERTIFICATE, _pem(certificate).encode(), 0o644)
     return Authority(folder, certificate, _pem(certificate))
 
 
@@ -313,7 +313,7 @@ def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _write(path: Path, content: bytes, mode: int) -> None:
+def write(path: Path, content: bytes, mode: int) -> None:
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)
     with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
@@ -324,7 +324,7 @@ def _write(path: Path, content: bytes, mode: int) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -504,6 +504,8 @@ RULES: dict[str, Rule] = {
     "site_audit_ignored": check_audit_ignored,
     "site_env": check_env,
     "site_secrets_path": check_absolute_path,
+    "site_authority_path": check_absolute_path,
+    "site_database_authority_path": check_absolute_path,
     "site_secret_key": check_secret_key,
     "site_authority_path": check_absolute_path,
     "site_authority_passphrase": check_not_empty,

@@ -53,7 +53,7 @@ class Growing(Site):
         inventory = {
             "all": {
                 "vars": {**self.variables, **more},
-                "hosts": {name: connection(machine) for name, machine in machines.items()},
+                "hosts": {name: own_database(connection(machine)) for name, machine in machines.items()},
                 "children": {tier: {"hosts": {machine.name: {} for machine in hosts}} for tier, hosts in self.tiers.items()},
             }
         }
@@ -79,6 +79,11 @@ class Growing(Site):
         verdict = judge(load.finish(), self.stored(plan))
         assert verdict.flawless, f"{verdict}\n{runs[-1]!r}"
         return runs
+
+
+def own_database(variables: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a host whose database no other site uses."""
+    return {name: value for name, value in variables.items() if not name.startswith("site_database_")}
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +217,33 @@ def test_the_database_moves_under_load(growing: Growing, first: Machine, second:
     assert growing.database.rows("SELECT rolname FROM pg_roles WHERE rolreplication AND rolname <> 'postgres'") == []
     again = growing.play("move_database", move_database_from=first.name).must_succeed()
     assert again.changed == 0 and again.says("nothing was done"), again
+    assert growing.play("site").must_succeed().changed == 0
+
+
+SHOWN_BY_SECOND = ("/etc/postgresql/*/main/certificate", "/srv/growing/etc/certificate", "/etc/hotclub/growing/certificate")
+SHOWN_BY_FIRST = ("/etc/haproxy/certificates/growing", *SHOWN_BY_SECOND[1:])
+
+
+def shown_by(machine: Machine, folders: Sequence[str]) -> list[str]:
+    """The certificates of the site on a host."""
+    chains = " ".join(f"{folder}/fullchain.pem" for folder in folders)
+    return machine.run(f"for chain in {chains}; do openssl x509 -in $chain -noout -fingerprint -sha256; done").splitlines()
+
+
+def test_all_certificates_are_replaced_under_load(growing: Growing, first: Machine, second: Machine) -> None:
+    before = shown_by(first, SHOWN_BY_FIRST) + shown_by(second, SHOWN_BY_SECOND)
+    trusted = second.run("cat /srv/growing/etc/certificate/authority.pem")
+    refusal = growing.play("rotate_certificates", "--limit", second.name).must_fail()
+    assert refusal.says("leaves out", first.name), refusal
+    # Visitors who are to trust the new one as well have the time between the first step and the others to learn of it.
+    growing.under_load(lambda: growing.play("rotate_certificates", rotate_only="prepare"))
+    growing.under_load(lambda: growing.play("rotate_certificates"))
+    after = shown_by(first, SHOWN_BY_FIRST) + shown_by(second, SHOWN_BY_SECOND)
+    assert len(set(after)) == 6 and not set(after) & set(before), f"{before}\n{after}"
+    assert trusted not in second.run("cat /srv/growing/etc/certificate/authority.pem")
+    # New connections to the database, which the load may not have needed.
+    growing.database.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'growing'")
+    assert {growing.visitor.get("/entries").status for _ in range(12)} == {200}
     assert growing.play("site").must_succeed().changed == 0
 
 

@@ -231,5 +231,8 @@ def inventory_of(lab: Lab, variables: Mapping[str, Any], tiers: Sequence[str] = 
 
 def connection(machine: Machine) -> dict[str, Any]:
     """How to reach the host, and what belongs to the machine rather than to a site."""
-    of_the_machine = ("site_ca_bundle_path", "site_package_index_url")
+    of_the_machine = (
+        *("site_ca_bundle_path", "site_package_index_url"),
+        *("site_database_authority_path", "site_database_authority_passphrase"),
+    )
     return {name: value for name, value in machine.variables.items() if name in of_the_machine or not name.startswith("site_")}

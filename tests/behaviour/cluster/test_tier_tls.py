@@ -1,0 +1,148 @@
+"""What hosts say to each other is encrypted, and each side knows who the other one is; whoever doesn't prove it gets nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.behaviour.cluster.conftest import Fleet
+from tests.behaviour.kit.lab import Machine
+
+# A certificate with the right name, of nobody whom the site's hosts trust.
+FORGE = """
+set -e; umask 077; mkdir -p {folder}; cd {folder}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout privkey.pem -out fullchain.pem \\
+    -days 2 -subj /CN={name} -addext subjectAltName=DNS:{name} 2>/dev/null
+cat privkey.pem fullchain.pem > combined.pem
+"""
+
+# What a client gets from an application host: the status, or why there is none.
+ASK = """
+import http.client, ssl, sys
+address, port, name, tls, certificate = sys.argv[1:]
+try:
+    if tls == "yes":
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if certificate:
+            context.load_cert_chain(certificate)
+        connection = http.client.HTTPSConnection(address, int(port), context=context, timeout=10)
+    else:
+        connection = http.client.HTTPConnection(address, int(port), timeout=10)
+    connection.request("GET", "/version", headers={"Host": name})
+    print(connection.getresponse().status)
+except (OSError, http.client.HTTPException) as error:
+    print("refused:", type(error).__name__, error)
+"""
+
+# What the site's own program gets from the database, with changes of its environment.
+CONNECT = """
+import os, psycopg
+try:
+    with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=10) as connection:
+        print(*connection.execute("select ssl, version from pg_stat_ssl where pid = pg_backend_pid()").fetchone())
+except psycopg.OperationalError as error:
+    print("refused:", " ".join(str(error).split()))
+"""
+
+
+@pytest.fixture
+def stranger(fleet: Fleet) -> Iterator[str]:
+    """A folder on each host with a certificate of an authority that nobody knows, made out to the right name."""
+    folder = "/root/stranger"
+    named = ((fleet.lab.lb, fleet.lab.lb.name), (fleet.app, fleet.name), (fleet.apps[2], fleet.apps[2].name))
+    for machine, name in named:
+        machine.run(FORGE.format(folder=folder, name=name))
+    yield folder
+    for machine, _ in named:
+        machine.run(f"rm -rf {folder}")
+
+
+def from_application(fleet: Fleet, account: str = "", **changes: str) -> str:
+    """Connect to the database as the site does, or as another account of the host."""
+    given = " ".join(f"{name}={value}" for name, value in changes.items())
+    environment = f"$(sed 's/\"//g' {fleet.root}/etc/environment | grep -E '^(DATABASE_URL|PGSSL)')"
+    python = f"{fleet.root}/current/venv/bin/python"
+    command = f"runuser -u {account or fleet.name} -- env {environment} {given} {python} -"
+    return fleet.app.run(f"cd /; {command} <<'END'\n{CONNECT}END")
+
+
+def from_host(machine: Machine, fleet: Fleet, tls: bool = True, certificate: str = "") -> str:
+    """Ask the first application host for a page, as a balancer does."""
+    address, _, port = fleet.views(fleet.lab.lb)[fleet.app.name]["addr"].rpartition(":")
+    words = f"{address} {port} {fleet.domain} {'yes' if tls else 'no'} '{certificate}'"
+    return machine.run(f"python3 - {words} <<'END'\n{ASK}END")
+
+
+def test_the_database_takes_the_site_over_tls(fleet: Fleet) -> None:
+    assert from_application(fleet) == "True TLSv1.3"
+    unencrypted = "SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE client_addr IS NOT NULL AND NOT ssl"
+    assert fleet.database.value(unencrypted) == "0"
+
+
+def test_the_database_takes_nobody_who_does_not_prove_who_he_is(fleet: Fleet, stranger: str) -> None:
+    assert "no encryption" in from_application(fleet, PGSSLMODE="disable")
+    assert "requires a valid client certificate" in from_application(fleet, PGSSLCERT="/nonexistent")
+    forged = from_application(fleet, "root", PGSSLCERT=f"{stranger}/fullchain.pem", PGSSLKEY=f"{stranger}/privkey.pem")
+    assert forged.startswith("refused:") and "unknown ca" in forged, forged
+    # The other site of these hosts, whose certificate the same authority has issued.
+    other = fleet.app.run(f"ls -d /srv/*/etc/certificate | grep -v {fleet.root}/ | head -1")
+    fleet.app.run(f"cat {other}/privkey.pem > {stranger}/privkey.pem")
+    neighbour = from_application(fleet, "root", PGSSLCERT=f"{other}/fullchain.pem", PGSSLKEY=f"{stranger}/privkey.pem")
+    assert f'authentication failed for user "{fleet.name}"' in neighbour, neighbour
+
+
+def test_the_site_believes_no_false_database(fleet: Fleet, stranger: str) -> None:
+    answer = from_application(fleet, "root", PGSSLROOTCERT=f"{stranger}/fullchain.pem")
+    assert "certificate verify failed" in answer, answer
+
+
+def test_only_the_site_reads_the_key_with_which_it_goes_to_the_database(fleet: Fleet) -> None:
+    key = f"{fleet.root}/etc/certificate/privkey.pem"
+    assert fleet.app.succeeds(f"runuser -u {fleet.name} -- test -r {key}")
+    for account in ("nobody", f"{fleet.name}-build", "www-data", "haproxy"):
+        assert not fleet.app.succeeds(f"runuser -u {account} -- test -r {key}"), account
+    assert not fleet.app.succeeds(f"runuser -u {fleet.name} -- test -r /etc/hotclub/{fleet.name}/certificate/privkey.pem")
+    # Whom to trust is not for the site to say.
+    for name in ("authority.pem", "fullchain.pem"):
+        assert not fleet.app.succeeds(f"runuser -u {fleet.name} -- test -w {fleet.root}/etc/certificate/{name}"), name
+
+
+def test_an_application_host_answers_balancers_alone(fleet: Fleet, stranger: str) -> None:
+    first, second = fleet.lab.tier("lb")
+    own = f"/etc/haproxy/certificates/{fleet.name}/combined.pem"
+    application_host = f"/etc/hotclub/{fleet.name}/certificate/combined.pem"
+    assert from_host(first, fleet, certificate=own) == "200"
+    for what, answer in {
+        "without TLS": from_host(first, fleet, tls=False),
+        "without a certificate": from_host(first, fleet),
+        "with a stranger's certificate": from_host(first, fleet, certificate=f"{stranger}/combined.pem"),
+        "with an application host's": from_host(fleet.apps[1], fleet, certificate=application_host),
+    }.items():
+        assert answer.startswith("refused:"), f"{what}: {answer}"
+    # A certificate of the same authority, for a host that is no balancer of this site any more.
+    configuration, unit = f"/etc/hotclub/{fleet.name}/tls.cfg", f"{fleet.name}-tls.service"
+    try:
+        fleet.app.run(f"sed -i.kept 's/ {second.name} }}/ }}/' {configuration}; systemctl reload {unit}")
+        assert from_host(second, fleet, certificate=own).startswith("refused:")
+        assert from_host(first, fleet, certificate=own) == "200"
+    finally:
+        fleet.app.run(f"mv {configuration}.kept {configuration}; systemctl reload {unit}")
+    assert from_host(second, fleet, certificate=own) == "200"
+
+
+def test_balancers_pass_no_visitor_to_a_false_application_host(fleet: Fleet, stranger: str) -> None:
+    false, folder = fleet.apps[2], f"/etc/hotclub/{fleet.name}/certificate"
+    try:
+        false.run(
+            f"mv {folder}/combined.pem {folder}/combined.pem.kept; cp {stranger}/combined.pem {folder}/; "
+            f"chgrp haproxy {folder}/combined.pem; chmod 640 {folder}/combined.pem; systemctl reload {fleet.name}-tls.service"
+        )
+        for balancer in fleet.lab.tier("lb"):
+            fleet.await_view(balancer, false.name, "DOWN", 15)
+        assert {fleet.visitor.get("/version").status for _ in range(12)} == {200}
+    finally:
+        false.run(f"mv {folder}/combined.pem.kept {folder}/combined.pem; systemctl reload {fleet.name}-tls.service")
+    for balancer in fleet.lab.tier("lb"):
+        fleet.await_view(balancer, false.name, "UP", 15)

@@ -1,0 +1,163 @@
+"""TLS between the tiers: what the roles write for it, and how a new authority takes the old one's place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.handover import Primary
+from ansible_collections.hotclub.django.plugins.plugin_utils import authority as authorities
+from ansible_collections.hotclub.django.plugins.plugin_utils.authority import AuthorityError
+from ansible_collections.hotclub.django.plugins.plugin_utils.authority_rotation import STEPS, certificates_in
+
+NOW = datetime.now(UTC)
+PASSPHRASE = "a passphrase for tests"
+RULES = "etc/postgresql/_version_/main/pg_hba.d/50-_access_.conf.j2"
+FACTS = {"memtotal_mb": 4096, "processor_vcpus": 2, "distribution_release": "trixie"}
+SHOP: dict[str, Any] = {
+    "postgresql_access_name": "shop",
+    "postgresql_databases": [{"name": "shop", "owner": "shop"}],
+    "postgresql_allowed_clients": [{"database": "shop", "user": "shop", "address": "10.0.0.4"}],
+    "postgresql_replicas": [{"user": "copy", "address": "10.0.0.5"}],
+    "postgresql_certificate_names": ["db1", "10.0.0.31"],
+}
+SERVER = {"name": "app1", "address": "10.0.0.21:8000", "weight": 1, "backup": False, "drained": False}
+
+Render = Callable[..., str]
+
+
+def remote(rules: str) -> list[str]:
+    """Return the rules for other hosts, as words."""
+    lines = [line.split() for line in rules.splitlines() if line and not line.startswith("#")]
+    return [" ".join(words) for words in lines if words[0] != "local" and words[3] not in ("127.0.0.1/32", "::1/128")]
+
+
+def test_the_database_asks_other_hosts_for_a_certificate_of_the_account(render: Render) -> None:
+    assert remote(render("postgresql", RULES, **SHOP)) == [
+        "hostssl shop shop 10.0.0.4/32 scram-sha-256 clientcert=verify-full",
+        "hostssl replication copy 10.0.0.5/32 scram-sha-256 clientcert=verify-ca",
+    ]
+
+
+def test_a_site_is_changed_over_while_both_ways_are_open(render: Render) -> None:
+    assert remote(render("postgresql", RULES, **SHOP, postgresql_tls_required=False))[:2] == [
+        "hostssl shop shop 10.0.0.4/32 scram-sha-256 clientcert=verify-full",
+        "hostnossl shop shop 10.0.0.4/32 scram-sha-256",
+    ]
+
+
+def test_the_server_shows_its_certificate_to_other_hosts_alone(render: Render) -> None:
+    settings = "etc/postgresql/_version_/main/conf.d/hotclub.conf.j2"
+    shown = render("postgresql", settings, ansible_facts=FACTS, **SHOP)
+    assert "ssl_ca_file = '/etc/postgresql/17/main/certificate/authority.pem'" in shown
+    assert "ssl_min_protocol_version = 'TLSv1.3'" in shown
+    assert "ssl" not in render("postgresql", settings, ansible_facts=FACTS)
+
+
+def test_a_copy_believes_only_the_server_that_it_was_sent_to() -> None:
+    words = Primary("10.0.0.2", 5432, "copy", "secret", {}, "/etc/shown").connection.split()
+    assert {"host=10.0.0.2", "sslmode=verify-full", "sslrootcert=/etc/shown/authority.pem"} <= set(words)
+    assert "secret" not in " ".join(words)
+    assert not [word for word in Primary("10.0.0.2", 5432, "copy", "secret", {}).connection.split() if "ssl" in word]
+
+
+def test_balancers_believe_an_application_host_by_its_name(render: Render) -> None:
+    plain = render("haproxy", "etc/haproxy/sites/_site_.cfg.j2", haproxy_site_name="shop", haproxy_servers=[SERVER])
+    assert "ssl" not in plain
+    text = render(
+        "haproxy",
+        "etc/haproxy/sites/_site_.cfg.j2",
+        haproxy_site_name="shop",
+        haproxy_servers=[SERVER],
+        haproxy_certificate_name="lb1",
+    )
+    # Both ways to the hosts, the checked and the unchecked one.
+    assert len(re.findall(r"default-server ssl verify required ca-file \S+/authority.pem crt \S+/combined.pem", text)) == 2
+    assert len(re.findall(r"server app1 10\.0\.0\.21:8000.* verifyhost app1$", text, re.MULTILINE)) == 2
+
+
+def test_application_hosts_let_balancers_in_by_their_names(render: Render) -> None:
+    text = render(
+        "app_tls",
+        "etc/hotclub/_site_/tls.cfg.j2",
+        app_tls_site_name="shop",
+        app_tls_listen_address="[2001:db8::21]:8000",
+        app_tls_clients=["lb1", "lb2"],
+    )
+    assert re.search(r"^    bind \[2001:db8::21\]:8000 ssl .* verify required$", text, re.MULTILINE)
+    assert "reject unless { ssl_c_s_dn(cn) -m str lb1 lb2 }" in text
+
+
+# --- a new authority
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An authority, as the first run makes it."""
+    authorities.ensure(tmp_path / "authority", "shop", PASSPHRASE, NOW)
+    return tmp_path / "authority"
+
+
+def trusted(folder: Path) -> list[str]:
+    return certificates_in((folder / "authority.crt").read_text())
+
+
+def take(step: str, folder: Path) -> bool:
+    return STEPS[step](folder, "shop", PASSPHRASE, NOW)
+
+
+def test_at_every_step_hosts_trust_who_signed_before_and_who_signs_now(folder: Path) -> None:
+    [old] = trusted(folder)
+    assert take("prepare", folder)
+    assert trusted(folder)[0] == old
+    new = trusted(folder)[1]
+    assert take("switch", folder)
+    assert trusted(folder) == [new, old]
+    assert take("finish", folder)
+    assert trusted(folder) == [new]
+    # It can sign: its key is in place.
+    assert authorities.ensure(folder, "shop", PASSPHRASE, NOW).sign(request(), wanted(), PASSPHRASE, NOW)
+
+
+def test_a_step_that_was_taken_is_not_taken_again(folder: Path) -> None:
+    take("prepare", folder)
+    both = trusted(folder)
+    assert not take("prepare", folder)
+    take("switch", folder)
+    # A run that broke off here begins anew, and goes on from here.
+    assert not take("prepare", folder)
+    assert not take("switch", folder)
+    assert trusted(folder) == both[::-1]
+    take("finish", folder)
+    assert not take("finish", folder)
+
+
+def test_a_step_that_broke_off_between_two_files_is_made_good(folder: Path) -> None:
+    take("prepare", folder)
+    old, new = trusted(folder)
+    (folder / "authority.key").write_bytes((folder / "next" / "authority.key").read_bytes())
+    assert take("switch", folder)
+    assert trusted(folder) == [new, old]
+
+
+def test_a_site_without_authority_has_nothing_to_rotate(tmp_path: Path) -> None:
+    with pytest.raises(AuthorityError, match=r"Run playbooks/site\.yml first"):
+        take("prepare", tmp_path)
+
+
+def request() -> str:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    asked = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    signed = asked.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def wanted() -> authorities.Wanted:
+    return authorities.Wanted(names=("app1",))
