@@ -31,6 +31,7 @@ _RESERVED = """
     voice www
     """
 RESERVED_NAMES = frozenset(_RESERVED.split())
+LAST_PORT = 65535
 # What pg_hba.conf and PostgreSQL itself call by name.
 DATABASE_NAMES = {"all", "postgres", "public", "replication", "samegroup", "samerole", "sameuser", "template0", "template1"}
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -377,6 +378,24 @@ def check_networks(value: Any) -> Iterator[Finding]:
             yield (f'"{address}" is neither an address nor a network', "Write for example 203.0.113.7 or 203.0.113.0/24.")
 
 
+def check_allowed(value: Any) -> Iterator[Finding]:
+    """Refuse what a firewall can't let in."""
+    for flow in value:
+        yield from check_networks(flow.get("sources") or [])
+        if not flow.get("sources"):
+            yield (f"port {flow.get('port')} names nobody who may reach it", 'Write sources; ["0.0.0.0/0", "::/0"] is everybody.')
+        first, _, last = str(flow.get("port")).partition("-")
+        if not all(part.isdecimal() and int(part) <= LAST_PORT for part in (first, last or first)):
+            yield (f'"{flow.get("port")}" is no port', "Write a number from 1 to 65535, or a range such as 6000-6010.")
+
+
+def check_not_nobody(value: Any) -> Iterator[Finding]:
+    """Refuse a list of networks that has none."""
+    yield from check_networks(value)
+    if not value:
+        yield ("is empty, so that nobody could log in", "Write the networks of your operators, or remove the line for anywhere.")
+
+
 def check_virtual_addresses(value: Any) -> Iterator[Finding]:
     """Refuse elements that are not addresses with the size of their network."""
     for address in value:
@@ -507,7 +526,6 @@ RULES: dict[str, Rule] = {
     "site_authority_path": check_absolute_path,
     "site_database_authority_path": check_absolute_path,
     "site_secret_key": check_secret_key,
-    "site_authority_path": check_absolute_path,
     "site_authority_passphrase": check_not_empty,
     "site_secret_key_fallbacks": check_fallbacks,
     "site_database_password": check_not_empty,
@@ -540,6 +558,8 @@ RULES: dict[str, Rule] = {
     "python_build_packages": check_packages,
     "python_index_url": check_index_url,
     "python_mirror_url": check_index_url,
+    "firewall_allowed": check_allowed,
+    "firewall_ssh_sources": check_not_nobody,
     "site_maintenance_allowed_addresses": check_networks,
     "site_packages": check_packages,
     "site_build_packages": check_packages,

@@ -17,6 +17,11 @@ def access_rules(fleet: Fleet) -> str:
     return fleet.lab.db.run(f"cat /etc/postgresql/*/main/pg_hba.d/50-{fleet.name}.conf")
 
 
+def admitted(fleet: Fleet, machine: Machine) -> str:
+    """Whom the firewall of a host lets in for the site; others are on the same hosts."""
+    return machine.run(f"cat /etc/hotclub/firewall/sites/{fleet.name}.nft")
+
+
 def traces(fleet: Fleet, machine: Machine) -> str:
     """What is left of the site on a host: units, files, processes; none of it is uploaded files."""
     name = fleet.name
@@ -24,7 +29,8 @@ def traces(fleet: Fleet, machine: Machine) -> str:
         f"systemctl list-units --plain --no-legend --all '{name}.*' '{name}-*' '{name}@*' | cut -d' ' -f1; "
         f"ls -d /etc/systemd/system/{name}[.@-]* /etc/systemd/system/*.wants/{name}[.@-]* 2>/dev/null; "
         f"find /srv/{name} -mindepth 1 -maxdepth 1 -not -name shared 2>/dev/null; "
-        f"ls -d /etc/nginx/*/{name}.conf /etc/haproxy/sites/{name}.cfg /var/www/{name} /etc/ssl/hotclub/{name} 2>/dev/null; "
+        f"ls -d /etc/nginx/*/{name}.conf /etc/haproxy/sites/{name}.cfg /var/www/{name} /etc/ssl/hotclub/{name} "
+        f"/etc/hotclub/firewall/sites/{name}.nft 2>/dev/null; "
         f"ls -d /etc/keepalived/sites/{name}.conf 2>/dev/null; "
         f"pgrep --list-full --uid {name} || true"
     )
@@ -81,6 +87,8 @@ def test_hosts_leave_under_load_and_come_back_as_new_ones(whole: Fleet, held_by_
     assert held_by_second.holder == whole.lab.lb
     assert other_sites(whole, app) == neighbours
     assert app.address not in access_rules(whole)
+    assert f" {app.address} " not in admitted(whole, whole.lab.db)
+    assert f" {balancer.address} " not in admitted(whole, whole.apps[0])
     assert set(whole.views(whole.lab.lb)) == {"app1", "app2"}
     trusted = whole.apps[0].run(f"grep forwarded_allow_ips {whole.root}/etc/gunicorn.conf.py")
     assert balancer.address not in trusted and whole.lab.lb.address in trusted, trusted

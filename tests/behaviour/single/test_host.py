@@ -6,6 +6,7 @@ import pytest
 
 from tests.behaviour.kit.confinement import CEILINGS, assert_confined, assert_exposure
 from tests.behaviour.kit.lab import Machine
+from tests.behaviour.kit.reach import scan_from_outside
 from tests.behaviour.kit.sites import Site
 
 
@@ -123,3 +124,13 @@ def test_nothing_but_the_web_server_and_ssh_listens_to_the_world(plain: Site, ap
     listening = app.run("ss --listening --tcp --numeric --no-header | awk '{print $4}'").split()
     outside = {address.rpartition(":")[2] for address in listening if not address.startswith(("127.", "[::1]"))}
     assert outside <= {"22", "80", "443"}, f"{listening}"
+
+
+def test_only_the_web_server_and_ssh_answer_from_outside(plain: Site, lb: Machine) -> None:
+    """Although something else listens to the world: every port is tried, from a machine that no inventory names."""
+    stray = "python3 -m http.server 4999 --directory /usr/share/zoneinfo"
+    lb.run(f"systemd-run --quiet --collect --unit stray {stray}")
+    try:
+        assert scan_from_outside([lb.address]) == {lb.address: [22, 80, 443]}
+    finally:
+        lb.run("systemctl stop stray")
