@@ -80,6 +80,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hotclub.django.plugins.module_utils import haproxy
+from ansible_collections.hotclub.django.plugins.module_utils.acme import failing_renewal
 from ansible_collections.hotclub.django.plugins.module_utils.arguments import HEALTH, SITE, carry_out, health_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
 from ansible_collections.hotclub.django.plugins.module_utils.health import HealthCheck, ask
@@ -124,6 +125,8 @@ def look(module: AnsibleModule) -> dict[str, Any]:
         look_at_web_server(check, connection_to(check, wanted["port"], wanted["tls_port"]), status)
         if wanted["tls_port"]:
             look_at_certificate(check, wanted["tls_port"], wanted["certificate_days"], status)
+            if failure := failing_renewal(site.name):
+                status["problems"].append(f"the certificate is not renewed: {failure} See `journalctl -u {site.name}-acme`")
     if wanted["balanced_hosts"]:
         look_at_balancer(site, wanted["balanced_hosts"], status)
     if "db" in wanted["tiers"]:

@@ -179,6 +179,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     _check_fleet(inventory, findings)
     _check_certificate(inventory, findings)
     _check_source(inventory, findings)
+    _check_challenge(inventory, findings)
     _check_folders(inventory, findings)
     return findings.lines()
 
@@ -424,6 +425,23 @@ def _check_source(inventory: Inventory, findings: Findings) -> None:
                 setting.place,
                 [setting.host],
             )
+
+
+def _check_challenge(inventory: Inventory, findings: Findings) -> None:
+    """Refuse a challenge that nothing can answer, and means of answering one that isn't used."""
+    said = {(setting.host, setting.name): setting.value for setting in inventory.settings}
+    for host in inventory.groups.get("lb", []):
+        means = [name for name in ("site_acme_dns_plugin", "site_acme_dns_hook_path") if said.get((host, name))]
+        if said.get((host, "site_acme_challenge"), "http") == "dns":
+            if len(means) != 1:
+                named = "two ways are named" if means else "nothing says how"
+                wrong = f"is dns, and {named} to change the zone"
+                remedy = "Set either site_acme_dns_plugin or site_acme_dns_hook_path."
+                findings.add(Complaint("site_acme_challenge", wrong, remedy), hosts=[host])
+        else:
+            for name in means:
+                remedy = "Set site_acme_challenge: dns, or remove the line."
+                findings.add(Complaint(name, "is not used, since site_acme_challenge is http", remedy), hosts=[host])
 
 
 def _true(value: Any) -> bool:

@@ -360,6 +360,31 @@ def check_hash_key(value: Any) -> Iterator[Finding]:
         yield (f'"{value}" names nothing of a request', "Write header:<name>, cookie:<name>, query:<name> or path.")
 
 
+def check_email(value: Any) -> Iterator[Finding]:
+    """Refuse what no authority would take as an address."""
+    address = str(value)
+    name, _, domain = address.rpartition("@")
+    if address and not (re.fullmatch(r"[^\s@,;<>]+", name) and "." in domain and _is_domain(domain.lower())):
+        yield (f'"{address}" is not an e-mail address', "Write one such as webmaster@example.org, or remove the line.")
+
+
+def check_directory_url(value: Any) -> Iterator[Finding]:
+    """Refuse what is not the directory of an ACME server."""
+    url = str(value)
+    if not re.fullmatch(r"https://[^\s/]+/\S+", url):
+        remedy = "Write it with https:// and a path, for example https://acme-v02.api.letsencrypt.org/directory."
+        yield (f'"{url}" is not the URL of an ACME directory', remedy)
+
+
+def check_dns_plugin(value: Any) -> Iterator[Finding]:
+    """Refuse what can't be a plugin of certbot."""
+    name = str(value)
+    if name and (not re.fullmatch(r"[a-z0-9]+", name) or name in ("dns", "certbot", "manual")):
+        bare = re.sub(r"^(python3-)?(certbot-)?(dns-)?", "", name)
+        example = bare if re.fullmatch(r"[a-z0-9]+", bare) else "rfc2136"
+        yield (f'"{name}" is not a plugin of certbot for the DNS', f"Write the last part of its package's name: {example}.")
+
+
 def check_batch(value: Any) -> Iterator[Finding]:
     """Refuse sizes that are neither numbers of hosts nor shares of them."""
     for size in value:
@@ -570,6 +595,11 @@ RULES: dict[str, Rule] = {
     "site_media_s3_region": _form(REGION, "not a region", "Write letters, digits and dashes, for example eu-central-1."),
     "site_health_path": check_url_path,
     "site_health_statuses": check_statuses,
+    "site_acme_email": check_email,
+    "site_acme_directory_url": check_directory_url,
+    "site_acme_ca_bundle_path": check_local_file,
+    "site_acme_dns_plugin": check_dns_plugin,
+    "site_acme_dns_hook_path": check_local_file,
     "site_ca_bundle_path": check_local_file,
     "site_package_index_url": check_index_url,
     "site_hook_before_build": check_local_file,

@@ -270,3 +270,14 @@ def test_every_socket_of_a_port_speaks_the_proxy_protocol(page: Render) -> None:
     ]
     assert "real_ip_header proxy_protocol;" in page(REQUESTS, **balancers)
     assert "proxy_protocol" not in page(SITE) + page(REQUESTS)
+
+
+def test_another_balancer_is_asked_for_a_challenge_that_is_not_here(page: Render) -> None:
+    alone = page(SITE, nginx_acme_challenge_path="/challenges")
+    several = page(SITE, nginx_acme_challenge_path="/challenges", nginx_acme_challenge_peers=["10.0.0.2", "fd00::2"])
+
+    assert "alias /challenges/;" in alone and "proxy_pass" not in alone
+    assert re.findall(r"server (\S+) max_fails=0;", several) == ["10.0.0.2:80", "[fd00::2]:80"]
+    # Who was asked by a balancer asks no other.
+    assert "if ($http_x_hotclub_challenge) {\n            return 404;" in several
+    assert "proxy_set_header X-Hotclub-Challenge asked;" in several

@@ -1,0 +1,135 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the role acme has put on a host for a site: where it is, and what it says about the certificate."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SCRIPT = "usr/local/lib/hotclub/acme_certificate.py"
+INTERPRETER = "/usr/bin/python3"
+
+Run = Callable[[list[str]], tuple[int, str]]
+
+
+class AcmeError(Exception):
+    """The certificate is not as it should be; the message says why."""
+
+
+@dataclass(frozen=True)
+class Acme:
+    """The ACME client of one site."""
+
+    site: str
+    run: Run
+    root: Path = Path("/")
+
+    @property
+    def service(self) -> str:
+        """The unit that asks for a certificate."""
+        return f"{self.site}-acme.service"
+
+    @property
+    def timer(self) -> str:
+        """The unit that starts it twice a day."""
+        return f"{self.site}-acme.timer"
+
+    @property
+    def settings(self) -> Path:
+        """What the role has written down."""
+        return self.root / "etc/hotclub/acme" / f"{self.site}.json"
+
+    @property
+    def state(self) -> Path:
+        """Where certbot keeps its own."""
+        return self.root / "var/lib/hotclub-acme" / self.site
+
+    @property
+    def files(self) -> list[Path]:
+        """Everything of the site alone, keys and certificates of the authority's included."""
+        own = [f"{self.site}{ending}" for ending in (".json", ".credentials", "-authorities.pem", "-dns-hook")]
+        units = [self.root / "etc/systemd/system" / name for name in (self.service, self.timer)]
+        written = [*(self.settings.with_name(name) for name in own), *units]
+        return [*written, self.root / f"etc/sysusers.d/{self.site}-acme.conf", self.state]
+
+    def look(self) -> dict[str, Any]:
+        """Return what is to be said about the certificate, without asking anybody.
+
+        :raises AcmeError: nothing can be said.
+        """
+        code, output = self.run([INTERPRETER, "-I", str(self.root / SCRIPT), "look", str(self.settings)])
+        if code:
+            raise AcmeError(f"{self.settings} or {self.root / SCRIPT} is damaged. Run playbooks/site.yml again.\n{output}")
+        found: dict[str, Any] = json.loads(output.splitlines()[-1])
+        return found
+
+    def timer_actions(self) -> list[str]:
+        """Return what is left to do until the timer runs, in order."""
+        names = ("ActiveState", "UnitFileState", "NeedDaemonReload")
+        _, output = self.run(["systemctl", "show", self.timer, self.service, f"--property={','.join(names)}"])
+        timer, service = (dict(line.split("=", 1) for line in unit.splitlines()) for unit in output.split("\n\n"))
+        reload_needed = "yes" in (timer.get("NeedDaemonReload"), service.get("NeedDaemonReload"))
+        running = timer.get("ActiveState") == "active" and timer.get("UnitFileState") == "enabled"
+        return [*(["daemon-reload"] if reload_needed or not running else []), *([] if running else ["enable"])]
+
+    def perform(self, action: str) -> None:
+        """Take one step.
+
+        :raises AcmeError: it failed.
+        """
+        command = {
+            "daemon-reload": ["systemctl", "daemon-reload"],
+            "enable": ["systemctl", "enable", "--now", self.timer],
+            "disable": ["systemctl", "disable", "--now", self.timer],
+        }[action]
+        code, output = self.run(command)
+        if code:
+            raise AcmeError(f"{' '.join(command)} failed: {output}")
+
+    def order_renewal(self) -> None:
+        """Let the next start ask for a certificate although nothing else asks for one."""
+        flags = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW
+        if self.state.is_dir():
+            os.close(os.open(self.state / "renew-now", flags, 0o644))
+
+    def ask(self) -> str:
+        """Have a certificate issued and installed; return why it failed, else nothing."""
+        code, output = self.run(["systemctl", "start", self.service])
+        if not code:
+            return ""
+        invocation = ["systemctl", "show", "--value", "--property=InvocationID", self.service]
+        _, number = self.run(invocation)
+        journal = ["journalctl", "--output=cat", "--no-pager", f"_SYSTEMD_INVOCATION_ID={number.strip()}"]
+        return self.run(journal)[1] or output
+
+    def leftovers(self) -> list[Path]:
+        """Return what is still there of the site."""
+        return [path for path in self.files if path.exists() or path.is_symlink()]
+
+    def leave(self) -> None:
+        """Stop the timer and remove everything but the certificate that is served."""
+        if (self.root / "etc/systemd/system" / self.timer).exists():
+            self.perform("disable")
+        for path in self.leftovers():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        with suppress(AcmeError):
+            self.perform("daemon-reload")
+
+
+def failing_renewal(site: str, root: Path = Path("/")) -> str:
+    """Return what the last attempt to renew a site's certificate failed with; nothing when it did not."""
+    try:
+        known = json.loads((root / "var/lib/hotclub-acme" / site / "state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(known.get("failure", {}).get("message", "")).partition("\n")[0]
