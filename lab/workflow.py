@@ -40,6 +40,8 @@ def overlay_variables(lab: Lab) -> dict[str, object]:
         # The tests' sites share the hosts, and with them a database server, which shows one certificate.
         "site_database_authority_path": str(lab.folder / "database-authority"),
         "site_database_authority_passphrase": "lab",
+        # No public authority reaches a lab host.
+        "site_tls_mode": "internal",
         "site_source": "file:///srv/git/demo.git",
         "site_aliases": ["127.0.0.1", "localhost"],
         **hosts.certificate_variables(),

@@ -44,7 +44,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         renderer = Renderer(self._templar, self._variables, templates, self._loader)
         # What leaves needs no content; there, other variables may be missing.
         render = (lambda source, path: b"") if arguments["state"] == "left" else renderer.render
-        options = Options({"_site_": arguments["site"]}, {}, {}, [], [], [], [], "")
+        options = Options({"_site_": arguments["site"]}, {}, {}, [], [], [], [], [], "")
         try:
             return pack(wanted_set(templates, options, render))
         except HostFilesError as error:

@@ -93,7 +93,8 @@ class Site:
         self.lab = lab
         self.project = project
         self.folder = folder
-        self.variables = {**project.variables, **variables}
+        # No public authority reaches a lab host.
+        self.variables = {"site_tls_mode": "internal", **project.variables, **variables}
         self.write_inventory()
 
     @property
