@@ -412,6 +412,6 @@ def test_a_setting_of_gunicorn_is_a_value_of_python(value: str) -> None:
 def test_a_database_password_of_any_kind_stays_in_its_place_of_the_url(password: str) -> None:
     assume(passes("site_database_password", password))
     site = {"site_database_user": "shop", "site_database_password": password, "site_database_host": "127.0.0.1"}
-    told = {**site, "site_database_port": 5432, "site_database_name": "shop"}
+    told = {**site, "site_database_port": 5432, "site_database_name": "shop", "site_database_login": "shop"}
     parts = urlsplit(Templar(DataLoader(), told).template(trust_as_template(WIRING["__site_environment"]["DATABASE_URL"])))
     assert (unquote(parts.password or ""), parts.hostname, parts.port, parts.path) == (password, "127.0.0.1", 5432, "/shop")
