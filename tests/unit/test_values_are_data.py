@@ -19,13 +19,16 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.options import Opti
 from ansible_collections.hotclub.django.plugins.plugin_utils.rules import RULES
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.strategies import SearchStrategy
 from yaml import safe_load
 
 from tests.unit.conftest import CHECKOUT, render_template
 
+# Beside what the other tools keep.
+set_hypothesis_home_dir(CHECKOUT / ".cache" / "hypothesis")
 # Rendering is not quick, and the machine may be busy.
-settings.register_profile("data", deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, print_blob=False)
+settings.register_profile("data", deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 settings.load_profile("data")
 
 ATTACKS = [
