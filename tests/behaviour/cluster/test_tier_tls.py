@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.behaviour.cluster.conftest import Fleet
+from tests.behaviour.kit.confinement import assert_exposure
 from tests.behaviour.kit.lab import Machine
 
 # A certificate with the right name, of nobody whom the site's hosts trust.
@@ -107,6 +108,11 @@ def test_only_the_site_reads_the_key_with_which_it_goes_to_the_database(fleet: F
     # Whom to trust is not for the site to say.
     for name in ("authority.pem", "fullchain.pem"):
         assert not fleet.app.succeeds(f"runuser -u {fleet.name} -- test -w {fleet.root}/etc/certificate/{name}"), name
+
+
+def test_what_ends_tls_on_application_hosts_is_confined(fleet: Fleet) -> None:
+    assert_exposure(fleet.app, f"{fleet.name}-tls.service", 2.0)
+    assert fleet.app.run(f"ps -o user= -p $(systemctl show -P MainPID {fleet.name}-tls.service)") == "haproxy"
 
 
 def test_an_application_host_answers_balancers_alone(fleet: Fleet, stranger: str) -> None:
