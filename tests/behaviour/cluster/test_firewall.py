@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.behaviour.cluster.conftest import Fleet
+from tests.behaviour.kit.confinement import assert_exposure
 from tests.behaviour.kit.lab import Lab, Machine
 from tests.behaviour.kit.reach import SITES, Table, allowed, scan_from, scan_from_outside, sites_on, tables_of
 
@@ -140,3 +141,4 @@ def test_a_restart_brings_the_firewall_up_before_the_network(lab: Lab, fleet: Fl
     assert machine.run(RULES) == before
     order = machine.run("systemctl list-dependencies --plain --before hotclub-firewall.service")
     assert "network-pre.target" in order, order
+    assert_exposure(machine, "hotclub-firewall.service", 2.0)
