@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -46,7 +46,7 @@ ACCEPTED = {
     "HOME-9304": "Homes of services, which hold what everybody may read.",
     "HRDN-7222": "Projects with native parts are built here.",
     "HRDN-7230": "Uploads are never run, and a scanner is the operator's choice.",
-    "HTTP-6710": "The lab's sites are asked over HTTP.",
+    "HTTP-6710": "A site behind another balancer speaks HTTP, and lynis knows one file of nginx alone.",
     "HTTP-6712": "Each site has a log of its own.",
     "KRNL-5788": "A container has no kernel of its own.",
     "KRNL-6000": "A container can not set the kernel's own values; docs/security.md says which others are left out.",
@@ -80,5 +80,7 @@ def test_lynis_finds_nothing_without_a_reason(report: str) -> None:
     assert [f"{name}: {text}" for name, text in found if name not in ACCEPTED] == []
 
 
-def test_the_index_of_lynis_has_a_floor(report: str) -> None:
-    assert int(report.partition("hardening_index=")[2].split()[0]) >= FLOOR
+def test_the_index_of_lynis_has_a_floor(report: str, figure: Callable[[str], None]) -> None:
+    index = int(report.partition("hardening_index=")[2].split()[0])
+    figure(f"lynis: hardening index {index}")
+    assert index >= FLOOR

@@ -121,7 +121,9 @@ def test_it_reaches_its_own_database_and_no_other(loot: dict[str, Any], gallery:
 
 
 def test_on_the_host_it_reaches_only_the_web_server_the_database_and_ssh(loot: dict[str, Any]) -> None:
-    assert {address for address, why in loot["connect"].items() if not why} == {f"127.0.0.1:{port}" for port in (22, 80, 5432)}
+    assert {address for address, why in loot["connect"].items() if not why} == {
+        f"127.0.0.1:{port}" for port in (22, 80, 443, 5432)
+    }
 
 
 def test_outside_it_reaches_everything_but_the_host_s_own_credentials(loot: dict[str, Any]) -> None:
