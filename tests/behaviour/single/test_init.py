@@ -41,7 +41,8 @@ def test_a_new_inventory_works_at_once_and_shows_no_secret(lab: Lab, repositorie
 
     # How this machine reaches the host is the operator's to say.
     (folder / "host_vars").mkdir()
-    (folder / "host_vars" / "web1.yml").write_text(yaml.safe_dump(connection(lab.app)), encoding="utf-8")
+    reached = {name: value for name, value in connection(lab.app).items() if not name.startswith("site_database")}
+    (folder / "host_vars" / "web1.yml").write_text(yaml.safe_dump(reached), encoding="utf-8")
     secrets = [in_folder(folder, "ansible-vault", "view", str(path)).strip() for path in (folder / ".secrets/begun").iterdir()]
     told = in_folder(folder, "ansible-playbook", "hotclub.django.site", "--check", "--diff", "-vvv")
     assert "failed=0" in told
