@@ -125,13 +125,13 @@ def test_two_sites_with_one_router_id_are_refused(ready: Shared) -> None:
     assert ready.visitor.get("/version").status == 200
 
 
+def test_keepalived_is_confined(ready: Shared) -> None:
+    for balancer in ready.site.lab.tier("lb"):
+        assert_confined(balancer, "keepalived.service")
+
+
 def test_an_address_that_the_inventory_no_longer_has_is_given_up(ready: Shared) -> None:
     ready.site.write_inventory()
     ready.site.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
     assert ready.holders() == []
     assert ready.site.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed().changed == 0
-
-
-def test_keepalived_is_confined(ready: Shared) -> None:
-    for balancer in ready.site.lab.tier("lb"):
-        assert_confined(balancer, "keepalived.service")
