@@ -14,7 +14,7 @@ from tests.load import constant_load, judge
 def test_every_balancer_shares_the_requests_between_all_hosts(whole: Fleet) -> None:
     for balancer in whole.lab.tier("lb"):
         before = {name: int(view["stot"]) for name, view in whole.views(balancer).items()}
-        visitor = type(whole.visitor)(balancer.address, whole.domain)
+        visitor = whole.visitor_at(balancer.address)
         assert {visitor.get("/version").status for _ in range(30)} == {200}
         shares = {name: int(view["stot"]) - before[name] for name, view in whole.views(balancer).items()}
         assert set(shares) == {"app1", "app2", "app3"}
@@ -23,7 +23,7 @@ def test_every_balancer_shares_the_requests_between_all_hosts(whole: Fleet) -> N
 
 def test_every_balancer_serves_static_files(whole: Fleet) -> None:
     for balancer in whole.lab.tier("lb"):
-        visitor = type(whole.visitor)(balancer.address, whole.domain)
+        visitor = whole.visitor_at(balancer.address)
         assert visitor.get("/static/admin/css/base.css").status == 200, balancer.name
 
 
