@@ -34,6 +34,8 @@ MEMBER_LABEL = "hotclub.host"
 SUITE_LABEL = "hotclub.suite"
 
 FIRST_ADDRESS = 10
+# Of a balancer; published on this machine from the one below on.
+WEB_PORT = 443
 FIRST_PORT = 8443
 WEB_GROUP = "lb"
 
@@ -293,7 +295,7 @@ def _publish(lab: Lab, member: Member) -> list[str]:
     if port in others or not port_is_free(port):
         port = free_port(others)
     file.write_text(json.dumps({**ports, member.name: port}), encoding="utf-8")
-    return ["--publish", f"127.0.0.1:{port}:443"]
+    return ["--publish", f"127.0.0.1:{port}:{WEB_PORT}"]
 
 
 def _connection(lab: Lab, host: LabHost) -> dict[str, object]:
@@ -361,7 +363,7 @@ def _look_up(name: str) -> LabHost | None:
     if known is None:
         return None
     labels = known["Config"]["Labels"]
-    bindings = (known["HostConfig"]["PortBindings"] or {}).get("80/tcp") or [{}]
+    bindings = (known["HostConfig"]["PortBindings"] or {}).get(f"{WEB_PORT}/tcp") or [{}]
     port = bindings[0].get("HostPort")
     return LabHost(
         container=name,
