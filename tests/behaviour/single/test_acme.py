@@ -116,7 +116,8 @@ def test_a_second_run_changes_nothing_and_asks_nobody(issued: Certified) -> None
 
 def test_a_renewal_costs_no_visitor_a_request(issued: Certified) -> None:
     serial = issued.shown().serial_number
-    plan = dataclasses.replace(issued.site.load(rate=20), authority=str(issued.issuers))
+    # Each request on a connection of its own, since a reload closes idle ones.
+    plan = dataclasses.replace(issued.site.load(rate=20), authority=str(issued.issuers), fresh_every=1)
     with constant_load(plan) as load:
         issued.renew().must_succeed()
     verdict = judge(load.finish(), issued.site.stored(plan))
