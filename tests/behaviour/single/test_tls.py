@@ -172,7 +172,7 @@ class Renewal:
 def renewal(plain: Site) -> Iterator[Renewal]:
     """Made once for what follows, with browsers told to come by TLS alone; afterwards all is as it was."""
     before = shown(plain)["serialNumber"]
-    # Each request on a connection of its own: a reload closes idle ones, and a browser that writes at that very moment opens another
+    # Each request on a connection of its own: a reload closes idle ones. A browser that writes at that very moment opens another
     # one by itself, as this load does not.
     plan = dataclasses.replace(plain.load(rate=40), fresh_every=1)
     variables = {"certificates_renew_before_days": 400, "certificates_days": LAST_DAYS, "site_tls_hsts_seconds": HSTS_SECONDS}
