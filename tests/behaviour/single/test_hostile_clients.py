@@ -199,8 +199,8 @@ def test_hundreds_of_slow_clients_keep_nobody_waiting_and_are_ended(gallery: Sit
         )
         assert ended(connections["headers"], begin + HEADER_SECONDS + 10) == SLOW_CLIENTS
         assert ended(connections["body"], begin + SILENCE_SECONDS + 10) == SLOW_CLIENTS
-        # Reading now would wake up those that the server has not given up. Their silence began when all buffers were full.
-        deadline = begin + SILENCE_SECONDS + 20
+        # Reading now would wake up those that the server has not given up. Their silence begins when all buffers are full.
+        deadline = begin + 2 * SILENCE_SECONDS + 20
         while (held := held_back(gallery)) > 0:
             assert time.monotonic() < deadline, f"{held} connections of clients that don't read are still held"
             time.sleep(1)
