@@ -49,7 +49,7 @@ def test_peers_and_addresses_stand_one_a_line(page: Render) -> None:
 
     assert blocks["unicast_peer"].split() == ["10.0.0.11", "10.0.0.12"]
     assert blocks["virtual_ipaddress"].split() == ["10.0.0.100/24"]
-    assert "unicast_peer" not in page(keepalived_peers=[])
+    assert "unicast" not in page(keepalived_peers=[])
 
 
 def test_the_question_begins_as_the_web_server_expects(page: Render) -> None:
