@@ -172,8 +172,11 @@ def fleet(lab: Lab, workspace: Path, repositories: Path) -> Fleet:
 
 @pytest.fixture
 def whole(fleet: Fleet) -> Iterator[Fleet]:
-    """The fleet with all its hosts on v1, before and after the test."""
+    """The fleet with all its hosts on v1, and in the rotation again if a test before has restarted one."""
     fleet.at("v1")
+    for balancer in fleet.lab.tier("lb"):
+        for machine in fleet.apps:
+            fleet.await_view(balancer, machine.name, "UP", RETURN_SECONDS)
     yield fleet
     fleet.write_inventory()
 
