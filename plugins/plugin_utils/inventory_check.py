@@ -430,7 +430,8 @@ def _check_source(inventory: Inventory, findings: Findings) -> None:
 def _check_challenge(inventory: Inventory, findings: Findings) -> None:
     """Refuse a challenge that nothing can answer, and means of answering one that isn't used."""
     said = {(setting.host, setting.name): setting.value for setting in inventory.settings}
-    for host in inventory.groups.get("lb", []):
+    balancers = inventory.groups.get("lb", [])
+    for host in balancers:
         means = [name for name in ("site_acme_dns_plugin", "site_acme_dns_hook_path") if said.get((host, name))]
         if said.get((host, "site_acme_challenge"), "http") == "dns":
             if len(means) != 1:
@@ -442,6 +443,11 @@ def _check_challenge(inventory: Inventory, findings: Findings) -> None:
             for name in means:
                 remedy = "Set site_acme_challenge: dns, or remove the line."
                 findings.add(Complaint(name, "is not used, since site_acme_challenge is http", remedy), hosts=[host])
+            by_acme = said.get((host, "site_tls_mode"), "acme") == "acme"
+            if by_acme and len(balancers) > 1 and _true(said.get((host, "nginx_proxy_protocol_enabled"))):
+                # nginx speaks the PROXY protocol to nobody whom it asks for a page, so balancers can't ask each other.
+                wrong = "is http, and with the PROXY protocol balancers can't answer an authority for one another"
+                findings.add(Complaint("site_acme_challenge", wrong, "Set site_acme_challenge: dns."), hosts=[host])
 
 
 def _true(value: Any) -> bool:

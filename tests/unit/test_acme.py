@@ -493,14 +493,16 @@ def test_good_values_pass(name: str, value: str) -> None:
         ({"site_acme_challenge": "dns", "site_acme_dns_plugin": "ovh", "site_acme_dns_hook_path": "/x"}, "two ways are named"),
         ({"site_acme_dns_plugin": "ovh"}, "is not used, since site_acme_challenge is http"),
         ({"site_acme_challenge": "dns", "site_acme_dns_plugin": "ovh"}, ""),
+        ({"nginx_proxy_protocol_enabled": "true"}, "balancers can't answer an authority for one another"),
+        ({"nginx_proxy_protocol_enabled": "true", "site_tls_mode": "own"}, ""),
     ],
 )
 def test_a_challenge_that_nothing_answers_is_refused(said: dict[str, str], told: str) -> None:
-    groups = {"all": ["web1"], "lb": ["web1"], "app": ["web1"], "db": ["web1"]}
+    groups = {"all": ["web1", "web2"], "lb": ["web1", "web2"], "app": ["web1"], "db": ["web1"]}
     settings = [Setting("web1", name, value) for name, value in said.items()]
     lines = [
         line
         for line in check_inventory(Inventory(groups, settings, folders={"web1": "/inventory"}), Rules({}, ("site_",)))
-        if "zone" in line or "site_acme_challenge is http" in line
+        if "web1" in line and ("zone" in line or "site_acme_challenge is http" in line or "one another" in line)
     ]
     assert len(lines) == bool(told) and all(told in line for line in lines)
