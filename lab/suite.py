@@ -64,7 +64,7 @@ class Outcome:
 def run_stages(only: Iterable[str], beside: Iterable[str] = ()) -> int:
     """Run all stages, or those named, one after the other; return the exit code.
 
-    Those in `beside` run at the same time as the others, and are shown when they have ended.
+    Those in `beside` run at the same time as the others, one after another too, and each is shown when it has ended.
     """
     bootstrap()
     os.chdir(ROOT)
@@ -74,11 +74,13 @@ def run_stages(only: Iterable[str], beside: Iterable[str] = ()) -> int:
     chosen, apart = choose(list(only)), set(beside)
     if unknown := apart - {stage.name for stage in chosen}:
         raise LabError(f"No stage that runs is called {', '.join(sorted(unknown))}.")
-    with ThreadPoolExecutor() as pool:
+    started = time.monotonic()
+    # In turn, so that never more than two of them share the machine's cores.
+    with ThreadPoolExecutor(max_workers=1) as pool:
         others = [pool.submit(run_beside, stage) for stage in chosen if stage.name in apart]
         outcomes = [run_stage(stage) for stage in chosen if stage.name not in apart]
         outcomes += [other.result() for other in others]
-    sys.stdout.write(report(outcomes))
+    sys.stdout.write(report(outcomes, time.monotonic() - started))
     return 0 if outcomes and all(outcome.succeeded for outcome in outcomes) else 1
 
 
@@ -148,14 +150,13 @@ def read_counts(results: Path) -> Counts:
     return sum((_counts(suite) for suite in suites), Counts())
 
 
-def report(outcomes: list[Outcome]) -> str:
-    """Return the closing lines."""
+def report(outcomes: list[Outcome], seconds: float) -> str:
+    """Return the closing lines, with how long all of it took."""
     lines = [_line(outcome) for outcome in outcomes]
     total = sum((outcome.counts for outcome in outcomes), Counts())
-    minutes = sum(outcome.seconds for outcome in outcomes) / 60
     broken = [outcome.stage.name for outcome in outcomes if not outcome.succeeded]
     verdict = f"FAILED: {', '.join(broken)}" if broken else "all stages succeeded"
-    return "\n".join(["", "===== summary =====", *lines, f"{total} in {minutes:.1f} minutes; {verdict}", ""])
+    return "\n".join(["", "===== summary =====", *lines, f"{total} in {seconds / 60:.1f} minutes; {verdict}", ""])
 
 
 def _line(outcome: Outcome) -> str:

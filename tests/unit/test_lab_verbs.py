@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,25 @@ def test_a_stage_beside_the_others_is_shown_at_its_end(
     assert "what it said" in capsys.readouterr().out
 
 
+def test_stages_beside_the_others_take_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def say(word: str) -> Stage:
+        return Stage(
+            word, ["sh", "-c", f"echo {word} begins >> {tmp_path}/order; sleep 0.1; echo {word} ends >> {tmp_path}/order"]
+        )
+
+    monkeypatch.setattr(suite, "bootstrap", lambda: None)
+    monkeypatch.setattr(suite, "LOGS", tmp_path)
+    monkeypatch.setattr(suite, "choose", lambda names: [Stage("lint", ["true"]), say("one"), say("two")])
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("PATH", os.environ["PATH"])
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert suite.run_stages([], ["one", "two"]) == 0
+    assert (tmp_path / "order").read_text().split("\n") == ["one begins", "one ends", "two begins", "two ends", ""]
+    assert "all stages succeeded" in capsys.readouterr().out
+
+
 def test_a_stage_that_does_not_run_cannot_run_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "bootstrap", lambda: None)
     monkeypatch.chdir("/")
@@ -180,9 +200,9 @@ def test_old_results_do_not_count_for_a_stage_that_breaks_early(tmp_path: Path, 
 def test_the_report_ends_with_totals() -> None:
     unit, lint = Stage("unit", [], Path("unit.xml")), Stage("lint", [])
     good = [Outcome(lint, True, Counts(), 60), Outcome(unit, True, Counts(3, 0, 1), 60)]
-    assert report(good).splitlines()[-1] == "3 passed, 0 failed, 1 skipped in 2.0 minutes; all stages succeeded"
+    assert report(good, 90).splitlines()[-1] == "3 passed, 0 failed, 1 skipped in 1.5 minutes; all stages succeeded"
     bad = [*good, Outcome(unit, False, Counts(1, 2, 0), 0)]
-    assert report(bad).splitlines()[-1] == "4 passed, 2 failed, 1 skipped in 2.0 minutes; FAILED: unit"
+    assert report(bad, 90).splitlines()[-1] == "4 passed, 2 failed, 1 skipped in 1.5 minutes; FAILED: unit"
 
 
 def test_what_is_not_verified_runs_only_when_named() -> None:
