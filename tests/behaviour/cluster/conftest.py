@@ -91,6 +91,13 @@ class Fleet(Site):
             time.sleep(0.1)
         return time.monotonic() - begin
 
+    def await_full_shares(self, balancer: Machine, seconds: float = RETURN_SECONDS) -> None:
+        """Wait until a balancer gives every host its whole share: one that came back starts with a small one."""
+        deadline = time.monotonic() + seconds
+        while short := [name for name, view in self.views(balancer).items() if view["status"] != "UP" or view["throttle"]]:
+            assert time.monotonic() < deadline, f"{balancer.name} does not give {short} their whole shares after {seconds:.0f} s"
+            time.sleep(0.3)
+
     def cut_off_database(self, machine: Machine) -> None:
         """Let one application host no longer reach the database, so that its pages answer with errors."""
         machine.run(f"ip route replace unreachable {self.lab.db.address}")
@@ -172,11 +179,8 @@ def fleet(lab: Lab, workspace: Path, repositories: Path) -> Fleet:
 
 @pytest.fixture
 def whole(fleet: Fleet) -> Iterator[Fleet]:
-    """The fleet with all its hosts on v1, and in the rotation again if a test before has restarted one."""
+    """The fleet with all its hosts on v1, before and after the test."""
     fleet.at("v1")
-    for balancer in fleet.lab.tier("lb"):
-        for machine in fleet.apps:
-            fleet.await_view(balancer, machine.name, "UP", RETURN_SECONDS)
     yield fleet
     fleet.write_inventory()
 

@@ -13,6 +13,7 @@ from tests.load import constant_load, judge
 
 def test_every_balancer_shares_the_requests_between_all_hosts(whole: Fleet) -> None:
     for balancer in whole.lab.tier("lb"):
+        whole.await_full_shares(balancer)
         before = {name: int(view["stot"]) for name, view in whole.views(balancer).items()}
         visitor = whole.visitor_at(balancer.address)
         assert {visitor.get("/version").status for _ in range(30)} == {200}
