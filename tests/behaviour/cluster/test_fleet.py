@@ -85,7 +85,8 @@ def test_a_release_that_fails_with_visitors_alone_is_taken_back_from_the_first_h
     others = [whole.started_on(machine) for machine in whole.apps[1:]]
     plan = whole.load(rate=60)
     with constant_load(plan) as load:
-        run = whole.deploy("posts-fail").must_fail()
+        # Watched for longer than the fleet of the tests is by default, so that a busy machine has visitors in that time, too.
+        run = whole.deploy("posts-fail", site_deploy_watch_seconds=4).must_fail()
     verdict = judge(load.finish(), whole.stored(plan))
     assert run.says("answers that visitors got from app1", "are server errors", "site_deploy_error_percent"), run
     assert {machine.name: whole.current_on(machine) for machine in whole.apps} == before
