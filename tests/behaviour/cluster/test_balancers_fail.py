@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 
@@ -10,6 +12,8 @@ import pytest
 from lab import hosts
 from tests.behaviour.cluster.conftest import RETURN_SECONDS, TAKEOVER_SECONDS_AT_MOST, Fault, Fleet, Shared
 from tests.behaviour.kit.confinement import assert_confined
+from tests.behaviour.kit.lab import ROOT, TOOLS, Machine
+from tests.behaviour.kit.operator import environment
 from tests.behaviour.kit.sites import PLAIN
 from tests.load import constant_load, judge, outage
 
@@ -53,6 +57,33 @@ def test_a_reload_of_nginx_moves_nothing(ready: Shared, figure: Figure) -> None:
     figure(f"reload of nginx on the balancer with the virtual address: {len(verdict.failed)} of {verdict.requests} probes failed")
     assert verdict.failed == [], str(verdict)
     assert ready.holder == holder
+
+
+def hand_over(shared: Shared, holder: Machine) -> None:
+    """Do what `patch` and `decommission` do before a balancer is worked on or goes."""
+    module = ["-m", "hotclub.django.address_handover", "-a", json.dumps({"addresses": [f"{shared.address}/32"]})]
+    inventory = f"--inventory={shared.site.folder / 'hosts.yml'}"
+    command = [str(TOOLS / "ansible"), inventory, holder.name, *module]
+    ran = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    assert ran.returncode == 0 and "changed: true" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_an_address_that_is_handed_over_takes_no_request_along(ready: Shared, figure: Figure) -> None:
+    """Without it about one request in three moves is lost under this load."""
+    moves = 4
+    plan = ready.load(rate=60)
+    with constant_load(plan) as load:
+        for _ in range(moves):
+            holder = ready.holder
+            hand_over(ready, holder)
+            holder.run("systemctl restart keepalived")
+            ready.await_standby(holder)
+            assert ready.holder == ready.other(holder)
+    verdict = judge(load.finish(), ready.site.stored(plan))
+    lost = f"{len(verdict.failed)} of {verdict.requests} requests failed"
+    figure(f"{moves} moves of the virtual address by plan: {lost}, the slowest took {verdict.max_ms:.0f} ms")
+    assert verdict.flawless, str(verdict)
+    assert verdict.max_ms < TAKEOVER_SECONDS_AT_MOST * 1000 + 1000, str(verdict)
 
 
 def test_another_balancer_takes_over_when_nginx_dies(ready: Shared, figure: Figure) -> None:

@@ -1,0 +1,89 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Letting the requests under way end before a virtual address leaves a host.
+
+An address that goes takes its connections along: answers that are still to be sent have no sender any more, and their
+visitors wait in vain. So new connections are left unanswered for a moment, in which the web server finishes what it has. A
+visitor's system asks again after a second (RFC 6298, section 2.1), and then reaches the host that has the address by then.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+TABLE = "hotclub_handover"
+# Before the firewall lets anything in.
+PRIORITY = -10
+# Whatever becomes of who called: by then new connections are let in again.
+GUARD_SECONDS = 10
+POLL_SECONDS = 0.02
+
+Run = Callable[..., tuple[int, str]]
+
+
+class HandoverError(Exception):
+    """New connections can't be left unanswered; the message says why."""
+
+
+def ruleset(addresses: Iterable[str]) -> str:
+    """Return the nftables rules that leave new connections to these addresses unanswered.
+
+    :param addresses: IPv4 and IPv6 addresses, without prefix lengths.
+    """
+    lines = []
+    for version, family in ((4, "ip"), (6, "ip6")):
+        if named := sorted(address for address in addresses if ipaddress.ip_address(address).version == version):
+            lines.append(f"{family} daddr {{ {', '.join(named)} }} tcp flags & (fin | syn | rst | ack) == syn drop")
+    hook = f"type filter hook input priority {PRIORITY}; policy accept;"
+    chain = "".join(f"        {line}\n" for line in (hook, *lines))
+    # Named first, so that there is one to delete.
+    return f"table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n    chain input {{\n{chain}    }}\n}}\n"
+
+
+@dataclass(frozen=True)
+class Handover:
+    """The addresses that a host is about to give away.
+
+    ``run`` runs a command, with an optional text for its standard input, and returns its exit code and output.
+    ``workers`` returns the processes of the web server that answer visitors.
+    """
+
+    addresses: tuple[str, ...]
+    run: Run
+    workers: Callable[[], set[int]]
+    processes: Path = Path("/proc")
+
+    def held(self) -> set[str]:
+        """Return those of the addresses that this host has now."""
+        code, output = self.run(["ip", "-json", "address", "show"])
+        if code:
+            raise HandoverError(f"ip address show failed: {output}")
+        present = {part["local"] for link in json.loads(output) for part in link.get("addr_info", []) if "local" in part}
+        wanted = {str(ipaddress.ip_interface(address).ip) for address in self.addresses}
+        return wanted & present
+
+    def quiet(self, seconds: float) -> float:
+        """Let in nobody new, have the web server finish what it has, and return how long that took in seconds.
+
+        :param seconds: when to go on although something still runs, such as a web socket.
+        :raises HandoverError: new connections can't be held off; nothing has changed then.
+        """
+        # Taken away by itself, and before it is there: a caller that dies must not leave it.
+        guard = ["systemd-run", "--quiet", "--collect", f"--on-active={GUARD_SECONDS}", "nft", "delete", "table", "inet", TABLE]
+        code, output = self.run(guard)
+        if code == 0:
+            code, output = self.run(["nft", "--file", "-"], ruleset(self.held()))
+        if code:
+            raise HandoverError(f"New connections can't be held off: {output}")
+        began = time.monotonic()
+        old = self.workers()
+        # Workers of before take nothing new any more, close connections that wait for a request, and end with the last answer.
+        self.run(["systemctl", "reload", "nginx.service"])
+        while any((self.processes / str(number)).exists() for number in old) and time.monotonic() - began < seconds:
+            time.sleep(POLL_SECONDS)
+        return time.monotonic() - began

@@ -1,0 +1,88 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Let the requests under way end before virtual addresses leave this host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: address_handover
+version_added: 0.1.0
+short_description: Let the requests under way end before virtual addresses leave this host
+description:
+  - An address that leaves a host cuts off the requests under way. So new connections to it are left unanswered for a moment, and
+    nginx finishes what it has. Visitors who come in between ask again after a second, as TCP does, and reach the next host.
+  - Whoever calls this takes the addresses away at once afterwards. Ten seconds later new connections are let in again, so that
+    an address that stayed is not lost to visitors.
+  - Nothing happens on a host that has none of the addresses.
+options:
+  addresses:
+    description: The virtual addresses, with their prefix lengths.
+    type: list
+    elements: str
+    required: true
+  seconds:
+    description: For how long requests under way are waited for, at most. New visitors wait as long.
+    type: float
+    default: 2
+notes:
+  - Supports check mode.
+author: The hotclub.django authors (@hotclub)
+"""
+
+EXAMPLES = r"""
+- name: Let visitors have their answers before the addresses leave
+  hotclub.django.address_handover:
+    addresses: [203.0.113.10/24]
+"""
+
+RETURN = r"""
+addresses:
+  description: The addresses that this host has.
+  type: list
+  elements: str
+  returned: success
+waited_seconds:
+  description: How long the requests under way took to end.
+  type: float
+  returned: success
+"""
+
+import re
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.address_handover import Handover, HandoverError
+from ansible_collections.hotclub.django.plugins.module_utils.service import Service, ServiceError
+
+# One that an earlier reload has told to end has long requests alone, such as web sockets.
+WORKER = re.compile(r"^nginx: worker process\s*$")
+
+
+def main() -> None:
+    """Hold off, wait, and report."""
+    module = AnsibleModule(
+        {
+            "addresses": {"type": "list", "elements": "str", "required": True},
+            "seconds": {"type": "float", "default": 2},
+        },
+        supports_check_mode=True,
+    )
+
+    def run(command: list[str], text: str | None = None) -> tuple[int, str]:
+        code, out, err = module.run_command(command, data=text, handle_exceptions=False)
+        return code, out + err
+
+    nginx = Service("nginx.service", run, WORKER)
+    handover = Handover(tuple(module.params["addresses"]), run, lambda: set(nginx.workers()))
+    try:
+        held = sorted(handover.held())
+        waited = handover.quiet(module.params["seconds"]) if held and not module.check_mode else 0.0
+    except (HandoverError, ServiceError) as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'A program'}: {error.strerror}. Install nftables and iproute2.")
+    module.exit_json(changed=bool(held), addresses=held, waited_seconds=round(waited, 3))
+
+
+if __name__ == "__main__":
+    main()

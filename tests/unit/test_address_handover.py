@@ -1,0 +1,71 @@
+"""A balancer finishes what it has before its virtual address goes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.address_handover import Handover, HandoverError, ruleset
+
+LINKS = [{"addr_info": [{"local": "10.0.0.11"}, {"local": "10.0.0.100"}]}, {"addr_info": [{"local": "2001:db8::64"}]}, {}]
+
+
+class Host:
+    """Has addresses and workers; remembers what was run, in order."""
+
+    def __init__(self, processes: Path, ends_after_reload: bool = True) -> None:
+        self.processes, self.ends_after_reload = processes, ends_after_reload
+        self.commands: list[str] = []
+        self.rules = ""
+        self.broken = ""
+        (processes / "17").mkdir()
+
+    def run(self, command: list[str], text: str | None = None) -> tuple[int, str]:
+        self.commands.append(" ".join(command))
+        if command[0] == self.broken:
+            return 1, "not permitted"
+        if command[0] == "ip":
+            return 0, json.dumps(LINKS)
+        if command[0] == "nft":
+            self.rules = text or ""
+        if command[:2] == ["systemctl", "reload"] and self.ends_after_reload:
+            (self.processes / "17").rmdir()
+        return 0, ""
+
+    def handover(self, *addresses: str) -> Handover:
+        return Handover(addresses, self.run, lambda: {17}, self.processes)
+
+
+def test_only_addresses_that_the_host_has_are_handed_over(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    assert host.handover("10.0.0.100/24", "10.0.0.101/24", "2001:db8::64/64").held() == {"10.0.0.100", "2001:db8::64"}
+
+
+def test_new_visitors_are_held_off_before_the_web_server_is_told_to_finish(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    assert host.handover("10.0.0.100/24").quiet(5) < 1
+    words = [command.split()[0] for command in host.commands]
+    assert words == ["systemd-run", "ip", "nft", "systemctl"], "the guard comes first"
+    assert "ip daddr { 10.0.0.100 } tcp flags & (fin | syn | rst | ack) == syn drop" in host.rules
+
+
+def test_requests_that_do_not_end_are_not_waited_for_longer_than_said(tmp_path: Path) -> None:
+    host = Host(tmp_path, ends_after_reload=False)
+    assert 0.1 <= host.handover("10.0.0.100/24").quiet(0.1) < 2
+
+
+@pytest.mark.parametrize("broken", ["systemd-run", "nft"])
+def test_the_web_server_is_left_alone_when_visitors_cannot_be_held_off(tmp_path: Path, broken: str) -> None:
+    host = Host(tmp_path)
+    host.broken = broken
+    with pytest.raises(HandoverError, match="not permitted"):
+        host.handover("10.0.0.100/24").quiet(1)
+    assert not any(command.startswith("systemctl") for command in host.commands)
+
+
+def test_the_rules_name_both_families_and_begin_afresh() -> None:
+    rules = ruleset(["2001:db8::64", "10.0.0.101", "10.0.0.100"])
+    assert "ip daddr { 10.0.0.100, 10.0.0.101 } tcp" in rules and "ip6 daddr { 2001:db8::64 } tcp" in rules
+    assert rules.startswith("table inet hotclub_handover\ndelete table inet hotclub_handover\n"), "rules of before are gone"
+    assert "ip6" not in ruleset(["10.0.0.100"])
