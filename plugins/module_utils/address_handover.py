@@ -19,7 +19,7 @@ from pathlib import Path
 TABLE = "hotclub_handover"
 # Before the firewall lets anything in.
 PRIORITY = -10
-# Whatever becomes of who called: by then new connections are let in again.
+# New connections are let in again when the addresses have left, for they may come back; and after this time in any case.
 GUARD_SECONDS = 10
 POLL_SECONDS = 0.02
 
@@ -43,6 +43,14 @@ def ruleset(addresses: Iterable[str]) -> str:
     chain = "".join(f"        {line}\n" for line in (hook, *lines))
     # Named first, so that there is one to delete.
     return f"table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n    chain input {{\n{chain}    }}\n}}\n"
+
+
+def guard_script(addresses: Iterable[str]) -> str:
+    """Return a shell script that takes the rules away once the host has none of these addresses, or after a while."""
+    patterns = " ".join(f"-e ' {address}/'" for address in sorted(addresses))
+    has_one = f"ip -oneline address show | grep -qF {patterns}"
+    wait = f"for turn in $(seq {GUARD_SECONDS * 10}); do {has_one} || break; sleep 0.1; done"
+    return f"{wait}; nft delete table inet {TABLE}"
 
 
 @dataclass(frozen=True)
@@ -73,11 +81,13 @@ class Handover:
         :param seconds: when to go on although something still runs, such as a web socket.
         :raises HandoverError: new connections can't be held off; nothing has changed then.
         """
-        # Taken away by itself, and before it is there: a caller that dies must not leave it.
-        guard = ["systemd-run", "--quiet", "--collect", f"--on-active={GUARD_SECONDS}", "nft", "delete", "table", "inet", TABLE]
-        code, output = self.run(guard)
+        held = self.held()
+        code, output = self.run(["nft", "--file", "-"], ruleset(held))
         if code == 0:
-            code, output = self.run(["nft", "--file", "-"], ruleset(self.held()))
+            # On its own, so that a caller that dies leaves nothing.
+            code, output = self.run(["systemd-run", "--quiet", "--collect", "/bin/sh", "-c", guard_script(held)])
+            if code:
+                self.run(["nft", "delete", "table", "inet", TABLE])
         if code:
             raise HandoverError(f"New connections can't be held off: {output}")
         began = time.monotonic()

@@ -12,8 +12,8 @@ short_description: Let the requests under way end before virtual addresses leave
 description:
   - An address that leaves a host cuts off the requests under way. So new connections to it are left unanswered for a moment, and
     nginx finishes what it has. Visitors who come in between ask again after a second, as TCP does, and reach the next host.
-  - Whoever calls this takes the addresses away at once afterwards. Ten seconds later new connections are let in again, so that
-    an address that stayed is not lost to visitors.
+  - Whoever calls this takes the addresses away at once afterwards. New connections are let in again when they are gone, and after
+    ten seconds in any case, so that an address that stayed is not lost to visitors.
   - Nothing happens on a host that has none of the addresses.
 options:
   addresses:

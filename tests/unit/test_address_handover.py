@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.address_handover import Handover, HandoverError, ruleset
+from ansible_collections.hotclub.django.plugins.module_utils.address_handover import (
+    Handover,
+    HandoverError,
+    guard_script,
+    ruleset,
+)
 
 LINKS = [{"addr_info": [{"local": "10.0.0.11"}, {"local": "10.0.0.100"}]}, {"addr_info": [{"local": "2001:db8::64"}]}, {}]
 
@@ -46,7 +52,7 @@ def test_new_visitors_are_held_off_before_the_web_server_is_told_to_finish(tmp_p
     host = Host(tmp_path)
     assert host.handover("10.0.0.100/24").quiet(5) < 1
     words = [command.split()[0] for command in host.commands]
-    assert words == ["systemd-run", "ip", "nft", "systemctl"], "the guard comes first"
+    assert words == ["ip", "nft", "systemd-run", "systemctl"]
     assert "ip daddr { 10.0.0.100 } tcp flags & (fin | syn | rst | ack) == syn drop" in host.rules
 
 
@@ -62,6 +68,27 @@ def test_the_web_server_is_left_alone_when_visitors_cannot_be_held_off(tmp_path:
     with pytest.raises(HandoverError, match="not permitted"):
         host.handover("10.0.0.100/24").quiet(1)
     assert not any(command.startswith("systemctl") for command in host.commands)
+
+
+def test_a_host_whose_guard_does_not_start_lets_visitors_in_again(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.broken = "systemd-run"
+    with pytest.raises(HandoverError):
+        host.handover("10.0.0.100/24").quiet(1)
+    assert host.commands[-1] == "nft delete table inet hotclub_handover"
+
+
+def test_the_guard_waits_until_the_addresses_have_left(tmp_path: Path) -> None:
+    for name, script in {
+        # The address has left at the third look.
+        "ip": f'echo >> {tmp_path}/looks; [ $(wc -l < {tmp_path}/looks) -ge 3 ] || echo "2: eth0 inet 10.0.0.100/24"',
+        "nft": f'echo "$@" >> {tmp_path}/rules',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    subprocess.run(["sh", "-c", guard_script(["10.0.0.100"])], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True, timeout=20)
+    assert (tmp_path / "rules").read_text() == "delete table inet hotclub_handover\n"
+    assert len((tmp_path / "looks").read_text().splitlines()) == 3
 
 
 def test_the_rules_name_both_families_and_begin_afresh() -> None:
