@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -69,7 +70,6 @@ def hand_over(shared: Shared, holder: Machine) -> None:
 
 
 def test_an_address_that_is_handed_over_takes_no_request_along(ready: Shared, figure: Figure) -> None:
-    """Without it about one request in three moves is lost under this load."""
     moves = 4
     plan = ready.load(rate=60)
     with constant_load(plan) as load:
@@ -84,6 +84,20 @@ def test_an_address_that_is_handed_over_takes_no_request_along(ready: Shared, fi
     figure(f"{moves} moves of the virtual address by plan: {lost}, the slowest took {verdict.max_ms:.0f} ms")
     assert verdict.flawless, str(verdict)
     assert verdict.max_ms < TAKEOVER_SECONDS_AT_MOST * 1000 + 1000, str(verdict)
+
+
+def test_a_request_under_way_has_its_answer_before_the_address_leaves(ready: Shared) -> None:
+    site, holder = ready.site, ready.holder
+    wait = f"BEGIN; LOCK TABLE {site.project.entries_table}; SELECT pg_sleep(2.2); COMMIT"
+    site.lab.db.run(f"cd / && systemd-run --quiet --collect --uid postgres psql -X -d {site.name} -c '{wait}'")
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(ready.visitor.get, "/")
+        time.sleep(0.3)
+        hand_over(ready, holder)
+        holder.run("systemctl restart keepalived")
+        assert asked.result().status == 200
+    ready.await_standby(holder)
+    assert ready.holder == ready.other(holder)
 
 
 def test_another_balancer_takes_over_when_nginx_dies(ready: Shared, figure: Figure) -> None:
