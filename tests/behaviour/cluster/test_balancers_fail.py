@@ -90,12 +90,17 @@ def test_a_request_under_way_has_its_answer_before_the_address_leaves(ready: Sha
     site, holder = ready.site, ready.holder
     wait = f"BEGIN; LOCK TABLE {site.project.entries_table}; SELECT pg_sleep(2.2); COMMIT"
     site.lab.db.run(f"cd / && systemd-run --quiet --collect --uid postgres psql -X -d {site.name} -c '{wait}'")
+    locked = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND pid <> pg_backend_pid()"
+    while site.database.value(locked) == "0":
+        time.sleep(0.05)
+    began = time.monotonic()
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(ready.visitor.get, "/")
         time.sleep(0.3)
         hand_over(ready, holder)
         holder.run("systemctl restart keepalived")
         assert asked.result().status == 200
+    assert time.monotonic() - began > 1, "the request was not under way when the address left"
     ready.await_standby(holder)
     assert ready.holder == ready.other(holder)
 
