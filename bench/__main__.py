@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from bench import balancing, cluster, converging, deploying, faults, growing, hosts, serving, tiers
@@ -42,11 +43,12 @@ def main() -> None:
 def measure_clusters(names: list[str], options: argparse.Namespace) -> list[str]:
     """Measure on one cluster."""
     cluster.make_repository()
-    lab = cluster.start(options.prefix, options.suite, options.apps, options.host_cpus)
+    lab = cluster.start(options.prefix, options.suite, options.apps)
     tables = []
     for name in names:
         tell(name)
-        tables.append(OF_CLUSTERS[name](lab, options.rounds))
+        measure = partial(growing.deploy, cpus=options.host_cpus) if name == "fleet" else OF_CLUSTERS[name]
+        tables.append(measure(lab, options.rounds))
     if not options.keep:
         cluster.remove(options.prefix, options.apps)
     return tables
@@ -86,7 +88,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--prefix", default=hosts.PREFIX, help="what the names of a cluster's hosts begin with (%(default)s)")
     parser.add_argument("--apps", type=int, help="a cluster with so many application hosts, one balancer and one database")
     parser.add_argument(
-        "--host-cpus", type=float, help="cores that each of a cluster's hosts may take, such as 0.15; all when absent"
+        "--host-cpus", type=float, help="for fleet: cores that each host may take while it deploys, such as 0.15; all when absent"
     )
     parser.add_argument("--keep", action="store_true", help="leave the hosts running, for a measurement by name")
     parser.add_argument("--out", type=Path, help="write the table into this file as well")

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from bench.hosts import ROOT, run_lab
-from lab import docker, hosts
+from lab import docker
 from lab.inventory import open_lab
 from tests.behaviour.cluster.conftest import Fleet
 from tests.behaviour.kit.lab import Lab
@@ -24,16 +24,22 @@ REPOSITORY = "bench-cluster.git"
 PAUSE = "SITE_PAUSE_MS"
 
 
-def start(prefix: str, suite: str, apps: int | None = None, cpus: float | None = None) -> Lab:
-    """Have the hosts of inventories/cluster running, or one balancer, one database and so many application hosts.
-
-    With cpus, no host may take more than that of this machine's cores: as many hosts as fit are then as fast as one.
-    """
+def start(prefix: str, suite: str, apps: int | None = None) -> Lab:
+    """Have the hosts of inventories/cluster running, or one balancer, one database and so many application hosts."""
     inventory = READY if apps is None else _inventory_of(apps)
     run_lab("up", str(inventory), "--prefix", prefix, "--suite", suite)
-    for host in hosts.hosts(open_lab(str(inventory), prefix)):
-        docker.call("update", "--cpus", str(cpus or os.cpu_count()), host.container)
-    return Lab([str(inventory), str(open_lab(str(inventory), prefix).overlay)])
+    lab = Lab([str(inventory), str(open_lab(str(inventory), prefix).overlay)])
+    share_cores(lab, None)
+    return lab
+
+
+def share_cores(lab: Lab, cpus: float | None) -> None:
+    """Let no host take more than that of this machine's cores; None for all of them.
+
+    As many hosts as fit are then as fast as one.
+    """
+    for machine in lab.machines.values():
+        docker.call("update", "--cpus", str(cpus or os.cpu_count()), machine.lab_host.container)
 
 
 def remove(prefix: str, apps: int | None = None) -> None:

@@ -47,10 +47,11 @@ def add_hosts(site: Fleet, count: int) -> None:
     file.write_text(yaml.safe_dump(known, sort_keys=False), encoding="utf-8")
 
 
-def deploy(lab: Lab, rounds: int) -> str:
-    """A code-only deploy on all application hosts, against one on the first of them."""
+def deploy(lab: Lab, rounds: int, cpus: float | None = None) -> str:
+    """A code-only deploy on all application hosts, against one on the first of them, each with so much of a core."""
     site = cluster.site(lab, "balanced", site_version="first")
     site.play("site").must_succeed()
+    cluster.share_cores(lab, cpus)
     others = [machine.name for machine in site.apps[1:]]
     runs: dict[str, list[Run]] = {"all": [], "one": []}
 
@@ -71,6 +72,7 @@ def deploy(lab: Lab, rounds: int) -> str:
         many, single = in_turns(rounds, everywhere, one)
     finally:
         site.write_inventory()
+        cluster.share_cores(lab, None)
     title = f"deploy of a commit on {len(site.apps)} application hosts"
     rest = [[run.seconds - by_task(run)[BUILD] for run in runs[which]] for which in ("all", "one")]
     lines = [comparison(title, "on one", many, single), row(f"{title}, without the build", "on one", *rest)]
