@@ -142,6 +142,8 @@ class Shared:
         while "BACKUP" not in (seen := machine.run(f"{state} || true")) or not machine.succeeds("systemctl is-active nginx"):
             assert time.monotonic() < deadline, f"{machine.name} says {seen!r} after {seconds:.0f} s, and was to stand by"
             time.sleep(0.3)
+        # It says so at once and listens after its vrrp_startup_delay.
+        time.sleep(2.5)
 
     def probes(self) -> Plan:
         """A new connection every 25 ms, each with a second until it counts as failed."""
