@@ -93,6 +93,7 @@ class Handover:
         began = time.monotonic()
         old = self.workers()
         # Workers of before take nothing new any more, close connections that wait for a request, and end with the last answer.
+        # Where the reload fails, they go on, and have the whole time: the address leaves all the same.
         self.run(["systemctl", "reload", "nginx.service"])
         while any((self.processes / str(number)).exists() for number in old) and time.monotonic() - began < seconds:
             time.sleep(POLL_SECONDS)
