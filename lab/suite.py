@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ RESULTS = STATE / "results"
 SCENARIOS = ROOT / "molecule"
 # Expected to work; nobody has seen them do so. They run when named.
 UNVERIFIED = ("single-jammy", "single-noble")
+# What the summary repeats of a failed test, in characters: enough for the message, which the log has in full further up.
+EXCERPT = 1500
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Outcome:
     succeeded: bool
     counts: Counts
     seconds: float
+    failures: tuple[str, ...] = ()
 
 
 def run_stages(only: Iterable[str], beside: Iterable[str] = ()) -> int:
@@ -139,7 +142,8 @@ def run_stage(stage: Stage, run: Callable[[Sequence[str]], int] | None = None) -
     if stage.results is None:
         return Outcome(stage, succeeded, Counts(), seconds)
     counts = read_counts(stage.results)
-    return Outcome(stage, succeeded and counts.passed > 0 and counts.failed == 0, counts, seconds)
+    failures = tuple(read_failures(stage.results))
+    return Outcome(stage, succeeded and counts.passed > 0 and counts.failed == 0, counts, seconds, failures)
 
 
 def read_counts(results: Path) -> Counts:
@@ -150,13 +154,23 @@ def read_counts(results: Path) -> Counts:
     return sum((_counts(suite) for suite in suites), Counts())
 
 
+def read_failures(results: Path) -> Iterator[str]:
+    """Yield which tests failed, as a JUnit file has them, each with the beginning of its message."""
+    if not results.exists():
+        return
+    for case in ElementTree.parse(results).getroot().iter("testcase"):  # noqa: S314 (pytest wrote it a moment ago)
+        for found in (*case.iter("failure"), *case.iter("error")):
+            yield f"{case.get('classname')}::{case.get('name')}\n{found.get('message', '')[:EXCERPT]}"
+
+
 def report(outcomes: list[Outcome], seconds: float) -> str:
     """Return the closing lines, with how long all of it took."""
     lines = [_line(outcome) for outcome in outcomes]
     total = sum((outcome.counts for outcome in outcomes), Counts())
     broken = [outcome.stage.name for outcome in outcomes if not outcome.succeeded]
     verdict = f"FAILED: {', '.join(broken)}" if broken else "all stages succeeded"
-    return "\n".join(["", "===== summary =====", *lines, f"{total} in {seconds / 60:.1f} minutes; {verdict}", ""])
+    failures = [f"{outcome.stage.name} {failure}\n" for outcome in outcomes for failure in outcome.failures]
+    return "\n".join(["", *failures, "===== summary =====", *lines, f"{total} in {seconds / 60:.1f} minutes; {verdict}", ""])
 
 
 def _line(outcome: Outcome) -> str:

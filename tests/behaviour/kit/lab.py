@@ -28,7 +28,7 @@ class Machine:
     """One host: how Ansible reaches it, and a shell on it."""
 
     name: str
-    variables: Mapping[str, Any]
+    variables: Mapping[str, Any] = dataclasses.field(repr=False)
 
     @property
     def address(self) -> str:
