@@ -207,10 +207,10 @@ def test_the_report_ends_with_totals() -> None:
 
 def test_the_report_names_each_failed_test_with_its_message(tmp_path: Path) -> None:
     results = tmp_path / "unit.xml"
-    case = '<testcase classname="tests.unit.test_x" name="test_y"><failure message="lost 3&#10;of 9">all of it</failure></testcase>'
+    case = '<testcase classname="tests.test_x" name="test_y"><failure message="lost 3&#10;of 9">all of it</failure></testcase>'
     results.write_text(f'<testsuites><testsuite errors="0" failures="1" skipped="0" tests="1">{case}</testsuite></testsuites>')
     [failure] = suite.read_failures(results)
-    assert failure == "tests.unit.test_x::test_y\nlost 3\nof 9"
+    assert failure == "tests.test_x::test_y\nlost 3\nof 9"
     assert f"unit {failure}\n" in report([Outcome(Stage("unit", []), False, Counts(0, 1, 0), 1, (failure,))], 1)
     assert list(suite.read_failures(tmp_path / "none.xml")) == []
 

@@ -133,6 +133,11 @@ class Shared:
     def other(self, holder: Machine) -> Machine:
         return next(machine for machine in self.site.lab.tier("lb") if machine.name != holder.name)
 
+    def story(self) -> str:
+        """What keepalived said on each balancer since it booted."""
+        told = "journalctl --boot --unit keepalived --output short-precise | tail -30"
+        return "\n".join(f"{machine.name}:\n{machine.run(told)}" for machine in self.site.lab.tier("lb"))
+
     def await_standby(self, machine: Machine, seconds: float = RETURN_SECONDS) -> None:
         """Wait until a balancer is well and ready to take the address, without having it."""
         state = (
@@ -207,7 +212,8 @@ def held_by_second(whole: Fleet) -> Iterator[Shared]:
     del whole.variables["site_virtual_addresses"]
     whole.write_inventory()
     for machine in (first, second):
-        machine.run("systemctl disable --now keepalived; rm -f /etc/keepalived/sites/*")
+        machine.hang_up()
+    whole.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
 
 
 @pytest.fixture

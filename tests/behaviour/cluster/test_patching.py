@@ -115,7 +115,7 @@ def test_hosts_are_patched_one_at_a_time_under_load(
     for load, plan in zip((direct, by_address), plans, strict=True):
         verdict = judge(load.finish(), whole.stored(plan))
         assert verdict.flawless, f"{plan.url}: {verdict}\n{run!r}"
-    assert held_by_second.holder == serving
+    assert held_by_second.holders() == [serving], held_by_second.story()
     for machine, old in zip((serving, database), numbers, strict=True):
         assert old.items().isdisjoint(numbers_of(machine, old).items()), f"{old} of {machine.name} were to be upgraded"
     assert {machine.name for machine in (app, balancer, database) if booted(machine) != before[machine.name]} == {
