@@ -15,6 +15,7 @@ from typing import Any
 
 SCRIPT = "usr/local/lib/hotclub/acme_certificate.py"
 INTERPRETER = "/usr/bin/python3"
+WANTED_SOCKETS = "/etc/systemd/system/sockets.target.wants"
 
 Run = Callable[[list[str]], tuple[int, str]]
 
@@ -42,6 +43,26 @@ class Acme:
         return f"{self.site}-acme.timer"
 
     @property
+    def socket(self) -> str:
+        """The unit at which other balancers get what this one has."""
+        return f"{self.site}-acme.socket"
+
+    @property
+    def handing(self) -> str:
+        """The unit that gives it to one of them."""
+        return f"{self.site}-acme@.service"
+
+    @property
+    def started(self) -> list[str]:
+        """Those of its units that are there and start by themselves."""
+        return [name for name in (self.timer, self.socket) if (self.root / "etc/systemd/system" / name).exists()]
+
+    @property
+    def peer_certificate(self) -> Path:
+        """With what this balancer proves to the others that it is one."""
+        return self.root / "etc/ssl/hotclub" / f"{self.site}-balancers"
+
+    @property
     def settings(self) -> Path:
         """What the role has written down."""
         return self.root / "etc/hotclub/acme" / f"{self.site}.json"
@@ -55,9 +76,9 @@ class Acme:
     def files(self) -> list[Path]:
         """Everything of the site alone, keys and certificates of the authority's included."""
         own = [f"{self.site}{ending}" for ending in (".json", ".credentials", "-authorities.pem", "-dns-hook")]
-        units = [self.root / "etc/systemd/system" / name for name in (self.service, self.timer)]
+        units = [self.root / "etc/systemd/system" / name for name in (self.service, self.timer, self.socket, self.handing)]
         written = [*(self.settings.with_name(name) for name in own), *units]
-        return [*written, self.root / f"etc/sysusers.d/{self.site}-acme.conf", self.state]
+        return [*written, self.root / f"etc/sysusers.d/{self.site}-acme.conf", self.state, self.peer_certificate]
 
     def look(self) -> dict[str, Any]:
         """Return what is to be said about the certificate, without asking anybody.
@@ -70,14 +91,22 @@ class Acme:
         found: dict[str, Any] = json.loads(output.splitlines()[-1])
         return found
 
-    def timer_actions(self) -> list[str]:
-        """Return what is left to do until the timer runs, in order."""
+    def unit_actions(self) -> list[str]:
+        """Return what is left to do until the timer runs, and the socket where there are other balancers, in order."""
         names = ("ActiveState", "UnitFileState", "NeedDaemonReload")
-        _, output = self.run(["systemctl", "show", self.timer, self.service, f"--property={','.join(names)}"])
-        timer, service = (dict(line.split("=", 1) for line in unit.splitlines()) for unit in output.split("\n\n"))
-        reload_needed = "yes" in (timer.get("NeedDaemonReload"), service.get("NeedDaemonReload"))
-        running = timer.get("ActiveState") == "active" and timer.get("UnitFileState") == "enabled"
-        return [*(["daemon-reload"] if reload_needed or not running else []), *([] if running else ["enable"])]
+        shown = ["systemctl", "show", self.timer, self.service, self.socket, f"--property={','.join(names)}"]
+        units = [dict(line.split("=", 1) for line in unit.splitlines()) for unit in self.run(shown)[1].split("\n\n")]
+        changed = [unit.get("NeedDaemonReload") == "yes" for unit in units]
+        timer_runs, _, socket_runs = (
+            (unit.get("ActiveState"), unit.get("UnitFileState")) == ("active", "enabled") for unit in units
+        )
+        listens = bool(json.loads(self.settings.read_text(encoding="utf-8")).get("peers"))
+        actions = [] if timer_runs else ["enable"]
+        if listens and (changed[-1] or not socket_runs):
+            actions.append("listen")
+        elif not listens and units[-1].get("ActiveState") == "active":
+            actions.append("listen-no-more")
+        return [*(["daemon-reload"] if any(changed) or actions else []), *actions]
 
     def perform(self, action: str) -> None:
         """Take one step.
@@ -87,7 +116,10 @@ class Acme:
         command = {
             "daemon-reload": ["systemctl", "daemon-reload"],
             "enable": ["systemctl", "enable", "--now", self.timer],
-            "disable": ["systemctl", "disable", "--now", self.timer],
+            "disable": ["systemctl", "disable", "--now", *self.started],
+            "listen": ["sh", "-c", 'systemctl enable "$1" && systemctl restart "$1"', "sh", self.socket],
+            # Its file is gone, so that it can't be disabled any more.
+            "listen-no-more": ["sh", "-c", 'systemctl stop "$1" && rm -f "$2/$1"', "sh", self.socket, WANTED_SOCKETS],
         }[action]
         code, output = self.run(command)
         if code:
@@ -115,7 +147,7 @@ class Acme:
 
     def leave(self) -> None:
         """Stop the timer and remove everything but the certificate that is served."""
-        if (self.root / "etc/systemd/system" / self.timer).exists():
+        if self.started:
             self.perform("disable")
         for path in self.leftovers():
             if path.is_dir() and not path.is_symlink():

@@ -18,6 +18,9 @@ description:
     A failure leaves the certificate that is served as it is. The step fails when visitors are warned, since what is served is
     no authority's or not for every name, and warns when there is time left until it ends.
   - An authority that asked for a pause is left alone until it is over.
+  - >-
+    Where the site has several balancers, each takes the newest certificate that one of them has, and asks the authority where
+    none has one that will do. Run it on one after another, so that the first asks for all.
 options:
   site:
     description: The site's name.
@@ -32,6 +35,12 @@ options:
     description: Whether to get a new certificate although nothing asks for it.
     type: bool
     default: false
+  first:
+    description: >-
+      Whether this host is the first of the site's balancers in this run. With O(renew_now), it alone asks the authority, and the
+      others look what it was given.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Says what would be done, and does nothing.
@@ -46,7 +55,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done, among C(daemon-reload), C(enable), C(disable), C(issue) and C(remove).
+  description: What was done, among C(daemon-reload), C(enable), C(disable),
+    C(listen), C(listen-no-more), C(issue) and C(remove).
   returned: always
   type: list
   elements: str
@@ -75,6 +85,7 @@ def main() -> None:
             "site": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "renew_now": {"type": "bool", "default": False},
+            "first": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
@@ -98,11 +109,12 @@ def have(module: AnsibleModule, acme: Acme) -> dict[str, Any]:
     """Have a certificate; fail where visitors are warned of the one that is served, warn where only renewing it failed."""
     if module.check_mode and not acme.settings.exists():
         return {"changed": True, "actions": ["enable", "issue"], "reasons": ["there is none yet"], "expires": ""}
-    actions = acme.timer_actions()
+    actions = acme.unit_actions()
     found = acme.look()
     reasons = found["reasons"] or (["it was asked for"] if module.params["renew_now"] else [])
     wanted = bool(reasons) or not found["installed"]
-    asks = wanted and not found["waits_until"]
+    # Another balancer may have one although the authority is left alone.
+    asks = wanted and (found["shared"] or not found["waits_until"])
     actions += ["issue"] if asks else []
     # It failed for a reason that is no more.
     settles = bool(found["failure"]) and not wanted
@@ -112,7 +124,7 @@ def have(module: AnsibleModule, acme: Acme) -> dict[str, Any]:
             if action != "issue":
                 acme.perform(action)
         if asks:
-            if module.params["renew_now"]:
+            if module.params["renew_now"] and module.params["first"]:
                 acme.order_renewal()
             told = acme.ask()
             found = acme.look()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import importlib.util
 import json
+import socket
+import ssl
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -411,22 +415,162 @@ def test_challenges_by_a_script(settings: Any) -> None:
     assert "/etc/hotclub/acme/shop-dns-hook remove" in command
 
 
+# Several balancers.
+
+PEER = "shop.balancers.internal"
+
+
+@pytest.fixture
+def accepted() -> list[str]:
+    """As whom the other balancer accepts one that asks."""
+    return [PEER]
+
+
+@pytest.fixture
+def peers(settings: Any, accepted: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Another balancer that has what is in the file `offer`, and knows the site's balancers by one authority."""
+    chain, key = certificate([PEER], begins=time.time() - DAY, ends=time.time() + DAY)
+    for name, content in {"peer-chain": chain, "peer-authority": chain, "peer-key": key}.items():
+        (tmp_path / name).write_text(content)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        shared = dataclasses.replace(settings, peers=["127.0.0.1"], peer_port=port, peer_name=PEER)
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection = server.accept()[0]
+                except OSError:
+                    return
+                with connection, contextlib.suppress(OSError, script.AcmeError):
+                    monkeypatch.setattr(sys, "stdin", connection)
+                    script.hand(dataclasses.replace(shared, peer_name=accepted[0]))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield shared
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+def offer(tmp_path: Path, directory: str = DIRECTORY, **wanted: Any) -> str:
+    """Let the other balancer have a certificate; return its chain."""
+    chain, key = certificate(**wanted)
+    (tmp_path / "offer").write_text(json.dumps({"directory": directory, "fullchain.pem": chain, "privkey.pem": key}))
+    return chain
+
+
+def test_what_another_balancer_has_is_taken_and_the_authority_not_asked(
+    peers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "ask", lambda settings: pytest.fail("the authority was asked"))
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    chain = offer(tmp_path)
+    script.renew(peers)
+    assert (peers.newest / "fullchain.pem").read_text() == chain
+    script.install(peers)
+    served = Path(peers.certificate_path)
+    assert (served / "fullchain.pem").read_text() == chain
+    assert json.loads((served / "offer.json").read_text())["fullchain.pem"] == chain
+    assert (served / "offer.json").stat().st_mode & 0o777 == 0o600
+    assert script.look(peers)["good"]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"names": ["shop.example.org"]},
+        {"directory": "https://elsewhere.example.org"},
+        {"ends": NOW - DAY},
+        {"key": rsa.generate_private_key(65537, 2048)},
+        {"begins": NOW - 11 * DAY},
+    ],
+    ids=["other names", "another authority", "ended", "another type of key", "older"],
+)
+def test_what_is_no_better_is_not_taken(
+    peers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    mine, _ = issue(peers)
+    offer(tmp_path, **wanted)
+    script.renew(peers)
+    assert (peers.newest / "fullchain.pem").read_text() == mine
+    newer = offer(tmp_path, begins=NOW - 9 * DAY)
+    script.renew(peers)
+    assert (peers.newest / "fullchain.pem").read_text() == newer
+
+
+def test_a_balancer_asks_itself_where_no_other_has_one(peers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def ask(settings: Any) -> None:
+        asked.append(settings.site)
+        issue(settings)
+
+    monkeypatch.setattr(script, "ask", ask)
+    monkeypatch.setattr(script, "refuse_unreachable", lambda settings: None)
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    script.renew(peers)
+    assert asked == ["shop"]
+    # What it asked for itself is what counts from then on, also where it had another one's before.
+    offer(tmp_path, begins=NOW - DAY)
+    script.renew(peers)
+    assert peers.newest == peers.taken
+    (peers.state / "renew-now").touch()
+    offer(tmp_path, begins=NOW)
+    script.renew(peers)
+    assert asked == ["shop", "shop"] and peers.newest == peers.issued
+
+
+def test_nothing_is_handed_to_who_is_no_balancer_of_the_site(peers: Any, accepted: list[str], tmp_path: Path) -> None:
+    offer(tmp_path)
+    assert script.offered(peers, "127.0.0.1")
+    # It has a certificate of the same authority, for something else.
+    accepted[0] = "another.balancers.internal"
+    assert script.offered(peers, "127.0.0.1") is None
+    anybody = ssl.create_default_context(cafile=tmp_path / "peer-authority")
+    with (
+        socket.create_connection(("127.0.0.1", peers.peer_port), 5) as plain,
+        anybody.wrap_socket(plain, server_hostname=PEER) as connection,
+        pytest.raises(ssl.SSLError, match="CERTIFICATE_REQUIRED"),
+    ):
+        connection.recv(1)
+
+
+@pytest.mark.parametrize(("turn", "left", "asks"), [(0, 29, True), (1, 29, False), (1, 26, True), (9, 16, False), (9, 14, True)])
+def test_the_others_wait_longer_than_the_first(settings: Any, turn: int, left: int, asks: bool) -> None:
+    issue(settings, begins=NOW + (left - 90) * DAY, ends=NOW + left * DAY)
+    assert bool(reasons(dataclasses.replace(settings, turn=turn))) is asks
+
+
 # The module's side.
 
 
-def test_the_timer_is_started_where_it_is_not(tmp_path: Path) -> None:
-    def run(command: list[str]) -> tuple[int, str]:
-        states = {"on": ("active", "enabled"), "off": ("inactive", "disabled")}[now]
-        timer = f"ActiveState={states[0]}\nUnitFileState={states[1]}\nNeedDaemonReload=no"
-        return 0, f"{timer}\n\nActiveState=inactive\nUnitFileState=static\nNeedDaemonReload={reload_needed}"
+def test_the_units_are_started_where_they_do_not_run(tmp_path: Path) -> None:
+    on, off = "ActiveState=active\nUnitFileState=enabled", "ActiveState=inactive\nUnitFileState=disabled"
 
-    now, reload_needed = "on", "no"
+    def run(command: list[str]) -> tuple[int, str]:
+        return 0, "\n\n".join(f"{state}\nNeedDaemonReload={again}" for state, again in units)
+
     acme = Acme("shop", run, tmp_path)
-    assert acme.timer_actions() == []
-    reload_needed = "yes"
-    assert acme.timer_actions() == ["daemon-reload"]
-    now = "off"
-    assert acme.timer_actions() == ["daemon-reload", "enable"]
+    acme.settings.parent.mkdir(parents=True)
+    acme.settings.write_text("{}")
+    units = [(on, "no"), (off, "no"), (off, "no")]
+    assert acme.unit_actions() == []
+    units = [(on, "no"), (off, "yes"), (off, "no")]
+    assert acme.unit_actions() == ["daemon-reload"]
+    units = [(off, "no"), (off, "no"), (off, "no")]
+    assert acme.unit_actions() == ["daemon-reload", "enable"]
+    units = [(on, "no"), (off, "no"), (on, "no")]
+    assert acme.unit_actions() == ["daemon-reload", "listen-no-more"]
+    acme.settings.write_text('{"peers": ["10.0.0.2"]}')
+    assert acme.unit_actions() == []
+    # Its address has changed.
+    units = [(on, "no"), (off, "no"), (on, "yes")]
+    assert acme.unit_actions() == ["daemon-reload", "listen"]
+    units = [(on, "no"), (off, "no"), (off, "no")]
+    assert acme.unit_actions() == ["daemon-reload", "listen"]
 
 
 def test_leaving_removes_what_is_the_sites_alone(tmp_path: Path) -> None:

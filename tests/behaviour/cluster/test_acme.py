@@ -1,4 +1,4 @@
-"""Balancers with certificates of their own, any of which answers for all of them."""
+"""Balancers with one certificate, for which any of them asks and any of them answers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.behaviour.cluster.conftest import Fleet
+from tests.behaviour.cluster.conftest import Fault, Fleet
 from tests.behaviour.kit.authority import Authority
+from tests.behaviour.kit.confinement import CEILINGS, assert_exposure
 from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.visitor import Visitor
 
@@ -20,7 +21,7 @@ def other(fleet: Fleet, balancer: Machine) -> Machine:
     return next(machine for machine in fleet.lab.tier("lb") if machine.name != balancer.name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def certified(fleet: Fleet) -> Iterator[dict[str, Authority]]:
     """Each balancer has an authority, for which the site's name leads to the other balancer alone."""
     authorities = {}
@@ -40,30 +41,69 @@ def certified(fleet: Fleet) -> Iterator[dict[str, Authority]]:
     fleet.play("site", *STEPS).must_succeed()
 
 
-def test_every_balancer_gets_a_certificate_by_a_challenge_that_another_one_answers(
-    fleet: Fleet, certified: dict[str, Authority]
-) -> None:
-    keys = set()
-    for balancer in fleet.lab.tier("lb"):
-        issuers = fleet.folder / f"issuers-{balancer.name}.pem"
-        issuers.write_text(certified[balancer.name].issuers(), encoding="ascii")
-        assert Visitor(balancer.address, fleet.domain, issuers).get("/").status == 200
-        keys.add(balancer.run("openssl pkey -in /etc/ssl/hotclub/fleet/privkey.pem -pubout"))
-    assert len(keys) == len(fleet.lab.tier("lb")), "balancers share a key"
+def served_by(balancer: Machine) -> str:
+    """The public key of what a balancer shows visitors."""
+    return balancer.run("openssl pkey -in /etc/ssl/hotclub/fleet/privkey.pem -pubout")
 
-    # What nobody has is not asked for for ever, and a balancer that died stops no other.
+
+def answers(fleet: Fleet, balancer: Machine, authority: Authority) -> bool:
+    """Whether visitors who trust an authority get the site from a balancer."""
+    issuers = fleet.folder / f"issuers-{authority.machine.name}.pem"
+    issuers.write_text(authority.issuers(), encoding="ascii")
+    return Visitor(balancer.address, fleet.domain, issuers).get("/").status == 200
+
+
+def test_one_balancer_asks_for_all_by_a_challenge_that_another_one_answers(fleet: Fleet, certified: dict[str, Authority]) -> None:
     first, second = fleet.lab.tier("lb")
+    for balancer in (first, second):
+        assert answers(fleet, balancer, certified[first.name])
+    assert served_by(first) == served_by(second)
+    assert not second.succeeds("ls /var/lib/hotclub-acme/fleet/certbot/live/fleet"), "the second one asked too"
+    assert fleet.play("site", *STEPS).must_succeed().changed == 0
+
+    # What nobody has is not asked for for ever.
     stranger = Visitor(first.address, fleet.domain)
     assert stranger.get(f"{CHALLENGES}/nobody-has-this").status == 404
     token = secrets.token_hex(8)
     folder = f"/var/lib/hotclub/acme-challenge/fleet{CHALLENGES}"
     second.run(f"echo {token} > {folder}/{token}")
     assert stranger.get(f"{CHALLENGES}/{token}").text.strip() == token
-    second.run(f"rm {folder}/{token}; systemctl stop nginx")
-    try:
-        assert stranger.get(f"{CHALLENGES}/{token}").status in (404, 502)
-        certified[first.name].know_names([fleet.domain], first.address)
-        certified[first.name].lead(fleet.domain, first.address)
-        fleet.play("site", "--limit", first.name, "--tags", "acme", renew_certificate=True).must_succeed()
-    finally:
-        second.run("systemctl start nginx")
+    second.run(f"rm {folder}/{token}")
+
+
+def test_the_key_is_given_to_balancers_of_the_site_alone(fleet: Fleet, certified: dict[str, Authority]) -> None:
+    first, second = fleet.lab.tier("lb")
+    port = first.run("sed -n 's/^ListenStream=.*://p' /etc/systemd/system/fleet-acme.socket")
+    ask = f"timeout 20 openssl s_client -quiet -no_ign_eof -connect {first.address}:{port} -verify_quiet"
+    own, others = "/etc/ssl/hotclub/fleet-balancers", "/etc/haproxy/certificates/fleet"
+    words = {
+        name: f"-cert {folder}/fullchain.pem -key {folder}/privkey.pem" for name, folder in (("own", own), ("other", others))
+    }
+
+    def told(said: str) -> str:
+        return second.run(f"{{ sleep 3; }} | {ask} {said} 2>&1 || true")
+
+    assert "PRIVATE KEY" in told(words["own"])
+    for said in ("", words["other"]):
+        assert "PRIVATE KEY" not in told(said), said
+    # Nor is it in what its service may write down.
+    assert not first.succeeds("journalctl --unit 'fleet-acme*' | grep -q 'PRIVATE KEY'")
+    assert_exposure(first, "fleet-acme@x.service", CEILINGS["acme"])
+
+
+def test_a_balancer_that_died_stops_no_renewal_and_takes_the_new_certificate_when_it_is_back(
+    fleet: Fleet, certified: dict[str, Authority], docker: Fault
+) -> None:
+    first, second = fleet.lab.tier("lb")
+    certified[second.name].know_names([fleet.domain], second.address)
+    certified[second.name].lead(fleet.domain, second.address)
+    old = served_by(first)
+    docker("kill", first)
+    fleet.play("site", "--limit", second.name, "--tags", "acme", renew_certificate=True).must_succeed()
+    assert answers(fleet, second, certified[second.name])
+    assert served_by(second) != old
+    docker("start", first)
+    # As its timer would, at some time within half a day.
+    first.run("systemctl start fleet-acme.service")
+    assert served_by(first) == served_by(second)
+    assert answers(fleet, first, certified[second.name])

@@ -1,8 +1,9 @@
 """Has a certificate issued and renewed by certbot, and puts it where the web server reads it.
 
-Run as ``acme_certificate.py renew|install|look SETTINGS``. ``renew`` needs no rights but those over its own folder:
-it asks an authority when there is a reason to, and remembers what came of it. ``install`` runs as root: it proves what
-was issued, puts it in place in one step and reloads the web server. ``look`` asks nobody, and prints JSON.
+Run as ``acme_certificate.py renew|install|look|hand SETTINGS``. ``renew`` needs no rights but those over its own folder:
+it takes what another balancer of the site has, asks an authority when there is a reason to, and remembers what came of it.
+``install`` runs as root: it proves what was issued, puts it in place in one step and reloads the web server. ``look`` asks
+nobody, and prints JSON. ``hand`` gives another balancer, on the connection that is its standard input, what is served here.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 CHALLENGES = ".well-known/acme-challenge"
 CHAIN, KEY, AUTHORITY = "fullchain.pem", "privkey.pem", "authority.pem"
+# Chain, key and whose they are in one piece, for other balancers. Read by root alone, like the key.
+OFFER = "offer.json"
+OFFER_BYTES = 65536
 # A program that is just reading the one before finishes.
 KEPT_VERSIONS = 2
 # A third of its life is left: with 90 days, a month in which a renewal may fail.
 RENEWED_IN_THE_LAST = 3
+# Each balancer after the first waits for so much of that third longer: with 90 days, for three days.
+PATIENCE = 0.1
 # Whatever the web server's own port is: an authority asks on this one alone.
 PORT = 80
 PROBE_SECONDS = 8
@@ -86,6 +92,11 @@ class Settings:
     check_command: str
     reload_command: str
     state_path: str
+    # The other balancers of the site, the name that all of them prove to one another, and how many ask before this one.
+    peers: list[str] = field(default_factory=list)
+    peer_port: int = 0
+    peer_name: str = ""
+    turn: int = 0
 
     @classmethod
     def read(cls, path: Path) -> Settings:
@@ -101,6 +112,21 @@ class Settings:
     def issued(self) -> Path:
         """Where certbot leaves what was issued last."""
         return self.state / "certbot" / "live" / self.site
+
+    @property
+    def taken(self) -> Path:
+        """Where there is what another balancer had, until this one has asked for its own."""
+        return self.state / "taken"
+
+    @property
+    def newest(self) -> Path:
+        """The folder of what is to be served."""
+        return self.taken if self.taken.is_symlink() else self.issued
+
+    @property
+    def renewed_in_the_last(self) -> float:
+        """For which part of a certificate's life this balancer looks for the next one."""
+        return max(1 - PATIENCE * self.turn, 0.5) / RENEWED_IN_THE_LAST
 
     @property
     def hook(self) -> Path:
@@ -247,7 +273,7 @@ class Memory:
 
 def reasons(settings: Settings, memory: Memory, now: float) -> Iterator[str]:
     """Yield why a certificate is to be issued."""
-    there = Certificate.at(settings.issued / CHAIN)
+    there = Certificate.at(settings.newest / CHAIN)
     if there is None:
         yield "there is none yet"
         return
@@ -257,13 +283,13 @@ def reasons(settings: Settings, memory: Memory, now: float) -> Iterator[str]:
         yield f"it is from {memory.issued.get('directory', 'elsewhere')}"
     if there.key_type != settings.key_type:
         yield f"its key is {there.key_type}"
-    if there.ends - now < (there.ends - there.begins) / RENEWED_IN_THE_LAST:
+    if there.ends - now < (there.ends - there.begins) * settings.renewed_in_the_last:
         yield f"it ends on {_day(there.ends)}"
 
 
 def is_installed(settings: Settings) -> bool:
     """Say whether what was issued last is what the web server reads."""
-    issued, read = Certificate.at(settings.issued / CHAIN), Certificate.at(Path(settings.certificate_path) / CHAIN)
+    issued, read = Certificate.at(settings.newest / CHAIN), Certificate.at(Path(settings.certificate_path) / CHAIN)
     return issued is not None and issued == read
 
 
@@ -280,6 +306,7 @@ def look(settings: Settings) -> dict[str, Any]:
     return {
         "reasons": why,
         "installed": installed,
+        "shared": bool(settings.peers),
         # Visitors are not warned: it is an authority's, for all names, and has time left.
         "good": bool(
             installed
@@ -303,8 +330,11 @@ def renew(settings: Settings) -> None:
     asked_for = settings.state / "renew-now"
     with (settings.state / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        ordered = asked_for.exists()
+        if not ordered:
+            take(settings, now)
         memory = Memory.at(settings.state)
-        why = list(reasons(settings, memory, now)) or (["it was asked for"] if asked_for.exists() else [])
+        why = list(reasons(settings, memory, now)) or (["it was asked for"] if ordered else [])
         asked_for.unlink(missing_ok=True)
         if not why:
             memory.forget_failure()
@@ -320,8 +350,92 @@ def renew(settings: Settings) -> None:
         except AcmeError as error:
             memory.fail(error, settings, time.time())
             raise
+        settings.taken.unlink(missing_ok=True)
         memory.succeed(settings, time.time())
         print("It was issued.")
+
+
+def take(settings: Settings, now: float) -> None:
+    """Take the newest certificate that another balancer has, if it is newer than what is here and as it should be."""
+    if not settings.peers:
+        return
+    with ThreadPoolExecutor(8) as pool:
+        offers = [offer for offer in pool.map(lambda peer: offered(settings, peer), settings.peers) if offer]
+    memory = Memory.at(settings.state)
+    here = Certificate.at(settings.newest / CHAIN)
+    wanted = (
+        here is not None and sorted(here.names) == sorted(settings.names) and memory.issued.get("directory") == settings.directory
+    )
+    fit = [offer for offer in offers if fits(settings, offer, now)]
+    newest = max(fit, key=lambda offer: Certificate(offer[CHAIN]).begins, default=None)
+    if newest is None or (here and wanted and Certificate(newest[CHAIN]).begins <= here.begins):
+        return
+    versions = settings.state / "taken-versions"
+    version = write_version(settings.state, {CHAIN: (newest[CHAIN], 0o644), KEY: (newest[KEY], 0o600)}, versions.name)
+    point(settings.taken, f"{versions.name}/{version.name}")
+    prune(versions, version.name)
+    memory.succeed(settings, now)
+    print(
+        f"Another balancer of the site has one that is valid until {_day(Certificate(newest[CHAIN]).ends)}. It is taken.",
+        flush=True,
+    )
+
+
+def fits(settings: Settings, offer: Mapping[str, str], now: float) -> bool:
+    """Say whether what another balancer has is what this one would ask the authority for."""
+    try:
+        certificate = proven(settings, offer[CHAIN], offer[KEY], now)
+    except (AcmeError, KeyError):
+        return False
+    asked = (sorted(settings.names), settings.key_type, settings.directory)
+    return (sorted(certificate.names), certificate.key_type, offer.get("directory")) == asked
+
+
+def offered(settings: Settings, peer: str) -> dict[str, str] | None:
+    """Return what another balancer serves; nothing when it serves nothing of an authority's, or can't be reached."""
+    try:
+        context = _peer_context(ssl.PROTOCOL_TLS_CLIENT)
+        with (
+            socket.create_connection((peer, settings.peer_port), PROBE_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=settings.peer_name) as connection,
+        ):
+            told = b""
+            while len(told) < OFFER_BYTES and (part := connection.recv(OFFER_BYTES)):
+                told += part
+        known = json.loads(told)
+    except (OSError, ValueError) as error:
+        # Not worth a failure: it may be down, or have none yet.
+        print(f"The balancer {peer} has no certificate to give ({error}).", flush=True)
+        return None
+    return {str(name): str(value) for name, value in known.items()} if isinstance(known, Mapping) else None
+
+
+def hand(settings: Settings) -> None:
+    """Give what is served here to who is at the other end of standard input and proves to be a balancer of the site."""
+    context = _peer_context(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as plain:
+        plain.settimeout(PROBE_SECONDS)
+        with context.wrap_socket(plain, server_side=True) as connection:
+            told = connection.getpeercert(binary_form=True) or b""
+            [name] = x509.load_der_x509_certificate(told).subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+            if name.value != settings.peer_name:
+                raise AcmeError(f"{name.value!s} is no balancer of {settings.site}.", "refused")
+            connection.sendall(_credential("offer").read_bytes())
+
+
+def _peer_context(protocol: int) -> ssl.SSLContext:
+    """Return how balancers prove to one another that they are the site's, with certificates of its internal authority."""
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(_credential("peer-chain"), _credential("peer-key"))
+    context.load_verify_locations(_credential("peer-authority"))
+    return context
+
+
+def _credential(name: str) -> Path:
+    """Return where systemd has put a file for this service alone."""
+    return Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / name
 
 
 def refuse_unreachable(settings: Settings) -> None:
@@ -450,7 +564,7 @@ def certbot(settings: Settings) -> list[str]:
 
 def _authenticator(settings: Settings) -> list[str]:
     """Return the options that say how the site proves that its names are its own."""
-    credentials = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / "dns"
+    credentials = _credential("dns")
     if settings.challenge == "http":
         return ["--authenticator", "webroot", "--webroot-path", settings.challenge_path]
     if settings.dns_plugin:
@@ -537,15 +651,17 @@ def install(settings: Settings) -> None:
 
     :raises AcmeError: it is not fit to be served, or the web server refuses it; the old one is in place.
     """
-    if is_installed(settings):
-        return
-    chain, key = (_given(settings.issued / name) for name in (CHAIN, KEY))
-    certificate = proven(settings, chain, key, time.time())
     folder = Path(settings.certificate_path)
-    version = write_version(folder, {CHAIN: (chain, 0o644), AUTHORITY: (certificate.issuers, 0o644), KEY: (key, 0o600)})
+    if is_installed(settings) and (folder / OFFER).exists():
+        return
+    chain, key = (_given(settings.newest / name) for name in (CHAIN, KEY))
+    certificate = proven(settings, chain, key, time.time())
+    offer = json.dumps({"directory": settings.directory, CHAIN: chain, KEY: key})
+    files = {CHAIN: (chain, 0o644), AUTHORITY: (certificate.issuers, 0o644), KEY: (key, 0o600), OFFER: (offer, 0o600)}
+    version = write_version(folder, files)
     before = os.readlink(folder / "current") if (folder / "current").is_symlink() else ""
     point(folder / "current", f"versions/{version.name}")
-    for name in (CHAIN, AUTHORITY, KEY):
+    for name in files:
         point(folder / name, f"current/{name}")
     checked = subprocess.run(shlex.split(settings.check_command), capture_output=True, text=True, check=False)
     if checked.returncode:
@@ -586,9 +702,9 @@ def proven(settings: Settings, chain: str, key: str, now: float) -> Certificate:
     return certificate
 
 
-def write_version(folder: Path, files: Mapping[str, tuple[str, int]]) -> Path:
+def write_version(folder: Path, files: Mapping[str, tuple[str, int]], versions: str = "versions") -> Path:
     """Write a certificate with its key into a folder of its own."""
-    version = folder / "versions" / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
+    version = folder / versions / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
     version.mkdir(mode=0o755, parents=True)
     for name, (content, mode) in files.items():
         with os.fdopen(os.open(version / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
@@ -629,6 +745,8 @@ def main(action: str, path: str) -> int:
             print(json.dumps(look(settings)))
         elif action == "renew":
             renew(settings)
+        elif action == "hand":
+            hand(settings)
         else:
             install(settings)
     except AcmeError as error:
