@@ -56,7 +56,9 @@ def what_to_read(own: Site, other: Site, pid: int) -> list[str]:
     """Secrets of the host, of another site and of the site's own builds."""
     return [
         *("/etc/shadow", "/etc/gshadow", "/etc/sudoers.d", "/etc/ssh/ssh_host_ed25519_key", "/etc/ssl/private", "/root", "/home"),
-        *("/var/lib/postgresql", "/var/log/nginx", "/var/log/postgresql", "/var/log/journal", "/var/backups", "/boot"),
+        *("/var/lib/postgresql", "/var/log/nginx", "/var/log/postgresql", "/var/log/journal", "/boot"),
+        # The rest of that folder are lists of packages, which come with a daily timer and are for everybody.
+        *("/var/backups/shadow.bak", "/var/backups/gshadow.bak"),
         *(f"{other.root}/{folder}" for folder in ("etc", "lib", "releases", "venvs", "shared", "repo")),
         *(f"{own.root}/{name}" for name in ("repo", "cache", "etc/environment")),
         *(f"/proc/{pid}/environ", f"/proc/{pid}/cmdline", "/proc/kcore", "/proc/kmsg"),
