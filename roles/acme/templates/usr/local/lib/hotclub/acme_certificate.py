@@ -414,14 +414,18 @@ def hand(settings: Settings) -> None:
     """Give what is served here to who is at the other end of standard input and proves to be a balancer of the site."""
     context = _peer_context(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
-    with socket.socket(fileno=os.dup(sys.stdin.fileno())) as plain:
-        plain.settimeout(PROBE_SECONDS)
-        with context.wrap_socket(plain, server_side=True) as connection:
-            told = connection.getpeercert(binary_form=True) or b""
-            [name] = x509.load_der_x509_certificate(told).subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-            if name.value != settings.peer_name:
-                raise AcmeError(f"{name.value!s} is no balancer of {settings.site}.", "refused")
-            connection.sendall(_credential("offer").read_bytes())
+    offer = _credential("offer").read_bytes()
+    try:
+        with socket.socket(fileno=os.dup(sys.stdin.fileno())) as plain:
+            plain.settimeout(PROBE_SECONDS)
+            with context.wrap_socket(plain, server_side=True) as connection:
+                told = connection.getpeercert(binary_form=True) or b""
+                [name] = x509.load_der_x509_certificate(told).subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+                if name.value != settings.peer_name:
+                    raise AcmeError(f"{name.value!s} is no balancer of {settings.site}.", "refused")
+                connection.sendall(offer)
+    except OSError as error:
+        raise AcmeError(f"Who asked did not prove to be a balancer of {settings.site} ({error}).", "refused") from None
 
 
 def _peer_context(protocol: int) -> ssl.SSLContext:
