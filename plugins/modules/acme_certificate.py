@@ -118,7 +118,8 @@ def have(module: AnsibleModule, acme: Acme) -> dict[str, Any]:
     actions += ["issue"] if asks else []
     # It failed for a reason that is no more.
     settles = bool(found["failure"]) and not wanted
-    failure = f"{found['failure']}\nNothing is asked before {found['waits_until']}." if wanted and not asks else ""
+    paused = f"\nNothing is asked before {found['waits_until']}." if found["waits_until"] else ""
+    failure = found["failure"] + paused if wanted and not asks else ""
     if not module.check_mode:
         for action in actions:
             if action != "issue":
@@ -128,7 +129,7 @@ def have(module: AnsibleModule, acme: Acme) -> dict[str, Any]:
                 acme.order_renewal()
             told = acme.ask()
             found = acme.look()
-            failure = told and (found["failure"] or told)
+            failure = told and (found["failure"] or told) + paused
         elif settles:
             acme.ask()
     if failure and found["good"]:

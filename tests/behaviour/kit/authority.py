@@ -66,6 +66,7 @@ class Authority:
     def remove(self) -> None:
         for unit in ("names", "issuer", "stingy"):
             self._stop(unit)
+        # A restart of the host has removed the route already.
         self.machine.run(f"rm -rf {FOLDER}; ip route del unreachable {NOWHERE} 2>/dev/null || true")
         self.forget_names()
 
