@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible_collections.hotclub.django.plugins.plugin_utils import own_certificate
+from ansible_collections.hotclub.django.plugins.plugin_utils import own_certificate, virtual_addresses
 from ansible_collections.hotclub.django.plugins.plugin_utils.authority import utc_now
 from ansible_collections.hotclub.django.plugins.plugin_utils.options import Complaint, Option, check_value, nearest, shown
 from ansible_collections.hotclub.django.plugins.plugin_utils.rules import RULES
@@ -122,6 +122,8 @@ class Inventory:
     foreign: list[Setting] = field(default_factory=list)
     # The folder of the inventory that names a host.
     folders: Mapping[str, str | None] = field(default_factory=dict)
+    # Where its peers reach each host; empty when that can't be worked out.
+    addresses: Mapping[str, str] = field(default_factory=dict)
     # How a file on this machine is read, one in a vault too.
     read: Callable[[str], str] = lambda path: Path(path).read_text(encoding="utf-8")
 
@@ -177,6 +179,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     _check_agreement(inventory, rules, findings)
     _check_environment(inventory, findings)
     _check_fleet(inventory, findings)
+    _check_virtual_addresses(inventory, findings)
     _check_certificate(inventory, findings)
     _check_source(inventory, findings)
     _check_challenge(inventory, findings)
@@ -377,6 +380,17 @@ def _check_fleet(inventory: Inventory, findings: Findings) -> None:
     if "hash" in methods and not any(said.get((host, "site_balance_hash_key")) for host in inventory.hosts):
         remedy = "Set site_balance_hash_key to header:<name>, cookie:<name>, query:<name> or path."
         findings.add(Complaint("site_balance_method", "is hash, and nothing says of what", remedy))
+
+
+def _check_virtual_addresses(inventory: Inventory, findings: Findings) -> None:
+    """Refuse addresses that these balancers could not pass on among them."""
+    balancers = {host: inventory.addresses[host] for host in inventory.groups.get("lb", []) if host in inventory.addresses}
+    for setting in inventory.by_name(virtual_addresses.NAME):
+        if setting.host in balancers and isinstance(setting.value, (list, tuple)) and setting.value:
+            addresses = [str(address) for address in setting.value]
+            for complaint, hosts in virtual_addresses.complaints(addresses, balancers):
+                findings.add(complaint, hosts=hosts)
+            return
 
 
 def _check_certificate(inventory: Inventory, findings: Findings) -> None:

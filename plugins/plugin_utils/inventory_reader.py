@@ -71,7 +71,9 @@ class InventoryReader:
             ]
             settings.extend(self._resolve([setting for setting in given if self._is_ours(setting.name)], variables))
             foreign.extend(replace(setting, value=None) for setting in given if not self._is_ours(setting.name))
-        return Inventory(self._groups, settings, foreign, folders, self._loader.get_text_file_contents)
+        tiers = self._expressions.tiers
+        addresses = {peer["name"]: peer["address"] for tier in tiers.values() for peer in tier}
+        return Inventory(self._groups, settings, foreign, folders, addresses, self._loader.get_text_file_contents)
 
     def _setting(self, host: str, name: str, value: Any, key: Any) -> Setting:
         secrets = self._plain_secrets(name, value, key)
@@ -171,10 +173,15 @@ class Expressions:
     def _common(self) -> dict[str, Any]:
         """What is the same for all hosts; the wiring's view of the tiers with it, since it looks at all of them."""
         common = {"groups": self._groups, "hostvars": self._hostvars, "ansible_facts": self._facts}
+        return common | ({"site_tiers": self.tiers} if self.tiers else {})
+
+    @cached_property
+    def tiers(self) -> dict[str, list[dict[str, Any]]]:
+        """The hosts of each tier and where peers reach them; none when an address can't be worked out, a problem of its own."""
         try:
-            return common | {"site_tiers": topology(self._groups, self._hostvars)}
-        except AnsibleError:  # an address that can't be worked out, which is a problem of its own
-            return common
+            return topology(self._groups, self._hostvars)
+        except AnsibleError:
+            return {}
 
 
 def mentioned(expression: Any, context: Mapping[str, Any]) -> set[str]:

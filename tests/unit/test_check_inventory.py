@@ -320,6 +320,45 @@ class TestMeaning:
         assert problems({"site_hook_before_build": "{{ inventory_dir }}/hook.cfg"}, files={"hook.cfg": "[]"}) == []
 
 
+class TestVirtualAddresses:
+    """What balancers need of one another to share addresses."""
+
+    @pytest.mark.parametrize(
+        ("first", "second", "addresses", "said"),
+        [
+            ("10.0.0.1", "10.0.0.2", ["192.0.2.10/24"], None),
+            ("10.0.0.1", "10.0.0.2", ["192.0.2.10/24", "2001:db8::10/64"], None),
+            ("fd00::1", "fd00::2", ["2001:db8::10/64"], None),
+            ("10.0.0.1", "10.0.0.2", [], None),
+            (
+                "10.0.0.1",
+                "10.0.0.2",
+                ["2001:db8::10/64"],
+                "site_virtual_addresses: has none of IPv4, in which the balancers reach one another. Add one",
+            ),
+            (
+                "10.0.0.1",
+                "balancer.example.org",
+                ["192.0.2.10/24"],
+                'site_virtual_addresses (web2): needs balancers that reach one another by addresses, and "balancer.example.org"',
+            ),
+            (
+                "10.0.0.1",
+                "fd00::2",
+                ["192.0.2.10/24"],
+                "private_address (all hosts): is IPv4 on some balancers and IPv6 on others.",
+            ),
+            ("10.0.0.1", "10.0.0.2", ["192.0.2.10"], '"192.0.2.10" does not say how large'),
+        ],
+    )
+    def test_of_either_family(self, problems: Problems, first: str, second: str, addresses: list[str], said: str | None) -> None:
+        hosts = f"[lb]\nweb1 private_address={first}\nweb2 private_address={second}\n[app]\nweb1\n[db]\nweb1\n"
+
+        found = problems({"site_virtual_addresses": addresses}, hosts=hosts)
+
+        assert said in only(found) if said else found == []
+
+
 class TestSecrets:
     """No message shows one."""
 

@@ -44,12 +44,38 @@ def test_seconds_are_written_from_milliseconds(page: Render) -> None:
     assert "    advert_int 1.0\n" in page(keepalived_advert_interval_ms="1000")
 
 
-def test_peers_and_addresses_stand_one_a_line(page: Render) -> None:
-    blocks = dict(re.findall(r"^    (\w+) \{\n(.*?)^    \}", page(), re.MULTILINE | re.DOTALL))
+@pytest.fixture
+def blocks(page: Render) -> Callable[..., dict[str, list[str]]]:
+    """Return a function that reads the lists of the file of the shop, with changes."""
 
-    assert blocks["unicast_peer"].split() == ["10.0.0.11", "10.0.0.12"]
-    assert blocks["virtual_ipaddress"].split() == ["10.0.0.100/24"]
-    assert "unicast" not in page(keepalived_peers=[])
+    def read(**changes: Any) -> dict[str, list[str]]:
+        found = re.findall(r"^    (\w+) \{\n(.*?)^    \}", page(**changes), re.MULTILINE | re.DOTALL)
+        return {name: lines.split() for name, lines in found}
+
+    return read
+
+
+def test_peers_and_addresses_stand_one_a_line(blocks: Callable[..., dict[str, list[str]]]) -> None:
+    assert blocks()["unicast_peer"] == ["10.0.0.11", "10.0.0.12"]
+    assert blocks()["virtual_ipaddress"] == ["10.0.0.100/24"]
+    assert blocks()["virtual_ipaddress_excluded"] == []
+
+
+@pytest.mark.parametrize(("address", "itself"), [("10.0.0.10", "127.0.0.1"), ("fd00::10", "::1")])
+def test_a_single_balancer_is_its_own_peer(blocks: Callable[..., dict[str, list[str]]], address: str, itself: str) -> None:
+    assert blocks(keepalived_peers=[], keepalived_address=address)["unicast_peer"] == [itself]
+
+
+@pytest.mark.parametrize(("address", "told"), [("10.0.0.10", "10.0.0.100/24"), ("fd00::10", "2001:db8::1/64")])
+def test_adverts_name_the_addresses_of_their_own_family(
+    blocks: Callable[..., dict[str, list[str]]], address: str, told: str
+) -> None:
+    both = ["10.0.0.100/24", "2001:db8::1/64"]
+
+    found = blocks(keepalived_addresses=both, keepalived_address=address)
+
+    assert found["virtual_ipaddress"] == [told]
+    assert found["virtual_ipaddress_excluded"] == [other for other in both if other != told]
 
 
 def test_the_question_begins_as_the_web_server_expects(page: Render) -> None:

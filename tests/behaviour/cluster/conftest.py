@@ -133,6 +133,10 @@ class Shared:
     def other(self, holder: Machine) -> Machine:
         return next(machine for machine in self.site.lab.tier("lb") if machine.name != holder.name)
 
+    def times_taken(self, machine: Machine) -> int:
+        """How often a balancer has taken the address since it booted."""
+        return machine.run("journalctl --boot --unit keepalived --output cat").count("(fleet) Entering MASTER STATE")
+
     def story(self) -> str:
         """What keepalived said on each balancer since it booted."""
         told = "journalctl --boot --unit keepalived --output short-precise | tail -30"
@@ -214,6 +218,19 @@ def held_by_second(whole: Fleet) -> Iterator[Shared]:
     for machine in (first, second):
         machine.hang_up()
     whole.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
+
+
+@pytest.fixture
+def second_family(lab: Lab) -> Iterator[Callable[[Machine], str]]:
+    """An IPv6 address for every host; the lab's network has none by itself."""
+    addresses = {machine.name: f"fd13:213::{number}" for number, machine in enumerate(lab.machines.values(), start=10)}
+    for machine in lab.machines.values():
+        machine.run(
+            f"sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0; ip address replace {addresses[machine.name]}/64 dev eth0 nodad"
+        )
+    yield lambda machine: addresses[machine.name]
+    for machine in lab.machines.values():
+        machine.run(f"ip address del {addresses[machine.name]}/64 dev eth0; sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import time
@@ -15,6 +16,7 @@ from tests.behaviour.cluster.conftest import RETURN_SECONDS, TAKEOVER_SECONDS_AT
 from tests.behaviour.kit.confinement import assert_confined
 from tests.behaviour.kit.lab import ROOT, TOOLS, Machine
 from tests.behaviour.kit.operator import environment
+from tests.behaviour.kit.reach import reached
 from tests.behaviour.kit.sites import PLAIN
 from tests.load import constant_load, judge, outage
 
@@ -25,9 +27,11 @@ Figure = Callable[[str], None]
 def shared(fleet: Fleet) -> Iterator[Shared]:
     """The fleet with an address that its balancers pass on among them."""
     address = hosts.spare_address()
-    fleet.write_inventory(site_virtual_addresses=[address])
+    fleet.variables["site_virtual_addresses"] = [address]
+    fleet.write_inventory()
     fleet.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
     yield Shared(fleet, address.partition("/")[0])
+    del fleet.variables["site_virtual_addresses"]
     fleet.write_inventory()
     for machine in fleet.lab.tier("lb"):
         machine.run("systemctl disable --now keepalived; rm -f /etc/keepalived/sites/*")
@@ -84,6 +88,40 @@ def test_an_address_that_is_handed_over_takes_no_request_along(ready: Shared, fi
     figure(f"{moves} moves of the virtual address by plan: {lost}, the slowest took {verdict.max_ms:.0f} ms")
     assert verdict.flawless, str(verdict)
     assert verdict.max_ms < TAKEOVER_SECONDS_AT_MOST * 1000 + 1000, str(verdict)
+
+
+@pytest.fixture
+def listening_again(fleet: Fleet) -> Iterator[None]:
+    """In the end, nginx listens for the families that its hosts have by then."""
+    yield
+    fleet.play("site", "--limit", "lb", "--tags", "nginx").must_succeed()
+
+
+def test_an_address_of_the_other_family_goes_along(
+    ready: Shared, listening_again: None, second_family: Callable[[Machine], str]
+) -> None:
+    """The balancers speak to one another by IPv4; visitors come by IPv6 as well."""
+    site, holder = ready.site, ready.holder
+    visitor, network = site.apps[0], second_family(holder).rpartition(":")[0]
+    address = f"{network}:100"
+    own = list(site.variables["site_virtual_addresses"])
+    run = ("site", "--limit", "lb", "--tags", "keepalived,nginx")
+    site.variables["site_virtual_addresses"] = [*own, f"{address}/64"]
+    site.write_inventory()
+    site.play(*run).must_succeed()
+    assert site.play(*run).must_succeed().changed == 0
+    assert ready.holders() == [holder]
+    assert reached(visitor, address, 443)
+    holder.run("systemctl restart keepalived")
+    ready.await_standby(holder)
+    assert dataclasses.replace(ready, address=address).holders() == ready.holders() == [ready.other(holder)]
+    assert reached(visitor, address, 443)
+
+    site.variables["site_virtual_addresses"] = own
+    site.write_inventory()
+    site.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
+    assert not reached(visitor, address, 443)
+    assert ready.holders() == [ready.other(holder)]
 
 
 def test_a_request_under_way_has_its_answer_before_the_address_leaves(ready: Shared) -> None:

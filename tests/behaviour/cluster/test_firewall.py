@@ -11,7 +11,7 @@ import pytest
 from tests.behaviour.cluster.conftest import Fleet
 from tests.behaviour.kit.confinement import assert_exposure
 from tests.behaviour.kit.lab import Lab, Machine
-from tests.behaviour.kit.reach import SITES, Table, allowed, scan_from, scan_from_outside, sites_on, tables_of
+from tests.behaviour.kit.reach import SITES, Table, allowed, reached, scan_from, scan_from_outside, sites_on, tables_of
 
 STRAY_PORT = 4999
 RULES = "for chain in input flows peers ssh; do nft --stateless list chain inet hotclub $chain; done"
@@ -33,29 +33,11 @@ def tables(fleet: Fleet, lab: Lab, workspace: Path) -> list[Table]:
     return tables_of(lab, workspace, {site for machine in lab.machines.values() for site in sites_on(machine)})
 
 
-@pytest.fixture
-def second_family(lab: Lab) -> Iterator[Callable[[Machine], str]]:
-    """An IPv6 address for every host; the lab's network has none by itself."""
-    addresses = {machine.name: f"fd13:213::{number}" for number, machine in enumerate(lab.machines.values(), start=10)}
-    for machine in lab.machines.values():
-        machine.run(
-            f"sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0; ip address replace {addresses[machine.name]}/64 dev eth0 nodad"
-        )
-    yield lambda machine: addresses[machine.name]
-    for machine in lab.machines.values():
-        machine.run(f"ip address del {addresses[machine.name]}/64 dev eth0; sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1")
-
-
 def world_by_six(tables: list[Table], machine: Machine) -> list[int]:
     """The ports that everybody is to reach by IPv6: nginx doesn't listen there on a host that had no such address."""
     listening = machine.run("ss --ipv6 --listening --tcp --numeric --no-header | awk '{print $4}'").split()
     ports = {int(address.rpartition(":")[2]) for address in listening}
     return [port for port in allowed(tables, None, machine.name) if port in ports]
-
-
-def reached(machine: Machine, address: str, port: int) -> bool:
-    """Whether a host gets a connection."""
-    return machine.succeeds(f"timeout 2 bash -c '< /dev/tcp/{address}/{port}'")
 
 
 def test_every_port_is_open_to_those_who_need_it_and_to_nobody_else(

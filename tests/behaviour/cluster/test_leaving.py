@@ -72,6 +72,7 @@ def test_hosts_leave_under_load_and_come_back_as_new_ones(whole: Fleet, held_by_
     """An application host, then the balancer that has the virtual address; both are brought back by the inventory."""
     app, balancer = whole.apps[2], whole.lab.tier("lb")[1]
     neighbours = other_sites(whole, app)
+    taken = held_by_second.times_taken(whole.lab.lb)
     plan = held_by_second.load(rate=30)
     with constant_load(plan) as load:
         run = whole.play("decommission", decommission_host=app.name).must_succeed()
@@ -99,6 +100,8 @@ def test_hosts_leave_under_load_and_come_back_as_new_ones(whole: Fleet, held_by_
     for machine in whole.lab.tier("lb"):
         whole.await_view(machine, app.name, "UP", seconds=10)
     assert app.address in access_rules(whole)
+    # Neither losing its only peer nor having one again makes a balancer drop the address, not even for a moment.
+    assert held_by_second.times_taken(whole.lab.lb) == taken + 1, held_by_second.story()
 
 
 def test_a_dead_host_leaves_as_well(whole: Fleet, docker: Fault) -> None:

@@ -25,6 +25,11 @@ def scan_from(machine: Machine, addresses: Iterable[str]) -> Found:
     return found
 
 
+def reached(machine: Machine, address: str, port: int) -> bool:
+    """Whether a host gets a connection."""
+    return machine.succeeds(f"timeout 2 bash -c '< /dev/tcp/{address}/{port}'")
+
+
 def scan_from_outside(addresses: Iterable[str]) -> Found:
     """The open ports of each address, as this machine finds them, which is no host of any inventory."""
     command = [sys.executable, "-m", "tests.behaviour.kit.scan", *addresses]
