@@ -26,9 +26,16 @@ options:
     type: int
     default: 0
   certificate_days:
-    description: The host counts as in trouble when the certificate that visitors are shown ends within so many days.
+    description: The host counts as in trouble when a certificate ends within so many days, one for visitors or one between hosts.
     type: int
     default: 14
+  internal_certificates:
+    description: >-
+      The folders of the certificates by which this host proves itself to the site's other hosts, as shell patterns. One that
+      isn't there is none.
+    type: list
+    elements: str
+    default: []
   database:
     description: Name of the site's database.
     type: str
@@ -71,11 +78,13 @@ status:
   returned: always
 """
 
+import glob
 import http.client
 import re
 import shutil
 import ssl
 import time
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -102,6 +111,7 @@ def main() -> None:
             "port": {"type": "int", "default": 80},
             "tls_port": {"type": "int", "default": 0},
             "certificate_days": {"type": "int", "default": 14},
+            "internal_certificates": {"type": "list", "elements": "str", "default": []},
             "database": {"type": "str", "required": True},
             "balanced_hosts": {"type": "list", "elements": "str", "default": []},
             "migrations": {"type": "bool", "default": False},
@@ -127,6 +137,7 @@ def look(module: AnsibleModule) -> dict[str, Any]:
             look_at_certificate(check, wanted["tls_port"], wanted["certificate_days"], status)
             if failure := failing_renewal(site.name):
                 status["problems"].append(f"the certificate is not renewed: {failure} See `journalctl -u {site.name}-acme`")
+    look_at_internal_certificates(wanted["internal_certificates"], wanted["certificate_days"], status)
     if wanted["balanced_hosts"]:
         look_at_balancer(site, wanted["balanced_hosts"], status)
     if "db" in wanted["tiers"]:
@@ -220,20 +231,48 @@ def look_at_certificate(check: HealthCheck, port: int, days_at_least: int, statu
         return
     finally:
         connection.close()
-    told = run(["openssl", "x509", "-noout", "-enddate", "-checkhost", check.host], stdin=ssl.DER_cert_to_PEM_cert(shown)).stdout
-    ends = re.search(r"^notAfter=(.*)$", told, re.MULTILINE)
-    if not ends:
+    left, told = days_left(ssl.DER_cert_to_PEM_cert(shown), "-checkhost", check.host)
+    if left is None:
         status["problems"].append("the certificate that visitors are shown can't be read")
         return
-    left = int((ssl.cert_time_to_seconds(ends[1]) - time.time()) // (24 * 3600))
     status["certificate_days"] = left
     if left < days_at_least:
-        ended = "has ended" if left < 0 else f"ends in {left} days"
         status["problems"].append(
-            f"the certificate that visitors are shown {ended}: run playbooks/site.yml, or bring a new one of your own"
+            f"the certificate that visitors are shown {end(left)}: run playbooks/site.yml, or bring a new one of your own"
         )
     if "does NOT match" in told:
         status["problems"].append(f"the certificate that visitors are shown is not for {check.host}: run playbooks/site.yml")
+
+
+def look_at_internal_certificates(patterns: list[str], days_at_least: int, status: dict[str, Any]) -> None:
+    """Say how long this host can prove itself to the others, as the first of its certificates to end has it."""
+    found: dict[str, int] = {}
+    for chain in sorted(path for pattern in patterns for path in glob.glob(f"{pattern}/fullchain.pem")):
+        left, _ = days_left(Path(chain).read_text(encoding="ascii"))
+        if left is None:
+            status["problems"].append(f"{chain} can't be read: delete it and run playbooks/site.yml")
+        else:
+            found[chain] = left
+            if left < days_at_least:
+                status["problems"].append(f"{chain}, shown to other hosts, {end(left)}: run playbooks/site.yml")
+    if found:
+        status["internal_certificate_days"] = min(found.values())
+
+
+def days_left(chain: str, *more: str) -> tuple[int | None, str]:
+    """Return for how many days a chain's first certificate is good, and what openssl tells besides; None when it is none.
+
+    :param chain: in PEM.
+    :param more: further options of ``openssl x509``.
+    """
+    told = run(["openssl", "x509", "-noout", "-enddate", *more], stdin=chain).stdout
+    ends = re.search(r"^notAfter=(.*)$", told, re.MULTILINE)
+    return (int((ssl.cert_time_to_seconds(ends[1]) - time.time()) // (24 * 3600)) if ends else None), told
+
+
+def end(days: int) -> str:
+    """Return when something ends, in words."""
+    return "has ended" if days < 0 else f"ends in {days} days"
 
 
 def look_at_web_server(check: HealthCheck, connection: http.client.HTTPConnection, status: dict[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -12,6 +14,7 @@ from ansible.playbook.task import Task
 from ansible_collections.hotclub.django.plugins.action.report_status import ActionModule
 from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
 from ansible_collections.hotclub.django.plugins.module_utils.haproxy import Server, troubles
+from ansible_collections.hotclub.django.plugins.modules.site_status import look_at_internal_certificates
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet_status import fleet_problems
 
 
@@ -39,6 +42,61 @@ def test_the_status_names_what_is_wrong_and_leaves_empty_columns_out() -> None:
 
 def test_one_server_has_one_table() -> None:
     assert "SEEN BY" not in status_table({"web1": {"tiers": ["lb", "app", "db"], "release": "r1"}}, "shop")
+
+
+def test_certificates_between_hosts_have_a_column_where_there_are_any() -> None:
+    status = {"tiers": ["db"], "internal_certificate_days": 700}
+
+    assert "INTERNAL TLS" in status_table({"db1": status}, "shop")
+    assert "700 days" in status_table({"db1": status}, "shop")
+    assert "INTERNAL TLS" not in status_table({"db1": {"tiers": ["db"]}}, "shop")
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Callable[[str, int], str]:
+    """Return a function that makes a certificate which ends in some days, in a folder of that name, and returns its file."""
+
+    def make(name: str, days: int) -> str:
+        folder = tmp_path / name
+        folder.mkdir()
+        made = ["-days", str(days), "-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")]
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x"]
+        subprocess.run([*command, *made], check=True, capture_output=True)
+        return str(folder / "fullchain.pem")
+
+    return make
+
+
+def test_the_first_certificate_to_end_is_told_and_named_when_it_is_near(tmp_path: Path, chain: Callable[[str, int], str]) -> None:
+    near, _ = chain("certificate", 3), chain("certificate-2", 100)
+    status: dict[str, Any] = {"problems": []}
+
+    look_at_internal_certificates([f"{tmp_path}/certificate*", f"{tmp_path}/nothing"], 14, status)
+
+    assert status["internal_certificate_days"] in (2, 3)
+    [problem] = status["problems"]
+    assert problem.startswith(f"{near}, shown to other hosts, ends in ") and "playbooks/site.yml" in problem
+
+
+def test_certificates_that_are_good_for_long_are_no_trouble(tmp_path: Path, chain: Callable[[str, int], str]) -> None:
+    chain("certificate", 100)
+    status: dict[str, Any] = {"problems": []}
+
+    look_at_internal_certificates([f"{tmp_path}/certificate"], 14, status)
+    none: dict[str, Any] = {"problems": []}
+    look_at_internal_certificates([], 14, none)
+
+    assert status["problems"] == []
+    assert "internal_certificate_days" not in none
+
+
+def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "fullchain.pem").write_text("nothing", encoding="utf-8")
+    status: dict[str, Any] = {"problems": []}
+
+    look_at_internal_certificates([str(tmp_path)], 14, status)
+
+    assert f"{tmp_path}/fullchain.pem can't be read" in status["problems"][0]
 
 
 def test_each_balancer_tells_how_it_sees_each_host() -> None:

@@ -8,7 +8,7 @@ import shlex
 import string
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
@@ -410,11 +410,24 @@ def test_a_setting_of_gunicorn_is_a_value_of_python(value: str) -> None:
     assert isinstance(ast.literal_eval(last.value), str)
 
 
+def database_url(password: str, host: str) -> SplitResult:
+    """The parts of the address of a database."""
+    site = {"site_database_user": "shop", "site_database_password": password, "site_database_host": host}
+    told = {**site, "site_database_port": 5432, "site_database_name": "shop", "site_database_login": "shop"}
+    return urlsplit(
+        str(Templar(DataLoader(), WIRING | told).template(trust_as_template("{{ __site_environment.DATABASE_URL }}")))
+    )
+
+
 @settings(max_examples=25)
 @given(attacked("word", "p@ss/w:rd", "50%", "a b", "#", "?"))
 def test_a_database_password_of_any_kind_stays_in_its_place_of_the_url(password: str) -> None:
     assume(passes("site_database_password", password))
-    site = {"site_database_user": "shop", "site_database_password": password, "site_database_host": "127.0.0.1"}
-    told = {**site, "site_database_port": 5432, "site_database_name": "shop", "site_database_login": "shop"}
-    parts = urlsplit(Templar(DataLoader(), WIRING | told).template(trust_as_template("{{ __site_environment.DATABASE_URL }}")))
+    parts = database_url(password, "127.0.0.1")
     assert (unquote(parts.password or ""), parts.hostname, parts.port, parts.path) == (password, "127.0.0.1", 5432, "/shop")
+
+
+@pytest.mark.parametrize("host", ["10.0.0.31", "db.example.org", "2001:db8::31"])
+def test_a_database_of_either_family_is_named_in_the_url(host: str) -> None:
+    parts = database_url("word", host)
+    assert (parts.hostname, parts.port) == (host, 5432)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import ssl
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.behaviour.kit.authority import Authority
 from tests.behaviour.kit.confinement import CEILINGS, assert_exposure
 from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.visitor import Visitor
+from tests.load import constant_load, judge
 
 STEPS = ("--tags", "certificates,nginx,acme")
 CHALLENGES = "/.well-known/acme-challenge"
@@ -48,10 +51,16 @@ def served_by(balancer: Machine) -> str:
     return balancer.run("openssl pkey -in /etc/ssl/hotclub/fleet/privkey.pem -pubout")
 
 
-def answers(fleet: Fleet, balancer: Machine, authority: Authority) -> bool:
-    """Whether visitors who trust an authority get the site from a balancer, once its old workers have gone."""
+def trusted(fleet: Fleet, authority: Authority) -> Path:
+    """What visitors trust who trust an authority."""
     issuers = fleet.folder / f"issuers-{authority.machine.name}.pem"
     issuers.write_text(authority.issuers(), encoding="ascii")
+    return issuers
+
+
+def answers(fleet: Fleet, balancer: Machine, authority: Authority) -> bool:
+    """Whether visitors who trust an authority get the site from a balancer, once its old workers have gone."""
+    issuers = trusted(fleet, authority)
     deadline = time.monotonic() + 10
     while True:
         try:
@@ -81,24 +90,41 @@ def test_one_balancer_asks_for_all_by_a_challenge_that_another_one_answers(fleet
     second.run(f"rm {folder}/{token}")
 
 
-def test_the_key_is_given_to_balancers_of_the_site_alone(fleet: Fleet, certified: dict[str, Authority]) -> None:
+OWN = "/etc/ssl/hotclub/fleet-balancers"
+
+
+def told(fleet: Fleet, chain: str, key: str) -> str:
+    """What the first balancer tells somebody on the second one who shows a certificate, or none where the files aren't named."""
     first, second = fleet.lab.tier("lb")
     port = first.run("sed -n 's/^ListenStream=.*://p' /etc/systemd/system/fleet-acme.socket")
-    ask = f"timeout 20 openssl s_client -quiet -no_ign_eof -connect {first.address}:{port} -verify_quiet"
-    own, others = "/etc/ssl/hotclub/fleet-balancers", "/etc/haproxy/certificates/fleet"
-    words = {
-        name: f"-cert {folder}/fullchain.pem -key {folder}/privkey.pem" for name, folder in (("own", own), ("other", others))
-    }
+    shown = f"-cert {chain} -key {key}" if chain else ""
+    ask = f"timeout 20 openssl s_client -quiet -no_ign_eof -connect {first.address}:{port} -verify_quiet {shown}"
+    return second.run(f"{{ sleep 3; }} | {ask} 2>&1 || true")
 
-    def told(said: str) -> str:
-        return second.run(f"{{ sleep 3; }} | {ask} {said} 2>&1 || true")
 
-    assert "PRIVATE KEY" in told(words["own"])
-    for said in ("", words["other"]):
-        assert "PRIVATE KEY" not in told(said), said
+def test_the_key_is_given_to_balancers_of_the_site_alone(fleet: Fleet, certified: dict[str, Authority]) -> None:
+    first = fleet.lab.lb
+    others = "/etc/haproxy/certificates/fleet"
+    assert "PRIVATE KEY" in told(fleet, f"{OWN}/fullchain.pem", f"{OWN}/privkey.pem")
+    assert "PRIVATE KEY" not in told(fleet, "", "")
+    assert "PRIVATE KEY" not in told(fleet, f"{others}/fullchain.pem", f"{others}/privkey.pem")
     # Nor is it in what its service may write down.
     assert not first.succeeds("journalctl --unit 'fleet-acme*' | grep -q 'PRIVATE KEY'")
     assert_exposure(first, "fleet-acme@x.service", CEILINGS["acme"])
+
+
+def test_balancers_know_one_another_by_a_new_authority_as_well(fleet: Fleet, certified: dict[str, Authority]) -> None:
+    first, second = fleet.lab.tier("lb")
+    second.run(f"mkdir -p /root/old && cp {OWN}/fullchain.pem {OWN}/privkey.pem /root/old/")
+    plan = dataclasses.replace(fleet.load(rate=30), authority=str(trusted(fleet, certified[first.name])))
+    with constant_load(plan) as load:
+        fleet.play("rotate_certificates").must_succeed()
+    verdict = judge(load.finish(), fleet.stored(plan))
+    assert verdict.flawless, str(verdict)
+    assert "PRIVATE KEY" in told(fleet, f"{OWN}/fullchain.pem", f"{OWN}/privkey.pem")
+    assert "PRIVATE KEY" not in told(fleet, "/root/old/fullchain.pem", "/root/old/privkey.pem")
+    second.run("rm -r /root/old")
+    assert fleet.play("site", *STEPS).must_succeed().changed == 0
 
 
 def test_a_balancer_that_died_stops_no_renewal_and_takes_the_new_certificate_when_it_is_back(

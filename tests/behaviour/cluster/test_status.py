@@ -34,6 +34,8 @@ def test_programs_read_the_same(whole: Fleet) -> None:
     for balancer in whole.lab.tier("lb"):
         views = found["hosts"][balancer.name]["balanced"]
         assert {name: view["status"] for name, view in views.items()} == {machine.name: "UP" for machine in whole.apps}
+    # Of two years, a run gives a certificate the second one before it begins.
+    assert all(365 <= host["internal_certificate_days"] <= 730 for host in found["hosts"].values()), found
 
 
 def test_a_host_that_balancers_see_as_down_is_a_trouble(whole: Fleet) -> None:
