@@ -112,6 +112,8 @@ def test_an_address_of_the_other_family_goes_along(
     assert site.play(*run).must_succeed().changed == 0
     assert ready.holders() == [holder]
     assert reached(visitor, address, 443)
+    # Firewalls elsewhere know the balancer by its own address, so what it sends comes from there.
+    assert f" src {second_family(holder)} " in holder.run(f"ip route get {second_family(visitor)}")
     holder.run("systemctl restart keepalived")
     ready.await_standby(holder)
     assert dataclasses.replace(ready, address=address).holders() == ready.holders() == [ready.other(holder)]
