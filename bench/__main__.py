@@ -47,7 +47,9 @@ def measure_clusters(names: list[str], options: argparse.Namespace) -> list[str]
     tables = []
     for name in names:
         tell(name)
-        measure = partial(growing.deploy, cpus=options.host_cpus) if name == "fleet" else OF_CLUSTERS[name]
+        measure = (
+            partial(growing.deploy, cpus=options.host_cpus, at_once=options.at_once) if name == "fleet" else OF_CLUSTERS[name]
+        )
         tables.append(measure(lab, options.rounds))
     if not options.keep:
         cluster.remove(options.prefix, options.apps)
@@ -90,6 +92,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--host-cpus", type=float, help="for fleet: cores that each host may take while it deploys, such as 0.15; all when absent"
     )
+    parser.add_argument("--at-once", action="store_true", help="for fleet: all hosts switch at once, no host goes first")
     parser.add_argument("--keep", action="store_true", help="leave the hosts running, for a measurement by name")
     parser.add_argument("--out", type=Path, help="write the table into this file as well")
     options = parser.parse_args()

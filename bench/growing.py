@@ -47,9 +47,10 @@ def add_hosts(site: Fleet, count: int) -> None:
     file.write_text(yaml.safe_dump(known, sort_keys=False), encoding="utf-8")
 
 
-def deploy(lab: Lab, rounds: int, cpus: float | None = None) -> str:
+def deploy(lab: Lab, rounds: int, cpus: float | None = None, at_once: bool = False) -> str:
     """A code-only deploy on all application hosts, against one on the first of them, each with so much of a core."""
-    site = cluster.site(lab, "balanced", site_version="first")
+    batches = {"site_deploy_batch": ["100%"]} if at_once else {}
+    site = cluster.site(lab, "balanced", site_version="first", **batches)
     site.play("site").must_succeed()
     cluster.share_cores(lab, cpus)
     others = [machine.name for machine in site.apps[1:]]
