@@ -99,13 +99,13 @@ class Fleet(Site):
             time.sleep(0.3)
 
     def cut_off_database(self, machine: Machine) -> None:
-        """Let one application host no longer reach the database, so that its pages answer with errors."""
-        machine.run(f"ip route replace unreachable {self.lab.db.address}")
-        # Connections that it keeps are ended by the other side, whose packets still arrive.
-        self.database.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_addr = '{machine.address}'")
+        """Have one application host refused by the database, at once, so that its pages answer with errors."""
+        rule = f"ip daddr {self.lab.db.address} tcp dport 5432 reject with tcp reset"
+        table = f"table inet cut_off {{ chain output {{ type filter hook output priority 0; {rule}; }}; }}"
+        machine.run(f"echo '{table}' | nft --file -")
 
     def restore_database(self, machine: Machine) -> None:
-        machine.run(f"ip route del unreachable {self.lab.db.address}")
+        machine.run("nft delete table inet cut_off")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import dataclasses
 import secrets
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from tests.behaviour.cluster.conftest import Fault, Fleet
 from tests.behaviour.kit.authority import Authority
 from tests.behaviour.kit.confinement import CEILINGS, assert_exposure
 from tests.behaviour.kit.lab import Machine
+from tests.behaviour.kit.reach import reached
 from tests.behaviour.kit.visitor import Visitor
 from tests.load import constant_load, judge
 
@@ -26,6 +27,12 @@ def other(fleet: Fleet, balancer: Machine) -> Machine:
     return next(machine for machine in fleet.lab.tier("lb") if machine.name != balancer.name)
 
 
+def write_inventory(fleet: Fleet, authorities: dict[str, Authority], without: Sequence[str] = ()) -> None:
+    """The site with a certificate of an authority: for each balancer that of its own host, all under the same name."""
+    said = {name: {"site_acme_ca_bundle_path": str(authority.own_certificate)} for name, authority in authorities.items()}
+    fleet.write_inventory(without, said, site_tls_mode="acme", site_acme_directory_url=Authority.directory)
+
+
 @pytest.fixture(scope="module")
 def certified(fleet: Fleet) -> Iterator[dict[str, Authority]]:
     """Each balancer has an authority, for which the site's name leads to the other balancer alone."""
@@ -35,9 +42,7 @@ def certified(fleet: Fleet) -> Iterator[dict[str, Authority]]:
         authority.install(other(fleet, balancer).address)
         authority.know_names([fleet.domain], other(fleet, balancer).address)
         authorities[balancer.name] = authority
-    # Each on its own host, under the same name.
-    said = {name: {"site_acme_ca_bundle_path": str(authority.own_certificate)} for name, authority in authorities.items()}
-    fleet.write_inventory(said=said, site_tls_mode="acme", site_acme_directory_url=Authority.directory)
+    write_inventory(fleet, authorities)
     fleet.play("site", *STEPS).must_succeed()
     yield authorities
     for authority in authorities.values():
@@ -93,10 +98,15 @@ def test_one_balancer_asks_for_all_by_a_challenge_that_another_one_answers(fleet
 OWN = "/etc/ssl/hotclub/fleet-balancers"
 
 
+def offering_port(balancer: Machine) -> str:
+    """Where a balancer gives its certificate to the others; empty when it doesn't."""
+    return balancer.run("sed -n 's/^ListenStream=.*://p' /etc/systemd/system/fleet-acme.socket 2>/dev/null || true").strip()
+
+
 def told(fleet: Fleet, chain: str, key: str) -> str:
     """What the first balancer tells somebody on the second one who shows a certificate, or none where the files aren't named."""
     first, second = fleet.lab.tier("lb")
-    port = first.run("sed -n 's/^ListenStream=.*://p' /etc/systemd/system/fleet-acme.socket")
+    port = offering_port(first)
     shown = f"-cert {chain} -key {key}" if chain else ""
     ask = f"timeout 20 openssl s_client -quiet -no_ign_eof -connect {first.address}:{port} -verify_quiet {shown}"
     return second.run(f"{{ sleep 3; }} | {ask} 2>&1 || true")
@@ -143,3 +153,18 @@ def test_a_balancer_that_died_stops_no_renewal_and_takes_the_new_certificate_whe
     first.run("systemctl start fleet-acme.service")
     assert served_by(first) == served_by(second)
     assert answers(fleet, first, certified[second.name])
+
+
+def test_a_balancer_that_is_left_alone_gives_its_certificate_to_nobody(fleet: Fleet, certified: dict[str, Authority]) -> None:
+    first, second = fleet.lab.tier("lb")
+    port, served = offering_port(first), served_by(first)
+    assert reached(second, first.address, int(port))
+    write_inventory(fleet, certified, without=[second.name])
+    fleet.play("site", *STEPS).must_succeed()
+    assert offering_port(first) == ""
+    assert first.run(f"ss --listening --tcp --no-header 'sport = :{port}'") == ""
+    assert not reached(second, first.address, int(port))
+    # It goes on with the certificate that it has, and sees to its renewal.
+    assert served_by(first) == served
+    assert first.succeeds("systemctl is-active fleet-acme.timer")
+    assert fleet.play("site", *STEPS).must_succeed().changed == 0

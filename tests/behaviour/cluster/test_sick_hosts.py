@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,10 @@ import pytest
 from tests.behaviour.cluster.conftest import Fault, Fleet
 from tests.behaviour.kit.lab import Machine
 from tests.load import constant_load, judge
+
+# Two questions of 3 s without an answer, half a second between them, and up to one until the first.
+GONE_SECONDS_AT_MOST = 10.0
+BUSY_SECONDS = 4.5
 
 
 @pytest.mark.parametrize("what", ["kill", "pause", "cut"])
@@ -27,7 +32,20 @@ def test_a_host_that_dies_hangs_or_is_cut_off_costs_no_safe_request(
     )
     assert [outcome for outcome in verdict.failed if outcome.method == "GET"] == [], str(verdict)
     assert not verdict.stored_twice and not verdict.acknowledged_not_stored, str(verdict)
-    assert gone < 8
+    assert gone < GONE_SECONDS_AT_MOST
+
+
+def test_a_database_that_keeps_everybody_waiting_takes_no_host_out(whole: Fleet, figure: Callable[[str], None]) -> None:
+    """Every worker of every host waits for it, and nobody answers whether it is well."""
+    lock = f"BEGIN; LOCK TABLE {whole.project.entries_table}; SELECT pg_sleep({BUSY_SECONDS}); COMMIT"
+    plan = whole.load(rate=40)
+    with constant_load(plan) as load:
+        whole.lab.db.run(f"cd / && runuser -u postgres -- psql -X -d {whole.name} -c '{lock}'")
+        time.sleep(2)
+    verdict = judge(load.finish(), whole.stored(plan))
+    figure(f"a database that answers nobody for {BUSY_SECONDS} s: {len(verdict.failed)} of {verdict.requests} requests failed")
+    assert verdict.flawless, str(verdict)
+    assert verdict.max_ms > BUSY_SECONDS * 1000 - 500, "nobody had to wait"
 
 
 def test_a_host_whose_workers_hang_leaves_and_returns(whole: Fleet, figure: Callable[[str], None]) -> None:
@@ -60,7 +78,9 @@ def test_a_host_whose_pages_are_errors_leaves_and_returns(whole: Fleet, figure: 
 
 def out_of_rotation(fleet: Fleet, machine: Machine) -> float:
     """Wait until no balancer sends a request there any more, and return how long it took."""
-    return max(fleet.await_view(balancer, machine.name, "DOWN", seconds=10) for balancer in fleet.lab.tier("lb"))
+    return max(
+        fleet.await_view(balancer, machine.name, "DOWN", seconds=GONE_SECONDS_AT_MOST) for balancer in fleet.lab.tier("lb")
+    )
 
 
 def back_in_rotation(fleet: Fleet, machine: Machine) -> float:

@@ -43,7 +43,7 @@ def test_a_host_that_balancers_see_as_down_is_a_trouble(whole: Fleet) -> None:
     victim.run(f"pkill --signal STOP --uid {whole.name} --full gunicorn")
     try:
         for balancer in whole.lab.tier("lb"):
-            whole.await_view(balancer, victim.name, "DOWN", seconds=10)
+            whole.await_view(balancer, victim.name, "DOWN", seconds=12)
         run, found = status(whole)
     finally:
         victim.run(f"pkill --signal CONT --uid {whole.name} --full gunicorn")
