@@ -39,19 +39,17 @@ def test_the_project_serves_reads_and_stores(name: str, request: pytest.FixtureR
 
 @pytest.mark.parametrize("name", PROJECTS)
 def test_database_connections_are_kept(name: str, request: pytest.FixtureRequest) -> None:
-    """Ten times as many requests as there can be workers: with a connection each, none would be older than the requests."""
+    """A connection for each request would be as many as there are requests; workers that start afresh have new ones, too."""
     site: Site = request.getfixturevalue(name)
-    backends = f"SELECT pid FROM pg_stat_activity WHERE usename = '{site.name}' ORDER BY 1"
+    sessions = f"SELECT sessions FROM pg_stat_database WHERE datname = '{site.name}'"
     for _ in range(60):
         assert site.visitor.get(site.project.entries_path).status == 200
-    before = set(site.database.texts(backends))
-    opened = int(site.database.value(f"SELECT sessions FROM pg_stat_database WHERE datname = '{site.name}'"))
+    left_open = site.database.texts(f"SELECT pid FROM pg_stat_activity WHERE usename = '{site.name}'")
+    assert left_open, "no connection is left open after a request"
+    opened = int(site.database.value(sessions))
     for _ in range(60):
         assert site.visitor.get(site.project.entries_path).status == 200
-    after = set(site.database.texts(backends))
-    opened_since = int(site.database.value(f"SELECT sessions FROM pg_stat_database WHERE datname = '{site.name}'")) - opened
-    assert before, "no connection is left open after a request"
-    assert before & after, f"the connections {sorted(before)} were all replaced by {sorted(after)}"
+    opened_since = int(site.database.value(sessions)) - opened
     # Our own questions are sessions of this database, too.
     assert opened_since < 20, f"60 requests opened {opened_since} connections"
 
