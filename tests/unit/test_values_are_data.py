@@ -280,6 +280,11 @@ def words_shape(text: str) -> list[Any]:
     return [(words[0] if re.fullmatch(r"[\w{}-]+", words[0]) else "a value", len(words)) for words in lines]
 
 
+def keepalived_shape(text: str) -> list[Any]:
+    """The same of keepalived's lines, whichever list an address stands in and what follows it: that is its family's."""
+    return sorted(words_shape(text.replace(" preferred_lft 0", "")))
+
+
 def unit_shape(text: str) -> list[str]:
     """Sections and keys, as systemd reads lines."""
     return [line.partition("=")[0] for line in text.splitlines() if line and not line.startswith("#")]
@@ -308,7 +313,7 @@ FILES: list[tuple[str, str, Shape]] = [
     ("nginx", "etc/nginx/sites-enabled/_site_.conf.j2", nginx_shape),
     ("nginx", "etc/nginx/snippets/_site_.conf.j2", nginx_shape),
     ("haproxy", "etc/haproxy/sites/_site_.cfg.j2", words_shape),
-    ("keepalived", "etc/keepalived/sites/_site_.conf.j2", words_shape),
+    ("keepalived", "etc/keepalived/sites/_site_.conf.j2", keepalived_shape),
     ("gunicorn", "srv/_site_/etc/gunicorn.conf.py.j2", python_shape),
     ("gunicorn", "etc/systemd/system/_site_@.service.j2", unit_shape),
     ("postgresql", "etc/postgresql/_version_/main/pg_hba.d/50-_access_.conf.j2", words_shape),
