@@ -91,7 +91,7 @@ def test_certificates_that_are_good_for_long_are_no_trouble(tmp_path: Path, chai
 
 
 def test_a_certificate_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / "fullchain.pem").write_text("nothing", encoding="utf-8")
+    (tmp_path / "fullchain.pem").write_bytes(b"nothing \xff")
     status: dict[str, Any] = {"problems": []}
 
     look_at_internal_certificates([str(tmp_path)], 14, status)

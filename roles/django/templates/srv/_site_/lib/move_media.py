@@ -43,7 +43,7 @@ def is_folder_itself(storage: Any, folder: Path) -> bool:
     """Say whether what the settings name is the folder that the files are in."""
     try:
         location = str(storage.path(""))
-    except NotImplementedError:
+    except NotImplementedError:  # Django's word for a storage without folders, such as a bucket
         return False
     return Path(location).resolve() == folder.resolve()
 
