@@ -390,6 +390,7 @@ def _check_virtual_addresses(inventory: Inventory, findings: Findings) -> None:
             addresses = [str(address) for address in setting.value]
             for complaint, hosts in virtual_addresses.complaints(addresses, balancers):
                 findings.add(complaint, hosts=hosts)
+            return
 
 
 def _check_certificate(inventory: Inventory, findings: Findings) -> None:
