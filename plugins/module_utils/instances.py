@@ -7,6 +7,10 @@ One socket unit, ``<site>.socket``, owns the address that the web server uses, a
 holds these same sockets, so a switch is: start the new one beside the old one, then stop the old one. An instance is
 named like its release; a fresh instance of a release that is running already (its settings changed) gets a numbered
 alias, ``<release>.2``.
+
+Where hosts switch one after another, those that come later make themselves ready meanwhile: their instance is started,
+and its workers, with the project loaded, wait before their first request for as long as there is a file for it in
+``/run/<site>``. The instance that traffic wakes never has one.
 """
 
 from __future__ import annotations
@@ -33,6 +37,9 @@ from ansible_collections.hotclub.django.plugins.module_utils.layout import (
 from ansible_collections.hotclub.django.plugins.module_utils.processes import Outcome, run
 
 UNITS = Path("/etc/systemd/system")
+RUNTIME = Path("/run")
+# Workers of gunicorn look for it: roles/gunicorn/templates/srv/_site_/etc/gunicorn.conf.py.j2.
+WAITS = ".waits"
 ALIAS = re.compile(r"^(\d{8}T\d{6}-[0-9a-f]{7})(?:\.(\d+))?$")
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 10.0
@@ -124,11 +131,8 @@ class Instances:
 
     def closed_sockets(self) -> list[str]:
         """Return those of them that aren't open, or wouldn't be after a restart of the host."""
-        return [
-            name
-            for name in self.sockets()
-            if systemctl("is-active", "--quiet", name).code or systemctl("is-enabled", "--quiet", name).code
-        ]
+        wanted = {"ActiveState": "active", "UnitFileState": "enabled"}
+        return [name for name in self.sockets() if properties(name, *wanted) != wanted]
 
     def stale_sockets(self) -> list[str]:
         """Return those of them that were opened before their unit changed."""
@@ -143,6 +147,29 @@ class Instances:
         self.tidy()
         self._prove(release)
 
+    def ready(self, release: str) -> None:
+        """Start a release that was proved; its workers load the project, and wait for the switch before they take a request.
+
+        On a host that serves nothing yet there is nothing to gain, and nothing happens.
+
+        :param release: id of a finished release.
+        :raises ReleaseError: it doesn't start.
+        """
+        self.tidy()
+        if not self.pointed():
+            return
+        instance = self._fresh_name(release, self.running())
+        write_atomically(self._waits(instance), "")
+        try:
+            self._must_start(self.service(instance), instance)
+        except ReleaseError:
+            self._stop([instance])
+            raise
+
+    def waiting(self) -> list[str]:
+        """Return the instances whose workers wait for their turn, running or not."""
+        return sorted(path.name.removesuffix(WAITS) for path in (RUNTIME / self.site.name).glob(f"*{WAITS}"))
+
     def switch(self, release: str, action: str, by: str, proved: bool = False) -> Switched:
         """Prove a release, let it serve, and stop what served before.
 
@@ -153,10 +180,11 @@ class Instances:
         :raises ReleaseError: it doesn't start, or doesn't answer well; what served before still does.
         """
         started = time.monotonic()
-        self.tidy()
-        before = self.running()
-        instance = self._fresh_name(release, before)
-        if not proved:
+        ready = self._made_ready(release)
+        self.tidy(ready)
+        before = [instance for instance in self.running() if instance != ready]
+        instance = ready or self._fresh_name(release, before)
+        if not proved and not ready:
             self._prove(instance)
         first = not self.pointed()
         if first:
@@ -187,6 +215,7 @@ class Instances:
 
         :returns: whether anything had to change.
         """
+        self.tidy()
         if self.site.current() == release and self.running() == [self.pointed()]:
             return False
         self.switch(release, "restore", "hotclub.django")
@@ -221,13 +250,27 @@ class Instances:
             changed = True
         return self._close_leftover() or changed
 
-    def tidy(self) -> None:
-        """End the provings that an interrupted switch left under way."""
+    def tidy(self, ready: str = "") -> None:
+        """End the provings that an interrupted switch left under way, and the instances whose turn never came.
+
+        :param ready: the instance whose turn it is.
+        """
+        self._stop([instance for instance in self.waiting() if instance != ready])
         prefix = f"{self.site.name}-probe@"
         listed = systemctl("list-units", "--plain", "--no-legend", "--full", "--all", f"{prefix}*").stdout
         units = [line.split()[0] for line in listed.splitlines() if line.split()]
         for instance in {unit[len(prefix) :].rpartition(".")[0] for unit in units}:
             self._end_probe(instance)
+
+    def _made_ready(self, release: str) -> str:
+        """Return the instance of this release that waits for its turn; empty when there is none that may serve as it is."""
+        waiting = [instance for instance in self.waiting() if release_of(instance) == release]
+        if not waiting or waiting[-1] not in self.running() or self.stale(waiting[-1]) or self.closed_sockets():
+            return ""
+        return waiting[-1]
+
+    def _waits(self, instance: str) -> Path:
+        return RUNTIME / self.site.name / f"{instance}{WAITS}"
 
     def _fresh_name(self, release: str, running: Sequence[str]) -> str:
         names = [release, *(f"{release}.{number}" for number in range(2, 1000))]
@@ -252,6 +295,7 @@ class Instances:
 
     def _start(self, instance: str) -> None:
         unit = self.service(instance)
+        remove(self._waits(instance))
         try:
             self._must_start(unit, instance)
             self._await_answer(unit, f"/run/{self.site.name}/{instance}.sock", instance)
@@ -352,7 +396,8 @@ class Instances:
         return True
 
     def _open(self) -> None:
-        for name in self.sockets():
+        # To enable one has systemd read all units anew, which it has just done: only where it has to be.
+        for name in self.closed_sockets():
             opened = systemctl("enable", "--quiet", "--now", name)
             if opened.code:
                 raise ReleaseError(
@@ -369,6 +414,7 @@ class Instances:
             systemctl("stop", *(self.service(instance) for instance in instances))
         for instance in instances:
             systemctl("reset-failed", self.service(instance))
+            remove(self._waits(instance))
             path = self.site.release(instance)
             if path.is_symlink():
                 remove(path)

@@ -22,9 +22,10 @@ options:
   state:
     description:
       - V(switched) lets the release serve, V(restored) the same as the way back of a failed deployment,
-        V(proved) only sees whether it could, V(settled) brings what runs in line with what is on the disk.
+        V(proved) only sees whether it could, V(ready) starts what was proved so that it waits, with the project loaded,
+        for the switch, V(settled) brings what runs in line with what is on the disk.
     type: str
-    choices: [switched, restored, proved, settled]
+    choices: [switched, restored, proved, ready, settled]
     default: switched
   action:
     description: What the history calls this.
@@ -85,7 +86,7 @@ def main() -> None:
             **SITE,
             **HEALTH,
             "release": {"type": "str", "default": ""},
-            "state": {"type": "str", "choices": ["switched", "restored", "proved", "settled"], "default": "switched"},
+            "state": {"type": "str", "choices": ["switched", "restored", "proved", "ready", "settled"], "default": "switched"},
             "action": {"type": "str", "default": "deploy"},
             "proved": {"type": "bool", "default": False},
             "migrations_allowed": {"type": "bool", "default": True},
@@ -116,7 +117,7 @@ def settle(module: AnsibleModule) -> dict[str, Any]:
 
 
 def switch(module: AnsibleModule) -> dict[str, Any]:
-    """Let a release serve, or return to it, or see whether it could.
+    """Let a release serve, or return to it, or see whether it could, or make it ready to.
 
     :raises ReleaseError: there is no such release, or migrations stand in the way.
     """
@@ -129,17 +130,17 @@ def switch(module: AnsibleModule) -> dict[str, Any]:
                 f"This host has no release to return to from {previous or 'none'}.",
                 f"It has: {', '.join(site.runnable()) or 'none'}. Name one with -e rollback_release=<release>, or deploy.",
             )
-    proving = module.params["state"] == "proved"
+    preparing = {"proved": Instances.prove, "ready": Instances.ready}.get(module.params["state"])
     if module.check_mode:
-        return {"changed": release != previous and not proving, "release": release, "previous": previous}
+        return {"changed": release != previous and not preparing, "release": release, "previous": previous}
     with site.step(wait_seconds=300):
         if release not in site.runnable():
             raise ReleaseError(f"This host has no release {release!r}.", f"It has: {', '.join(site.runnable()) or 'none'}.")
         if not module.params["migrations_allowed"]:
             refuse_newer_database(site, release)
         instances = Instances(site, health_of(module))
-        if proving:
-            instances.prove(release)
+        if preparing:
+            preparing(instances, release)
             return {"changed": False, "release": previous, "previous": previous}
         publish(site, release)
         if module.params["state"] == "restored":

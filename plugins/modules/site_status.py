@@ -154,13 +154,18 @@ def look_at_app(site: Site, check: HealthCheck, migrations: bool, status: dict[s
         status["problems"].append("no release yet: run playbooks/site.yml")
         return
     instances = Instances(site, check)
-    running, pointed = instances.running(), instances.pointed()
+    waiting, pointed = instances.waiting(), instances.pointed()
+    running = [instance for instance in instances.running() if instance not in waiting]
     status["since"] = properties(instances.service(pointed), "ActiveEnterTimestamp").get("ActiveEnterTimestamp", "")
     status["app"] = "running" if running == [pointed] else "not running"
     if release_of(pointed) != current:
         status["problems"].append(f"traffic wakes {release_of(pointed)} instead of {current}: run playbooks/site.yml")
     if running != [pointed]:
         status["problems"].append(f"running: {', '.join(running) or 'nothing'}, expected {pointed}: run playbooks/site.yml")
+    if waiting:
+        status["problems"].append(
+            f"{', '.join(waiting)} waits for its turn to serve: run playbooks/site.yml, unless somebody deploys"
+        )
     if pointed in running:
         # Asked only where it runs: a question over its socket would wake it, and a look must change nothing.
         look_at_instance(site, check, pointed, status)

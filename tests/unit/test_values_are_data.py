@@ -291,9 +291,12 @@ def unit_shape(text: str) -> list[str]:
 
 
 def python_shape(text: str) -> list[str]:
-    """Names that are set, each to a plain value."""
+    """Names that are set, each to a plain value, and the code between them."""
     names = []
     for statement in ast.parse(text).body:
+        if isinstance(statement, (ast.Import, ast.FunctionDef)):
+            names.append(ast.unparse(statement))
+            continue
         assert isinstance(statement, ast.Assign), ast.dump(statement)
         ast.literal_eval(statement.value)
         names.append(ast.unparse(statement.targets[0]))
@@ -410,8 +413,7 @@ def test_a_setting_of_gunicorn_is_a_value_of_python(value: str) -> None:
     assume(passes("gunicorn_settings", {"loglevel": value}))
     given_ = {**variables(ORDINARY)["gunicorn"], "gunicorn_settings": {"loglevel": value}}
     tree = ast.parse(render_template("gunicorn", "srv/_site_/etc/gunicorn.conf.py.j2", **SHOP, **given_))
-    last = tree.body[-1]
-    assert isinstance(last, ast.Assign)
+    last = [statement for statement in tree.body if isinstance(statement, ast.Assign)][-1]
     assert isinstance(ast.literal_eval(last.value), str)
 
 

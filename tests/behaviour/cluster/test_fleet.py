@@ -155,17 +155,23 @@ def test_no_host_leaves_during_a_deploy_and_the_mix_that_a_killed_one_leaves_end
     assert refused.changed == 0, refused
     for machine in whole.apps:
         machine.run("touch /run/go-on")
-    # In the middle: the first host has switched, the others have not.
+    # In the middle: the first host has switched, the others have not, and are ready to.
     deploy.wait_for("Watch what visitors get from the batch")
     cut_off = deploy.kill()
+    waiting = {machine.name: machine.run(f"ls /run/{whole.name} | grep -c waits || true") for machine in whole.apps}
+    assert waiting == {"app1": "0", "app2": "1", "app3": "1"}, cut_off
     for machine in whole.apps:
         machine.run("rm /run/go-on")
     mixed = collections.Counter(whole.current_on(machine) for machine in whole.apps)
     assert len(mixed) == 2, f"{mixed} after {cut_off}"
     told = whole.play("status").must_fail()
     assert told.says("different releases", f"{before} on app2, app3", f"{whole.current_on(whole.apps[0])} on app1"), told
-    assert told.says(f"playbooks/site.yml, which brings all to {before}"), told
+    assert told.says(f"playbooks/site.yml, which brings all to {before}", "waits for its turn to serve"), told
     whole.play("site").must_succeed()
     assert {whole.current_on(machine) for machine in whole.apps} == {before}
+    count = (
+        f"systemctl list-units --plain --no-legend '{whole.name}@*.service' | wc -l; ls /run/{whole.name} | grep waits || true"
+    )
+    assert {machine.run(count) for machine in whole.apps} == {"1"}, "what waited for its turn still does"
     assert whole.play("site", "--tags", "django").must_succeed().changed == 0
     whole.deploy("v1").must_succeed()

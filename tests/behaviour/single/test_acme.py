@@ -88,7 +88,7 @@ def issued(certified: Certified) -> Certified:
     return certified
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_a_site_whose_names_lead_nowhere_is_served_and_its_run_ends_with_the_remedy(certified: Certified) -> None:
     run = certified.play().must_fail()
     for name in NAMES:
@@ -126,7 +126,7 @@ def test_a_renewal_costs_no_visitor_a_request(issued: Certified) -> None:
     issued.assert_trusted()
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_a_failing_challenge_is_told_and_leaves_the_certificate(issued: Certified) -> None:
     serial = issued.shown().serial_number
     issued.authority.lead(NAMES[1], NOWHERE)
@@ -138,7 +138,7 @@ def test_a_failing_challenge_is_told_and_leaves_the_certificate(issued: Certifie
     issued.authority.lead_back(NAMES[1])
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_an_authority_that_is_down_is_told(issued: Certified) -> None:
     serial = issued.shown().serial_number
     issued.authority.stop()
@@ -150,7 +150,7 @@ def test_an_authority_that_is_down_is_told(issued: Certified) -> None:
     assert issued.shown().serial_number == serial
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_an_authority_whose_limits_are_reached_is_left_alone(issued: Certified) -> None:
     serial = issued.shown().serial_number
     issued.authority.start_stingy()
@@ -163,7 +163,7 @@ def test_an_authority_whose_limits_are_reached_is_left_alone(issued: Certified) 
     assert issued.shown().serial_number == serial
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_challenges_are_answered_through_the_dns(issued: Certified) -> None:
     serial = issued.shown().serial_number
     said = {

@@ -14,7 +14,7 @@ from tests.behaviour.kit.versions import versions
 from tests.load import constant_load, judge
 
 # The distribution makes no difference here.
-pytestmark = pytest.mark.one_suite
+pytestmark = pytest.mark.debian12
 
 RATE = 20
 

@@ -185,7 +185,7 @@ def ended(connections: list[socket.socket], deadline: float) -> int:
     return count
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_hundreds_of_slow_clients_keep_nobody_waiting_and_are_ended(gallery: Site) -> None:
     with slow_clients(gallery) as connections:
         begin = time.monotonic()

@@ -13,7 +13,7 @@ from tests.behaviour.kit.operator import Playbook, environment
 from tests.behaviour.kit.sites import REPOSITORIES, connection
 
 # The distribution makes no difference here.
-pytestmark = pytest.mark.one_suite
+pytestmark = pytest.mark.debian12
 
 
 def in_folder(folder: Path, *words: str) -> str:

@@ -13,7 +13,7 @@ from tests.behaviour.kit.versions import versions
 from tests.load import constant_load, judge
 
 # The distribution makes no difference here.
-pytestmark = pytest.mark.one_suite
+pytestmark = pytest.mark.debian12
 
 BUILD, MIGRATE = "Build the release beside what serves", "Apply the migrations"
 SWITCH = "Prove the release and let it serve"

@@ -13,7 +13,7 @@ from tests.behaviour.kit.operator import Playbook, Run
 from tests.behaviour.kit.sites import PLAIN, Site, inventory_of
 
 # The distribution makes no difference here.
-pytestmark = pytest.mark.one_suite
+pytestmark = pytest.mark.debian12
 
 PLAYBOOKS = ("site", "deploy", "rollback", "manage", "status")
 GOOD = {**PLAIN.variables, "site_name": "mistaken", "site_domain": "mistaken.example"}

@@ -11,7 +11,7 @@ from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.sites import Site
 
 # The distribution makes no difference here.
-pytestmark = pytest.mark.one_suite
+pytestmark = pytest.mark.debian13
 
 FLOOR = 65
 REPORT, LOG = "/run/lynis.dat", "/run/lynis.log"

@@ -13,7 +13,7 @@ from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.sites import Site
 
 # The distribution makes no difference here.
-pytestmark = pytest.mark.one_suite
+pytestmark = pytest.mark.debian12
 
 PASSWORD = "correct-horse-battery-staple-99"
 

@@ -54,7 +54,7 @@ def test_database_connections_are_kept(name: str, request: pytest.FixtureRequest
     assert opened_since < 20, f"60 requests opened {opened_since} connections"
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian12
 def test_a_branch_a_tag_and_a_commit_can_be_deployed(plain: Site, repositories: Path) -> None:
     repository = repositories / "plain.git"
     commit = variants.commit_of(repository, "v3")
@@ -66,7 +66,7 @@ def test_a_branch_a_tag_and_a_commit_can_be_deployed(plain: Site, repositories: 
         assert described["commit"].startswith(plain.current().rpartition("-")[2])
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian12
 def test_a_branch_that_moved_is_deployed_as_it_is_now(plain: Site, repositories: Path) -> None:
     repository = repositories / "plain.git"
     plain.at("v1")
@@ -78,7 +78,7 @@ def test_a_branch_that_moved_is_deployed_as_it_is_now(plain: Site, repositories:
         variants.move_branch(repository, variants.FIRST)
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian12
 def test_a_directory_of_the_controller_is_deployed_as_it_is_now(stock: Site) -> None:
     before = stock.current()
     version = Path(str(stock.variables["site_source"])) / "config" / "__init__.py"
@@ -94,7 +94,7 @@ def test_a_directory_of_the_controller_is_deployed_as_it_is_now(stock: Site) -> 
     assert stock.serves() == "v1"
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian12
 def test_a_project_without_a_lock_is_deployed_from_its_pyproject(gallery: Site) -> None:
     gallery.deploy("no-lock").must_succeed()
     assert gallery.serves() == "v1"
@@ -102,7 +102,7 @@ def test_a_project_without_a_lock_is_deployed_from_its_pyproject(gallery: Site) 
     gallery.deploy("v1").must_succeed()
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian12
 def test_changed_requirements_are_installed_beside_those_that_serve(plain: Site) -> None:
     _, following, _ = versions(plain)
     before = plain.app.run(f"readlink -f {plain.root}/current/venv")
@@ -113,7 +113,7 @@ def test_changed_requirements_are_installed_beside_those_that_serve(plain: Site)
     assert plain.app.run(f"readlink -f {plain.root}/current/venv") == before, "the same requirements were installed again"
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian12
 def test_a_requirement_whose_hash_differs_is_refused(stock: Site, repositories: Path) -> None:
     run = stock.play("deploy", site_source="file:///srv/git/hashed.git", site_version="wrong-hashes").must_fail()
     assert run.says("hash", "requirements.txt"), run

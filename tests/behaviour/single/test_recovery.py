@@ -32,7 +32,7 @@ def test_traffic_wakes_the_release_that_was_deployed_last(plain: Site) -> None:
     assert plain.instances() == [f"plain@{plain.current()}.service"]
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian12
 def test_traffic_wakes_the_release_that_was_rolled_back_to(plain: Site) -> None:
     serving, following, _ = versions(plain)
     plain.deploy(following).must_succeed()
@@ -41,7 +41,7 @@ def test_traffic_wakes_the_release_that_was_rolled_back_to(plain: Site) -> None:
     assert plain.visitor.get("/").json["version"] == serving
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian12
 def test_traffic_wakes_the_old_release_after_a_refused_deploy(plain: Site) -> None:
     serving, _, _ = versions(plain)
     plain.deploy("wsgi-fails").must_fail()
@@ -49,7 +49,7 @@ def test_traffic_wakes_the_old_release_after_a_refused_deploy(plain: Site) -> No
     assert plain.visitor.get("/").json["version"] == serving
 
 
-@pytest.mark.parametrize("how", [pytest.param("deploy", marks=pytest.mark.one_suite), "rollback"])
+@pytest.mark.parametrize("how", [pytest.param("deploy", marks=pytest.mark.debian12), "rollback"])
 def test_the_current_release_serves_after_a_restart_of_the_host(plain: Site, gallery: Site, how: str) -> None:
     serving, following, _ = versions(plain)
     plain.deploy(following).must_succeed()

@@ -12,7 +12,7 @@ from tests.behaviour.kit.sites import Site
 from tests.load import constant_load, judge
 
 # The distribution makes no difference here.
-pytestmark = pytest.mark.one_suite
+pytestmark = pytest.mark.debian12
 
 RATE = 100
 SECONDS_AT_MOST = 60

@@ -24,7 +24,7 @@ RATE = 60
 RATE_AT_LEAST = 50
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_a_release_says_what_it_is(plain: Site) -> None:
     _, following, _ = versions(plain)
     plain.deploy(following).must_succeed()
@@ -38,7 +38,7 @@ def test_a_release_says_what_it_is(plain: Site) -> None:
     assert plain.instances() == [f"plain@{current}.service"]
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_old_releases_are_removed_and_some_are_kept(plain: Site) -> None:
     """Many releases have been built when the tests come here; by itself, the test builds as many as it needs."""
     while int(plain.app.run(f"grep -c '\"deploy\"' {plain.root}/history.jsonl")) <= KEPT:
@@ -49,7 +49,7 @@ def test_old_releases_are_removed_and_some_are_kept(plain: Site) -> None:
     assert releases[-1] == plain.current()
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_what_a_project_keeps_in_a_shared_folder_outlives_its_releases(plain: Site) -> None:
     shared = {"site_shared_paths": ["notebooks/2026"]}
     notebook = f"{plain.root}/current/project/notebooks/2026/first"
@@ -86,7 +86,7 @@ def test_a_request_under_way_is_answered_by_the_release_that_took_it(plain: Site
     assert {"slow", "v1"} == set(versions), versions
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_static_files_of_the_release_before_are_still_served(gallery: Site) -> None:
     """A page that was loaded before the switch asks for its style after it."""
     page = gallery.visitor.get("/").text
@@ -97,14 +97,14 @@ def test_static_files_of_the_release_before_are_still_served(gallery: Site) -> N
     gallery.deploy("v1").must_succeed()
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_the_same_version_again_changes_nothing_that_serves(plain: Site) -> None:
     serving, _, _ = versions(plain)
     run = plain.deploy(serving).must_succeed()
     assert plain.serves() == serving, run
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_rollback_returns_to_the_release_before(plain: Site) -> None:
     first, second, third = versions(plain)
     plain.deploy(second).must_succeed()
@@ -115,7 +115,7 @@ def test_rollback_returns_to_the_release_before(plain: Site) -> None:
     assert plain.serves() == first, "a second rollback goes back one more"
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_rollback_returns_to_a_release_by_name(plain: Site) -> None:
     first, second, third = versions(plain)
     wanted = plain.current()
@@ -125,7 +125,7 @@ def test_rollback_returns_to_a_release_by_name(plain: Site) -> None:
     assert (plain.serves(), plain.current()) == (first, wanted)
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_rollback_to_a_release_that_is_not_there_names_those_that_are(plain: Site) -> None:
     serving, _, _ = versions(plain)
     run = plain.rollback("20200101T000000-0000000").must_fail()
@@ -133,7 +133,7 @@ def test_rollback_to_a_release_that_is_not_there_names_those_that_are(plain: Sit
     assert plain.serves() == serving
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_rollback_says_which_migrations_stand_in_the_way(plain: Site, clean_schema: Callable[[], None]) -> None:
     serving, _, _ = versions(plain)
     plain.deploy("additive").must_succeed()
@@ -145,7 +145,7 @@ def test_rollback_says_which_migrations_stand_in_the_way(plain: Site, clean_sche
         assert plain.serves() == "additive"
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_a_deploy_after_a_rollback_works(plain: Site) -> None:
     _, second, third = versions(plain)
     plain.deploy(second).must_succeed()
@@ -166,7 +166,7 @@ def test_migrations_are_applied_once_and_before_the_switch(plain: Site, clean_sc
     assert plain.database.value("SELECT count(*) FROM journal_entry WHERE note IS NOT NULL") == "0"
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_deploys_back_and_forth_lose_no_request(plain: Site, figure: Callable[[str], None]) -> None:
     plain.at("v1")
     plan = plain.load(rate=RATE, seconds=DEPLOYS_UNDER_LOAD * SECONDS_A_DEPLOY_AT_MOST)
@@ -190,7 +190,7 @@ def test_deploys_back_and_forth_lose_no_request(plain: Site, figure: Callable[[s
     assert len(kinds) == 4, f"not every method used both kinds of connection: {kinds}"
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_rollbacks_lose_no_request(plain: Site) -> None:
     """Back over two releases, and to one by its name."""
     first, second, third = versions(plain)
@@ -206,7 +206,7 @@ def test_rollbacks_lose_no_request(plain: Site) -> None:
     assert set(verdict.versions) == {first, second, third}, str(verdict)
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_deploys_of_an_asgi_project_lose_no_request(gallery: Site) -> None:
     plan = gallery.load(rate=30)
     with constant_load(plan) as load:

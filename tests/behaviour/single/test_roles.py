@@ -18,7 +18,7 @@ from tests.behaviour.kit.lab import ROOT, Lab, Machine
 from tests.behaviour.kit.operator import Playbook, Run
 from tests.behaviour.kit.sites import REPOSITORIES
 
-pytestmark = pytest.mark.one_suite
+pytestmark = pytest.mark.debian13
 
 OLDER_POSTGRESQL = ROOT / "tests" / "behaviour" / "kit" / "older_postgresql.sh"
 STAND_IN = "/srv/stand-in"

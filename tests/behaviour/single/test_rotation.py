@@ -10,7 +10,7 @@ from tests.behaviour.kit.sites import Site
 from tests.load import constant_load, judge
 
 # The distribution makes no difference here.
-pytestmark = pytest.mark.one_suite
+pytestmark = pytest.mark.debian12
 
 
 def shown(run: Run, known: dict[str, str]) -> list[str]:

@@ -24,7 +24,7 @@ def test_a_change_of_a_setting_is_made_without_losing_a_request(plain: Site) -> 
     assert verdict.flawless, str(verdict)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "plain" else pytest.mark.one_suite) for name in SITES])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "plain" else pytest.mark.debian13) for name in SITES])
 def test_a_second_run_changes_nothing(name: str, request: pytest.FixtureRequest) -> None:
     """Not even after a change of a setting and back; and it deploys nothing, whichever version serves."""
     site: Site = request.getfixturevalue(name)
@@ -34,14 +34,14 @@ def test_a_second_run_changes_nothing(name: str, request: pytest.FixtureRequest)
     assert (site.current(), site.instances()) == (before, instances)
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_check_and_diff_of_a_converged_site_change_nothing_and_show_no_secret(plain: Site) -> None:
     run = plain.play("site", "--check", "--diff").must_succeed()
     assert run.changed == 0, run
     assert [name for name, value in plain.secrets.items() if value in run.output] == []
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_check_and_diff_of_a_fresh_site_work_and_change_nothing(lab: Lab, workspace: Path, plain: Site) -> None:
     fresh = Site(lab, PLAIN, workspace / "fresh", site_name="fresh", site_domain="fresh.example")
     run = fresh.play("site", "--check", "--diff").must_succeed()

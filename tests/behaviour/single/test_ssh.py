@@ -97,7 +97,7 @@ def test_root_s_login_closes_once_runs_sign_in_as_somebody_else(harbour: Harbour
     assert not again.says("still takes")
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_an_administrator_who_does_not_get_in_closes_nothing(harbour: Harbour) -> None:
     harbour.run().must_succeed()
     # A folder that everybody may write makes the server mistrust the key in it.
@@ -109,7 +109,7 @@ def test_an_administrator_who_does_not_get_in_closes_nothing(harbour: Harbour) -
     assert harbour.root_gets_in()
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_settings_that_would_lock_out_are_refused_or_return(harbour: Harbour) -> None:
     harbour.run(ssh_settings={"PermitRotLogin": "no"}).must_fail().says("PermitRotLogin", "The server goes on as before")
     assert harbour.root_gets_in()

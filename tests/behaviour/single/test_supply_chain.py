@@ -83,7 +83,7 @@ def database(app: Machine) -> Iterator[str]:
     app.run("systemctl stop vulnerabilities; rm -f /run/vulnerabilities.py")
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_a_requirement_with_a_known_hole_is_told_or_stops_the_deploy(plain: Site, database: str) -> None:
     serving, wanted, _ = versions(plain)
     before = plain.releases()
@@ -96,7 +96,7 @@ def test_a_requirement_with_a_known_hole_is_told_or_stops_the_deploy(plain: Site
     assert plain.serves() == wanted
 
 
-@pytest.mark.one_suite
+@pytest.mark.debian13
 def test_what_a_host_says_is_never_an_expression(plain: Site, workspace: Path) -> None:
     """A taken-over host could answer with templates, which the controller would carry out."""
     mark = workspace / "ran-on-the-controller"

@@ -9,7 +9,7 @@ from tests.behaviour.kit.versions import versions
 from tests.load import constant_load, judge
 
 # The distribution makes no difference here.
-pytestmark = pytest.mark.one_suite
+pytestmark = pytest.mark.debian12
 
 
 def test_a_deploy_does_not_touch_the_other_site(plain: Site, gallery: Site, stock: Site) -> None:

@@ -1,0 +1,113 @@
+"""Hosts whose turn comes later: an instance that waits for the switch, and what becomes of one whose turn never comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils import instances as instances_module
+from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.health import HealthCheck
+from ansible_collections.hotclub.django.plugins.module_utils.instances import Instances
+from ansible_collections.hotclub.django.plugins.module_utils.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.processes import Outcome
+
+OLD, NEW = "20261123T081500-1a2b3c4", "20261124T081500-5d6e7f8"
+
+
+class Systemd:
+    """Units that start and stop at a word."""
+
+    def __init__(self, *running: str) -> None:
+        self.running = list(running)
+        self.refused: set[str] = set()
+
+    def __call__(self, *words: str) -> Outcome:
+        units = [word.removeprefix("shop@").removesuffix(".service") for word in words[1:]]
+        if words[0] == "start":
+            if self.refused & set(units):
+                return Outcome(1, "", "")
+            self.running += [unit for unit in units if unit not in self.running]
+        if words[0] == "stop":
+            self.running = [unit for unit in self.running if unit not in units]
+        return Outcome(int(words[0] == "is-active"), "", "")
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
+    units = Systemd(OLD)
+    monkeypatch.setattr(instances_module, "systemctl", units)
+    monkeypatch.setattr(instances_module, "UNITS", tmp_path / "units")
+    monkeypatch.setattr(instances_module, "RUNTIME", tmp_path / "run")
+    monkeypatch.setattr(Instances, "running", lambda self: sorted(units.running))
+    monkeypatch.setattr(Instances, "stale", lambda self, instance: False)
+    monkeypatch.setattr(Instances, "closed_sockets", lambda self: [])
+    monkeypatch.setattr(Instances, "stale_sockets", lambda self: [])
+    monkeypatch.setattr(Instances, "_await_answer", lambda self, unit, path, instance: None)
+    monkeypatch.setattr(Instances, "_failure", lambda self, unit, instance, what, detail="": ReleaseError(what, "", ""))
+    return units
+
+
+@pytest.fixture
+def instances(tmp_path: Path, systemd: Systemd) -> Instances:
+    for release in (OLD, NEW):
+        (tmp_path / "releases" / release).mkdir(parents=True)
+    found = Instances(Site.at("shop", str(tmp_path)), HealthCheck(host="localhost", path="/", statuses=("200",), seconds=1))
+    (tmp_path / "units").mkdir()
+    (tmp_path / "units/shop.socket").touch()
+    found._point(OLD)
+    return found
+
+
+def test_who_is_ready_runs_beside_what_serves_and_waits(instances: Instances, systemd: Systemd) -> None:
+    instances.ready(NEW)
+    assert systemd.running == [OLD, NEW]
+    assert instances.waiting() == [NEW]
+    assert instances.pointed() == OLD
+
+
+def test_the_switch_lets_it_go_on_and_starts_no_other(instances: Instances, systemd: Systemd) -> None:
+    instances.ready(NEW)
+    assert instances.switch(NEW, "deploy", "somebody", proved=True).instance == NEW
+    assert systemd.running == [NEW]
+    assert instances.waiting() == []
+
+
+def test_who_waits_for_another_release_ends_with_the_next_switch(instances: Instances, systemd: Systemd) -> None:
+    instances.ready(NEW)
+    assert instances.switch(OLD, "deploy", "somebody", proved=True).instance == f"{OLD}.2"
+    assert systemd.running == [f"{OLD}.2"]
+    assert instances.waiting() == []
+
+
+@pytest.mark.parametrize("what", ["restored", "settled"])
+def test_who_waits_for_nothing_ends_and_what_serves_is_left_alone(instances: Instances, systemd: Systemd, what: str) -> None:
+    instances.ready(NEW)
+    assert (instances.restore(OLD) if what == "restored" else instances.settle()) is False
+    assert systemd.running == [OLD]
+    assert instances.waiting() == []
+
+
+def test_what_has_changed_since_it_was_made_ready_is_started_anew(
+    instances: Instances, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instances.ready(NEW)
+    monkeypatch.setattr(Instances, "stale", lambda self, instance: True)
+    instances.switch(NEW, "deploy", "somebody", proved=True)
+    assert systemd.running == [NEW]
+    assert instances.waiting() == []
+
+
+def test_a_release_that_does_not_start_leaves_nothing_behind(instances: Instances, systemd: Systemd) -> None:
+    systemd.refused = {NEW}
+    with pytest.raises(ReleaseError):
+        instances.ready(NEW)
+    assert systemd.running == [OLD]
+    assert instances.waiting() == []
+
+
+def test_a_host_that_serves_nothing_has_no_need_to_wait(instances: Instances, systemd: Systemd, tmp_path: Path) -> None:
+    (tmp_path / "units/shop.socket.d/current.conf").unlink()
+    instances.ready(NEW)
+    assert systemd.running == [OLD]
+    assert instances.waiting() == []
