@@ -46,9 +46,9 @@ lint: venv ## Look for mistakes without running anything
 unit: venv ## Run the unit tests
 	pytest tests/unit
 
-# While lint and the unit tests run, a host mostly waits: one scenario fits beside them. With more cores, BESIDE="single-bookworm cluster-trixie".
-test: BESIDE ?= $(if $(STAGES),,single-bookworm)
-test: ## Run all of it: lint, unit tests, a server of Debian 12 beside the rest, one of Debian 13, and a cluster; or STAGES="unit single-trixie"
+# Hosts mostly wait: one server after the other fits beside lint, the unit tests and the cluster.
+test: BESIDE ?= $(if $(STAGES),,single-trixie single-bookworm)
+test: ## Run all of it: lint, unit tests and a cluster; beside them a server of Debian 13, then one of Debian 12; or STAGES="unit single-trixie"
 	@$(LAB) test $(STAGES) --beside $(BESIDE)
 
 soak: venv ## Deploy under load for longer than the tests do, DEPLOYS=200 times, on a host of its own
