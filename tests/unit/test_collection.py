@@ -55,6 +55,13 @@ def test_the_installed_collection_checks_an_inventory(ansible: Ansible, inventor
     ansible("ansible-playbook", "--inventory", ROOT / "inventories" / inventory, "hotclub.django.check")
 
 
+def test_the_installed_collection_knows_the_topology(ansible: Ansible, tmp_path: Path) -> None:
+    drawing = tmp_path / "cluster.svg"
+    inventory = ROOT / "inventories" / "cluster"
+    ansible("ansible-playbook", "--inventory", inventory, "hotclub.django.draw", "--extra-vars", f"draw_path={drawing}")
+    assert drawing.read_text(encoding="utf-8") == (ROOT / "docs" / "images" / "cluster.svg").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("verb", sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml")))
 def test_every_verb_can_be_called_by_its_full_name(ansible: Ansible, verb: str) -> None:
     shown = ansible("ansible-playbook", "--inventory", ROOT / "inventories" / "single", "--list-tasks", f"hotclub.django.{verb}")
