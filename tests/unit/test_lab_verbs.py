@@ -215,10 +215,10 @@ def test_the_report_names_each_failed_test_with_its_message(tmp_path: Path) -> N
     assert list(suite.read_failures(tmp_path / "none.xml")) == []
 
 
-def test_what_is_not_verified_runs_only_when_named() -> None:
+def test_some_stages_run_only_when_named() -> None:
     names = [stage.name for stage in choose([])]
     assert {"lint", "unit", "single-trixie", "single-bookworm"} <= set(names)
-    assert not set(suite.UNVERIFIED) & set(names)
+    assert not set(suite.ON_REQUEST) & set(names)
     assert [stage.name for stage in choose(["single-noble"])] == ["single-noble"]
     with pytest.raises(LabError, match="No stage is called nothing"):
         choose(["nothing"])
