@@ -38,8 +38,9 @@ from ansible_collections.hotclub.django.plugins.module_utils.processes import Ou
 
 UNITS = Path("/etc/systemd/system")
 RUNTIME = Path("/run")
-# Workers of gunicorn look for it: roles/gunicorn/templates/srv/_site_/etc/gunicorn.conf.py.j2.
-WAITS = ".waits"
+# Workers of gunicorn look for a file of that name, by the variable in which their unit tells whose they are:
+# roles/gunicorn/templates/srv/_site_/etc/gunicorn.conf.py.j2.
+WAITS, INSTANCE = ".waits", "GUNICORN_INSTANCE"
 ALIAS = re.compile(r"^(\d{8}T\d{6}-[0-9a-f]{7})(?:\.(\d+))?$")
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 10.0
@@ -150,13 +151,14 @@ class Instances:
     def ready(self, release: str) -> None:
         """Start a release that was proved; its workers load the project, and wait for the switch before they take a request.
 
-        On a host that serves nothing yet there is nothing to gain, and nothing happens.
+        Nothing happens on a host that serves nothing yet, where there is nothing to gain, and on one whose unit or whose
+        settings of gunicorn are from before workers knew to wait: there it would serve at once.
 
         :param release: id of a finished release.
         :raises ReleaseError: it doesn't start.
         """
         self.tidy()
-        if not self.pointed():
+        if not self.pointed() or not self._know_to_wait():
             return
         instance = self._fresh_name(release, self.running())
         write_atomically(self._waits(instance), "")
@@ -268,6 +270,10 @@ class Instances:
         if not waiting or waiting[-1] not in self.running() or self.stale(waiting[-1]) or self.closed_sockets():
             return ""
         return waiting[-1]
+
+    def _know_to_wait(self) -> bool:
+        files = (UNITS / f"{self.site.name}@.service", self.site.root / "etc" / "gunicorn.conf.py")
+        return all(path.is_file() and INSTANCE in path.read_text() for path in files)
 
     def _waits(self, instance: str) -> Path:
         return RUNTIME / self.site.name / f"{instance}{WAITS}"

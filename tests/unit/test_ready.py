@@ -12,6 +12,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.instances import In
 from ansible_collections.hotclub.django.plugins.module_utils.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.processes import Outcome
 
+KNOWING = ("units/shop@.service", "etc/gunicorn.conf.py")
 OLD, NEW = "20261123T081500-1a2b3c4", "20261124T081500-5d6e7f8"
 
 
@@ -55,6 +56,9 @@ def instances(tmp_path: Path, systemd: Systemd) -> Instances:
     found = Instances(Site.at("shop", str(tmp_path)), HealthCheck(host="localhost", path="/", statuses=("200",), seconds=1))
     (tmp_path / "units").mkdir()
     (tmp_path / "units/shop.socket").touch()
+    (tmp_path / "etc").mkdir()
+    for file in KNOWING:
+        (tmp_path / file).write_text("GUNICORN_INSTANCE")
     found._point(OLD)
     return found
 
@@ -108,6 +112,17 @@ def test_a_release_that_does_not_start_leaves_nothing_behind(instances: Instance
 
 def test_a_host_that_serves_nothing_has_no_need_to_wait(instances: Instances, systemd: Systemd, tmp_path: Path) -> None:
     (tmp_path / "units/shop.socket.d/current.conf").unlink()
+    instances.ready(NEW)
+    assert systemd.running == [OLD]
+    assert instances.waiting() == []
+
+
+@pytest.mark.parametrize("file", KNOWING)
+def test_workers_that_do_not_know_to_wait_are_not_started(
+    instances: Instances, systemd: Systemd, tmp_path: Path, file: str
+) -> None:
+    """A deploy after an update of the collection, before site.yml has written these files."""
+    (tmp_path / file).write_text("As it was.")
     instances.ready(NEW)
     assert systemd.running == [OLD]
     assert instances.waiting() == []

@@ -85,7 +85,7 @@ def test_the_wiring_looks_at_each_host_once_for_each_question(sizes: list[dict[s
 
 
 def test_ansible_reads_the_wiring_once() -> None:
-    """As variables of a role. A play's vars_files it parses anew for each task and host: a fifth of what a run cost."""
+    """As variables of a role. A play's vars_files it parses anew for each task and host."""
     wiring = CHECKOUT / "playbooks" / "vars" / "wiring.yml"
     assert (CHECKOUT / "roles" / "site" / "vars" / "main.yml").samefile(wiring)
     plays = [(path.name, play) for path in CHECKOUT.glob("playbooks/*.yml") for play in yaml.safe_load(path.read_text())]

@@ -29,12 +29,14 @@ def shared(fleet: Fleet) -> Iterator[Shared]:
     address = hosts.spare_address()
     fleet.variables["site_virtual_addresses"] = [address]
     fleet.write_inventory()
-    fleet.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
-    yield Shared(fleet, address.partition("/")[0])
-    del fleet.variables["site_virtual_addresses"]
-    fleet.write_inventory()
-    for machine in fleet.lab.tier("lb"):
-        machine.run("systemctl disable --now keepalived; rm -f /etc/keepalived/sites/*")
+    try:
+        fleet.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
+        yield Shared(fleet, address.partition("/")[0])
+    finally:
+        del fleet.variables["site_virtual_addresses"]
+        fleet.write_inventory()
+        for machine in fleet.lab.tier("lb"):
+            machine.run("systemctl disable --now keepalived || true; rm -f /etc/keepalived/sites/*")
 
 
 @pytest.fixture
