@@ -9,8 +9,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.hotclub.django.plugins.plugin_utils.authority import AuthorityError, utc_now
-from ansible_collections.hotclub.django.plugins.plugin_utils.authority_rotation import STEPS
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import AuthorityError, utc_now
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.rotation import STEPS
 
 ARGUMENTS: dict[str, Any] = {
     "authority_path": {"type": "path", "required": True},

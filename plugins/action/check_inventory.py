@@ -9,14 +9,14 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_check import (
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import (
     TIERS,
     Inventory,
     check_inventory,
     warn_inventory,
 )
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_reader import InventoryReader
-from ansible_collections.hotclub.django.plugins.plugin_utils.secret_store import SecretStore
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.reader import InventoryReader
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import SecretStore
 
 COLLECTION = Path(__file__).parents[2]
 # What needs no folder of secrets when the inventory has it.

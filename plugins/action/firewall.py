@@ -12,8 +12,8 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible_collections.hotclub.django.plugins.action.host_files import Renderer
-from ansible_collections.hotclub.django.plugins.module_utils.host_files import HostFilesError, pack
-from ansible_collections.hotclub.django.plugins.plugin_utils.host_files import Options, wanted_set
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import HostFilesError, pack
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
 
 ARGUMENTS: dict[str, Any] = {
     "site": {"type": "str", "required": True},

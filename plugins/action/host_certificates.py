@@ -8,8 +8,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.hotclub.django.plugins.plugin_utils.authority import USAGES, AuthorityError
-from ansible_collections.hotclub.django.plugins.plugin_utils.host_certificates import Issuing, StepFailedError
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import USAGES, AuthorityError
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.issuing import Issuing, StepFailedError
 
 MODULE = "hotclub.django.host_certificates"
 ARGUMENTS: dict[str, Any] = {

@@ -11,8 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar, generate_ansible_template_vars, trust_as_template
-from ansible_collections.hotclub.django.plugins.module_utils.host_files import HostFilesError, pack
-from ansible_collections.hotclub.django.plugins.plugin_utils.host_files import Options, wanted_set
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import HostFilesError, pack
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
 
 MODULE = "hotclub.django.host_files"
 ARGUMENTS: dict[str, Any] = {

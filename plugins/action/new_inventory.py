@@ -12,7 +12,7 @@ from ansible import constants
 from ansible.parsing.vault import get_file_vault_secret
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.hotclub.django.plugins.plugin_utils.new_inventory import TOPOLOGIES, Wish, make, problems, told
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.new import TOPOLOGIES, Wish, make, problems, told
 
 COLLECTION = Path(__file__).parents[2]
 DEFAULT_VAULT_PASSWORD_FOLDER = Path("~/.config/hotclub")

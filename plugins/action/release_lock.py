@@ -10,7 +10,7 @@ import socket
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.hotclub.django.plugins.plugin_utils.operator import run_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import run_of
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

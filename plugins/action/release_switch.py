@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.hotclub.django.plugins.plugin_utils.operator import account
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import account
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

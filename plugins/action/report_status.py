@@ -12,7 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
-from ansible_collections.hotclub.django.plugins.plugin_utils.fleet_status import fleet_problems
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import fleet_problems
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
-from ansible_collections.hotclub.django.plugins.plugin_utils.secret_store import (
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import (
     STEPS,
     Secret,
     SecretStore,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.hotclub.django.plugins.module_utils.environment import render
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import render
 
 
 def environment_file(environment: Mapping[str, object]) -> str:

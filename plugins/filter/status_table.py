@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.plugin_utils.fleet_status import fleet_problems
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import fleet_problems
 
 COLUMNS = (
     "HOST",

@@ -9,7 +9,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.hotclub.django.plugins.plugin_utils.topology_layout import Box, Card, Flow, Layout, lay_out
+from ansible_collections.hotclub.django.plugins.plugin_utils.drawing.placement import Box, Card, Flow, Layout, lay_out
 
 STYLE = """\
   <style>

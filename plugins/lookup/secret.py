@@ -48,7 +48,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.hotclub.django.plugins.plugin_utils.secret_store import SecretStore
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import SecretStore
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]

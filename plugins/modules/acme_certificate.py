@@ -74,8 +74,8 @@ expires:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.acme import Acme, AcmeError
-from ansible_collections.hotclub.django.plugins.module_utils.service import runner
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import runner
+from ansible_collections.hotclub.django.plugins.module_utils.front.acme import Acme, AcmeError
 
 
 def main() -> None:

@@ -51,8 +51,8 @@ waited_seconds:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.address_handover import Handover, HandoverError
-from ansible_collections.hotclub.django.plugins.module_utils.service import Service, ServiceError
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, ServiceError
+from ansible_collections.hotclub.django.plugins.module_utils.machine.addresses import Handover, HandoverError
 
 # One that an earlier reload has told to end has long requests alone, such as web sockets.
 WORKER = re.compile(r"^nginx: worker process\s*$")

@@ -66,7 +66,7 @@ login:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.administrators import AdministratorError, Host, login, steps
+from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import AdministratorError, Host, login, steps
 
 
 def main() -> None:

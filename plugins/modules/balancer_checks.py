@@ -44,7 +44,7 @@ RETURN = r""""""
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.haproxy import ADMIN_SOCKET, HaproxyError, ask, order, servers
+from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import ADMIN_SOCKET, HaproxyError, ask, order, servers
 
 AGAIN = (
     "import socket, sys\n"

@@ -66,7 +66,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.haproxy import (
+from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import (
     ADMIN_SOCKET,
     HaproxyError,
     Server,

@@ -62,7 +62,7 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.haproxy import (
+from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import (
     ADMIN_SOCKET,
     HaproxyError,
     answered_since,

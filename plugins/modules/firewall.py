@@ -62,7 +62,7 @@ surplus:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.firewall import (
+from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall import (
     ADMITTED,
     BASE,
     CLOSED,
@@ -75,7 +75,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.firewall import (
     read,
     site_file,
 )
-from ansible_collections.hotclub.django.plugins.module_utils.host_files import HostFilesError, diff_of, unpack
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import HostFilesError, diff_of, unpack
 
 
 def main() -> None:

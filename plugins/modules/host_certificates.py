@@ -136,7 +136,11 @@ import shutil
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.host_certificates import Folder, HostCertificateError, OpenSSL
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_certificates import (
+    Folder,
+    HostCertificateError,
+    OpenSSL,
+)
 
 CERTIFICATE: dict[str, Any] = {
     "path": {"type": "path", "required": True},

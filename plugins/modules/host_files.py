@@ -146,7 +146,7 @@ files:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.host_files import (
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import (
     HostFilesError,
     apply,
     changes_of,

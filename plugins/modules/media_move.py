@@ -65,9 +65,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
-from ansible_collections.hotclub.django.plugins.module_utils.project import ANSWER, Interpreter
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.project import ANSWER, Interpreter
 
 FAILURES_SHOWN = 5
 NOTHING: dict[str, int] = {"files": 0, "bytes": 0, "copied": 0, "copied_bytes": 0, "removed": 0}

@@ -52,7 +52,7 @@ import re
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.service import Service, ServiceError, bring_up, runner
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, ServiceError, bring_up, runner
 
 WORKER = re.compile(r"^nginx: worker process\s*$")
 NAME_TAKEN = re.compile(r'conflicting server name "([^"]*)"')

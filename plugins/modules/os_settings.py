@@ -62,7 +62,7 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.os_settings import (
+from ansible_collections.hotclub.django.plugins.module_utils.machine.os_settings import (
     OsSettingsError,
     Step,
     System,

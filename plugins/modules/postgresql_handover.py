@@ -96,8 +96,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils import handover
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql import Cluster, PostgresqlError, is_running
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import move as handover
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError, is_running
 
 
 def main() -> None:

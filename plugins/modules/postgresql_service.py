@@ -75,7 +75,7 @@ pending:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql import (
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import (
     Cluster,
     PostgresqlError,
     assembled_rules,

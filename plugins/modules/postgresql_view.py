@@ -46,8 +46,8 @@ server:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.handover import view
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql import Cluster, PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.move import view
 
 
 def main() -> None:

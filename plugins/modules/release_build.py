@@ -184,8 +184,8 @@ seconds:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.builder import Builder, clear_unfinished, refuse_little_space
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.builder import Builder, clear_unfinished, refuse_little_space
 
 
 def main() -> None:

@@ -43,10 +43,10 @@ applied:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.environment import redact
-from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
-from ansible_collections.hotclub.django.plugins.module_utils.project import Interpreter
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import redact
+from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter
 
 
 def main() -> None:

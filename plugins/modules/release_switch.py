@@ -71,12 +71,12 @@ previous:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.arguments import HEALTH, SITE, carry_out, health_of, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
-from ansible_collections.hotclub.django.plugins.module_utils.instances import Instances
-from ansible_collections.hotclub.django.plugins.module_utils.layout import Site, fleet_view
-from ansible_collections.hotclub.django.plugins.module_utils.project import Interpreter
-from ansible_collections.hotclub.django.plugins.module_utils.static_files import publish
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import HEALTH, SITE, carry_out, health_of, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, fleet_view
+from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter
+from ansible_collections.hotclub.django.plugins.module_utils.release.static_files import publish
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ import re
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.service import Service, bring_up, has_files, runner
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, bring_up, has_files, runner
 
 ANY = re.compile("")
 

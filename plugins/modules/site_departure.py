@@ -47,8 +47,8 @@ uploads:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.departure import Departure
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.departure import Departure
 
 
 def main() -> None:

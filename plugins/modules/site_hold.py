@@ -52,8 +52,8 @@ held_seconds:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.holding import Hold
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.holding import Hold
 
 
 def main() -> None:

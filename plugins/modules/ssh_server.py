@@ -52,8 +52,8 @@ seconds:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.service import ServiceError, runner
-from ansible_collections.hotclub.django.plugins.module_utils.ssh_server import UNIT, Server, view
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import ServiceError, runner
+from ansible_collections.hotclub.django.plugins.module_utils.machine.ssh_server import UNIT, Server, view
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ import os
 from collections.abc import Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.uv import Tools, UvError, steps_of
+from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, UvError, steps_of
 
 
 def main() -> None:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.acme import Acme, AcmeError, failing_renewal
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_check import Inventory, Rules, Setting, check_inventory
-from ansible_collections.hotclub.django.plugins.plugin_utils.rules import RULES
+from ansible_collections.hotclub.django.plugins.module_utils.front.acme import Acme, AcmeError, failing_renewal
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import Inventory, Rules, Setting, check_inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import RULES
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.address_handover import (
+from ansible_collections.hotclub.django.plugins.module_utils.machine.addresses import (
     Handover,
     HandoverError,
     guard_script,

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.administrators import AdministratorError, Host, login, steps
-from ansible_collections.hotclub.django.plugins.plugin_utils.rules import check_administrators
+from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import AdministratorError, Host, login, steps
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import check_administrators
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDl6cYV4k5mWb0mC5u0r4yq2v7m3 alice@laptop"
 OTHER = KEY.replace("alice", "bob")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.hotclub.django.plugins.action.check_inventory import COLLECTION, message
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_check import check_inventory, sources
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_reader import InventoryReader
-from ansible_collections.hotclub.django.plugins.plugin_utils.options import Option, check_value, limits
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory, sources
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option, check_value, limits
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.reader import InventoryReader
 
 SINGLE = "[lb]\nweb1\n[app]\nweb1\n[db]\nweb1\n"
 GOOD = {"site_name": "journal", "site_domain": "journal.example.org", "site_source": "https://git.example.org/journal.git"}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.hotclub.django.plugins.filter.postgresql_move import postgresql_move
-from ansible_collections.hotclub.django.plugins.module_utils import handover
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql import Cluster, PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import move as handover
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
 
 OLD: dict[str, Any] = {
     "host": "web1",

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.hotclub.django.plugins.filter.topology_svg import FilterModule, topology_svg
-from ansible_collections.hotclub.django.plugins.plugin_utils.topology_layout import Box, lay_out
+from ansible_collections.hotclub.django.plugins.plugin_utils.drawing.placement import Box, lay_out
 
 from tests.unit.conftest import CHECKOUT
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.environment import parse, redact, render, secrets
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse, redact, render, secrets
 
 AWKWARD = {
     "PLAIN": "value",

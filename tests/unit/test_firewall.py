@@ -12,9 +12,9 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.hotclub.django.plugins.filter.firewall_rules import firewall_rules
 from ansible_collections.hotclub.django.plugins.filter.host_flows import host_flows
-from ansible_collections.hotclub.django.plugins.module_utils import firewall as engine
-from ansible_collections.hotclub.django.plugins.module_utils.firewall import Firewall, FirewallError, bring_about, plan
-from ansible_collections.hotclub.django.plugins.module_utils.host_files import Wanted
+from ansible_collections.hotclub.django.plugins.module_utils.machine import firewall as engine
+from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall import Firewall, FirewallError, bring_about, plan
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import Wanted
 
 TIERS: dict[str, Any] = {
     "lb": [{"name": "lb1", "address": "10.0.0.10"}, {"name": "lb2", "address": "10.0.0.11"}],

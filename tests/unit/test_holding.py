@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils import holding
-from ansible_collections.hotclub.django.plugins.module_utils.holding import Hold
-from ansible_collections.hotclub.django.plugins.module_utils.instances import Instances
-from ansible_collections.hotclub.django.plugins.module_utils.layout import Site
-from ansible_collections.hotclub.django.plugins.module_utils.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.release import holding
+from ansible_collections.hotclub.django.plugins.module_utils.release.holding import Hold
+from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
 RELEASE = "20261123T081500-1a2b3c4"
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.host_certificates import HostCertificateError
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_certificates import HostCertificateError
 from ansible_collections.hotclub.django.plugins.modules.host_certificates import STEPS
-from ansible_collections.hotclub.django.plugins.plugin_utils import authority as authorities
-from ansible_collections.hotclub.django.plugins.plugin_utils.authority import AuthorityError
-from ansible_collections.hotclub.django.plugins.plugin_utils.host_certificates import Issuing
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets import authority as authorities
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import AuthorityError
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.issuing import Issuing
 from cryptography import x509
 
 NOW = datetime.now(UTC).replace(microsecond=0)

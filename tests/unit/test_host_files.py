@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.hotclub.django.plugins.action.host_files import Renderer
-from ansible_collections.hotclub.django.plugins.module_utils.host_files import (
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import (
     ABSENT,
     DIRECTORY,
     FILE,
@@ -29,7 +29,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.host_files import (
     pack,
     unpack,
 )
-from ansible_collections.hotclub.django.plugins.plugin_utils.host_files import Options, wanted_set
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
 
 OWNER, GROUP = account_name(os.getuid()), group_name(os.getgid())
 
@@ -173,7 +173,7 @@ def test_what_can_not_be_put_back_is_named_beside_the_cause(tmp_path: Path, monk
     def no_way_back(path: str, found: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system", path)
 
-    monkeypatch.setattr("ansible_collections.hotclub.django.plugins.module_utils.host_files.restore", no_way_back)
+    monkeypatch.setattr("ansible_collections.hotclub.django.plugins.module_utils.machine.host_files.restore", no_way_back)
 
     with pytest.raises(HostFilesError, match=r"(?s)'false' refuses.*can't be put back in .*config \(Read-only file system\)"):
         apply(changes, "false")

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils import processes, source
-from ansible_collections.hotclub.django.plugins.module_utils.builder import Builder
-from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
-from ansible_collections.hotclub.django.plugins.module_utils.layout import Site
-from ansible_collections.hotclub.django.plugins.module_utils.source import Git, GitSource
+from ansible_collections.hotclub.django.plugins.module_utils.common import processes
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.release import source
+from ansible_collections.hotclub.django.plugins.module_utils.release.builder import Builder
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.source import Git, GitSource
 
 Asked = Callable[[str, str], Git]
 

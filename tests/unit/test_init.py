@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
-from ansible_collections.hotclub.django.plugins.plugin_utils.new_inventory import (
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.new import (
     LENGTHS,
     TOPOLOGIES,
     Wish,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from ansible_collections.hotclub.django.plugins.filter.departure import FilterModule, departure
 from ansible_collections.hotclub.django.plugins.filter.topology import topology
-from ansible_collections.hotclub.django.plugins.module_utils.departure import Departure, in_order
-from ansible_collections.hotclub.django.plugins.module_utils.haproxy import HaproxyError, Server, drained_here, takes_over
-from ansible_collections.hotclub.django.plugins.module_utils.layout import Site
-from ansible_collections.hotclub.django.plugins.module_utils.service import has_files
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import has_files
+from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import HaproxyError, Server, drained_here, takes_over
+from ansible_collections.hotclub.django.plugins.module_utils.release.departure import Departure, in_order
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.modules import balancer_drain
 
 GROUPS = {

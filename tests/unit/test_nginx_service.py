@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.freshness import change_time, newest_change, start_time
-from ansible_collections.hotclub.django.plugins.module_utils.service import Service, ServiceError
+from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import change_time, newest_change, start_time
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, ServiceError
 from ansible_collections.hotclub.django.plugins.modules.nginx_service import WORKER, Nginx
 
 RUNNING = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "MainPID": "1", "NeedDaemonReload": "no"}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.os_settings import (
+from ansible_collections.hotclub.django.plugins.module_utils.machine.os_settings import (
     MIB,
     OsSettingsError,
     Step,

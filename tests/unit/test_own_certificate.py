@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_check import check_inventory
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_reader import InventoryReader
-from ansible_collections.hotclub.django.plugins.plugin_utils.own_certificate import complaints
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.own_certificate import complaints
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.reader import InventoryReader
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,7 +29,7 @@ def key_text(key: ec.EllipticCurvePrivateKey, passphrase: str = "") -> str:
 
 
 def certificate(key: ec.EllipticCurvePrivateKey, names: list[str], days: int = 30) -> str:
-    from ansible_collections.hotclub.django.plugins.plugin_utils.authority import general_names
+    from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import general_names
 
     end = NOW + timedelta(days=days)
     built = (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.filter.reboot_plan import PERMISSIONS, FilterModule, reboot_plan
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql import Cluster, is_outdated
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, is_outdated
 
 NOTHING = dict.fromkeys(PERMISSIONS.values(), False)
 

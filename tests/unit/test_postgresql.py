@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from ansible_collections.hotclub.django.plugins.filter.postgresql_address import postgresql_address
 from ansible_collections.hotclub.django.plugins.filter.postgresql_tuning import postgresql_tuning
-from ansible_collections.hotclub.django.plugins.module_utils import postgresql
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql import Cluster, PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import cluster as postgresql
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
 
 RULE = "host   shop  +shop  10.0.0.4/32  scram-sha-256"
 

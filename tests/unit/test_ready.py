@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils import instances as instances_module
-from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
-from ansible_collections.hotclub.django.plugins.module_utils.health import HealthCheck
-from ansible_collections.hotclub.django.plugins.module_utils.instances import Instances
-from ansible_collections.hotclub.django.plugins.module_utils.layout import Site
-from ansible_collections.hotclub.django.plugins.module_utils.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.release import instances as instances_module
+from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
+from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
 KNOWING = ("units/shop@.service", "etc/gunicorn.conf.py")
 OLD, NEW = "20261123T081500-1a2b3c4", "20261124T081500-5d6e7f8"

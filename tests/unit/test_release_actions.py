@@ -14,8 +14,8 @@ from ansible_collections.hotclub.django.plugins.action.barrier import ended_well
 from ansible_collections.hotclub.django.plugins.action.release_build import files_of, pack
 from ansible_collections.hotclub.django.plugins.action.release_lock import is_dead, refusal
 from ansible_collections.hotclub.django.plugins.filter.gunicorn_workers import gunicorn_workers
-from ansible_collections.hotclub.django.plugins.module_utils.builder import per_release
-from ansible_collections.hotclub.django.plugins.plugin_utils.operator import run_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.builder import per_release
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import run_of
 
 
 def holder(pid: int) -> dict[str, object]:

@@ -6,11 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils import static_files
-from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
-from ansible_collections.hotclub.django.plugins.module_utils.health import HealthCheck
-from ansible_collections.hotclub.django.plugins.module_utils.layout import Site, fleet_view, link_atomically, write_atomically
-from ansible_collections.hotclub.django.plugins.module_utils.project import folder, settings_module
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.release import static_files
+from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import (
+    Site,
+    fleet_view,
+    link_atomically,
+    write_atomically,
+)
+from ansible_collections.hotclub.django.plugins.module_utils.release.project import folder, settings_module
 from ansible_collections.hotclub.django.plugins.modules.release_finish import to_keep
 
 OLD, MIDDLE, NEW = "20260101T000000-aaaaaaa", "20260102T000000-bbbbbbb", "20260103T000000-ccccccc"

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_check import check_inventory
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory_reader import InventoryReader
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.reader import InventoryReader
 
 from tests.unit.conftest import CHECKOUT
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils import processes, source
-from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
-from ansible_collections.hotclub.django.plugins.module_utils.layout import Site
-from ansible_collections.hotclub.django.plugins.module_utils.signatures import Keyring, kind_of
-from ansible_collections.hotclub.django.plugins.module_utils.source import Git, GitSource
-from ansible_collections.hotclub.django.plugins.plugin_utils.rules import check_signing_keys
+from ansible_collections.hotclub.django.plugins.module_utils.common import processes
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.release import source
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.signatures import Keyring, kind_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.source import Git, GitSource
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import check_signing_keys
 
 PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPRu7YcCdFSCkcPOFnKe4YlVYpYmFhXv0xJ9Zq2kQJ2q anna@example.org"
 BLOCK = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ\n-----END PGP PUBLIC KEY BLOCK-----\n"

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils import audit, processes, software
-from ansible_collections.hotclub.django.plugins.module_utils.audit import Audit
-from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
-from ansible_collections.hotclub.django.plugins.module_utils.software import Package, bill, keep, kept, lock, packages_of
+from ansible_collections.hotclub.django.plugins.module_utils.common import processes
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.release import audit, software
+from ansible_collections.hotclub.django.plugins.module_utils.release.audit import Audit
+from ansible_collections.hotclub.django.plugins.module_utils.release.software import Package, bill, keep, kept, lock, packages_of
 
 from tests.behaviour.kit.vulnerabilities import ALIAS, FIXED, IDENTIFIER, Database
 

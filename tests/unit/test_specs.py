@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.hotclub.django.plugins.plugin_utils.options import Option, check_value, read_options
-from ansible_collections.hotclub.django.plugins.plugin_utils.rules import RULES
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option, check_value, read_options
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import RULES
 
 from tools.docs import CHECKOUT, Role, pages, read_roles
 

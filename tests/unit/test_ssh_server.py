@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.service import ServiceError
-from ansible_collections.hotclub.django.plugins.module_utils.ssh_server import Server, view, words
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import ServiceError
+from ansible_collections.hotclub.django.plugins.module_utils.machine.ssh_server import Server, view, words
 
 SETTINGS = "etc/ssh/sshd_config.d/10-hotclub.conf.j2"
 AS_WE_SAY = "permitrootlogin no\npasswordauthentication no\n"

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.handover import Primary
-from ansible_collections.hotclub.django.plugins.plugin_utils import authority as authorities
-from ansible_collections.hotclub.django.plugins.plugin_utils.authority import AuthorityError
-from ansible_collections.hotclub.django.plugins.plugin_utils.authority_rotation import STEPS, certificates_in
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.move import Primary
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets import authority as authorities
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import AuthorityError
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.rotation import STEPS, certificates_in
 
 NOW = datetime.now(UTC)
 PASSPHRASE = "a passphrase for tests"

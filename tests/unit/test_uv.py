@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.uv import Tools, UvError, steps_of
+from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, UvError, steps_of
 from ansible_collections.hotclub.django.plugins.modules.uv import environment_of
 
 

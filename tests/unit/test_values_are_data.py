@@ -13,10 +13,10 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.hotclub.django.plugins.module_utils.builder import per_release
-from ansible_collections.hotclub.django.plugins.module_utils.environment import parse, render
-from ansible_collections.hotclub.django.plugins.plugin_utils.options import Option, check_value, read_options
-from ansible_collections.hotclub.django.plugins.plugin_utils.rules import RULES
+from ansible_collections.hotclub.django.plugins.module_utils.release.builder import per_release
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse, render
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option, check_value, read_options
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import RULES
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir

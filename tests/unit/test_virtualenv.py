@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.errors import ReleaseError
-from ansible_collections.hotclub.django.plugins.module_utils.virtualenv import applying, find, required_python, satisfies
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.release.virtualenv import applying, find, required_python, satisfies
 
 from tests.unit.conftest import CHECKOUT
 

@@ -1,0 +1,185 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A service that runs with the configuration on disk: started where it is stopped, reloaded where it is older than a file."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import change_time, children, newest_change, started
+
+PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload")
+STAMPS = Path("/run/hotclub")
+# No process gets rid of it, so that its status tells how it was started.
+CONFINED = "NoNewPrivileges=yes\n"
+
+Run = Callable[[list[str]], tuple[int, str]]
+
+
+class ServiceError(Exception):
+    """The service doesn't run as it should; the message says why."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A unit, how commands are run, and how its reloads are known."""
+
+    name: str
+    run: Run
+    # The titles of the processes that each reload starts anew. Without any, the time of a reload is kept in a file.
+    worker: re.Pattern[str] | None = None
+    stamps: Path = STAMPS
+    units: Path = Path("/etc/systemd/system")
+    processes: Path = Path("/proc")
+    # What it reads besides the folder of its configuration.
+    also_read: tuple[Path, ...] = ()
+
+    @property
+    def stamp(self) -> Path:
+        """The file whose time is that of the last reload."""
+        return self.stamps / f"{self.name}.reloaded"
+
+    def properties(self) -> dict[str, str]:
+        """Return what systemd knows of the unit.
+
+        :raises ServiceError: systemd doesn't answer.
+        """
+        code, output = self.run(["systemctl", "show", self.name, f"--property={','.join(PROPERTIES)}"])
+        if code != 0:
+            raise ServiceError(f"systemctl show {self.name} failed: {output}")
+        return dict.fromkeys(PROPERTIES, "") | dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+
+    def workers(self) -> dict[int, float]:
+        """Return the processes that a reload starts anew, with the time at which each began."""
+        found = children(int(self.properties()["MainPID"] or 0))
+        return {number: began for number, (title, began) in found.items() if self.worker and self.worker.match(title)}
+
+    def loaded(self) -> float:
+        """Return when the service read its configuration last."""
+        if self.worker:
+            return max(self.workers().values(), default=0.0)
+        began = started(int(self.properties()["MainPID"]))
+        return max(began, change_time(self.stamp)) if self.stamp.exists() else began
+
+    def needed_actions(self, configuration: Path) -> Iterator[str]:
+        """Yield what is left to do, in order."""
+        unit = self.properties()
+        stopped = unit["ActiveState"] not in ("active", "reloading")
+        # Systemd 252 overlooks the first drop-in of a unit that nothing has used yet, and doesn't say so.
+        if unit["NeedDaemonReload"] == "yes" or stopped:
+            yield "daemon-reload"
+        if unit["UnitFileState"] != "enabled":
+            yield "enable"
+        if stopped:
+            yield "start"
+        elif self.is_unconfined():
+            yield "restart"
+        elif self._newest(configuration) > self.loaded() or self.is_outdated():
+            yield "reload"
+
+    def _newest(self, configuration: Path) -> float:
+        return max(newest_change(folder) for folder in (configuration, *self.also_read) if folder.exists())
+
+    def needless_actions(self) -> Iterator[str]:
+        """Yield what is left to do for a service that nobody needs, in order."""
+        unit = self.properties()
+        if unit["UnitFileState"] == "enabled":
+            yield "disable"
+        if unit["ActiveState"] in ("active", "activating", "reloading"):
+            yield "stop"
+
+    def is_outdated(self) -> bool:
+        """Say whether it runs a program that an upgrade has replaced since, and that a reload would load."""
+        try:
+            return bool(self.worker) and os.readlink(f"/proc/{self.properties()['MainPID']}/exe").endswith(" (deleted)")
+        except OSError:
+            return False
+
+    def is_unconfined(self) -> bool:
+        """Say whether it was started before its unit confined it, as by the installation of its package."""
+        if not any(CONFINED in path.read_text() for path in (self.units / f"{self.name}.d").glob("*.conf")):
+            return False
+        status = self.processes / self.properties()["MainPID"] / "status"
+        return status.exists() and "\nNoNewPrivs:\t0\n" in status.read_text()
+
+    def perform(self, action: str, timeout_seconds: float) -> None:
+        """Take one step and make sure that it had its effect.
+
+        :raises ServiceError: it had not; the service goes on as before.
+        """
+        if action in ("start", "restart", "reload"):
+            self.check()
+        old = self.workers() if action == "reload" else {}
+        command = ["systemctl", action, *([] if action == "daemon-reload" else [self.name])]
+        code, output = self.run(command)
+        if code != 0:
+            raise ServiceError(f"{' '.join(command)} failed: {output}\n{self.complaints()}")
+        if action == "reload":
+            self._confirm_reload(old, timeout_seconds)
+
+    def check(self) -> None:
+        """Refuse a configuration that the service would refuse, where it can be asked.
+
+        :raises ServiceError: it would.
+        """
+
+    def complaints(self) -> str:
+        """Return what the service said last."""
+        return self.run(["journalctl", "--unit", self.name, "--lines", "10", "--no-pager", "--output", "cat"])[1]
+
+    def _confirm_reload(self, old: dict[int, float], timeout_seconds: float) -> None:
+        if not self.worker:
+            self.stamps.mkdir(mode=0o755, exist_ok=True)
+            self.stamp.touch()
+            return
+        deadline = time.monotonic() + timeout_seconds
+        while not set(self.workers()) - set(old):
+            if time.monotonic() > deadline:
+                wrong = f"{self.name} was reloaded, but after {timeout_seconds} s it still serves with the old configuration."
+                raise ServiceError(f"{wrong}\n{self.complaints()}")
+            time.sleep(0.05)
+
+
+def bring_up(module: Any, service: Service, needed: bool = True) -> None:
+    """Do what is left to do, as a module; its options name the folder of the configuration, and how long to wait.
+
+    :param module: an AnsibleModule.
+    :param needed: whether the service is to run at all.
+    """
+    try:
+        if not needed:
+            actions = list(service.needless_actions())
+        elif service.properties()["LoadState"] == "not-found":
+            if not module.check_mode:
+                raise ServiceError(f"There is no {service.name} on this host. Install its package first.")
+            module.exit_json(changed=True, actions=["enable", "start"])
+        else:
+            actions = list(service.needed_actions(Path(module.params["configuration_path"])))
+        if not module.check_mode:
+            for action in actions:
+                service.perform(action, module.params["timeout_seconds"])
+    except ServiceError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(actions), actions=actions)
+
+
+def has_files(folder: Path) -> bool:
+    """Say whether a folder is there and has files in it."""
+    return folder.is_dir() and any(path.is_file() for path in folder.iterdir())
+
+
+def runner(module: Any) -> Run:
+    """Return a way to run commands by which a module has their exit code and all of their output."""
+
+    def run(command: list[str]) -> tuple[int, str]:
+        # A test of the configuration opens logs, which are not for everybody.
+        code, out, err = module.run_command(command, umask=0o027)
+        return code, (out + err).strip()
+
+    return run

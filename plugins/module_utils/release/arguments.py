@@ -1,0 +1,63 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Arguments that the modules of the release engine share, and the frame in which they run."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+
+SITE: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "root": {"type": "path", "required": True},
+}
+HEALTH: dict[str, Any] = {
+    "health": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "host": {"type": "str", "required": True},
+            "path": {"type": "str", "default": "/"},
+            "statuses": {"type": "list", "elements": "str", "default": ["200-399"]},
+            "seconds": {"type": "int", "default": 30},
+            "scheme": {"type": "str", "default": "http"},
+        },
+    }
+}
+
+
+def site_of(module: AnsibleModule) -> Site:
+    """Return the site that a module was called for."""
+    return Site.at(module.params["name"], module.params["root"])
+
+
+def health_of(module: AnsibleModule) -> HealthCheck:
+    """Return the health check that a module was called with."""
+    return HealthCheck(**module.params["health"])
+
+
+def carry_out(module: AnsibleModule, step: Callable[[AnsibleModule], dict[str, Any]], arguments_shown: bool = True) -> None:
+    """Run a step and report its result, or its failure as one message with cause and remedy.
+
+    :param arguments_shown: whether the result may hold the arguments, which Ansible prints at -vvv.
+    """
+    shown: dict[str, Any] = {} if arguments_shown else {"invocation": {}}
+    try:
+        result = step(module)
+    except ReleaseError as error:
+        module.fail_json(msg=error.message(), **shown)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        module.fail_json(
+            msg=f"The disk is full: {error.filename or module.params['root']} can't be written.\n"
+            "What served before still serves. Make room, or lower site_keep_releases, then run this again.",
+            **shown,
+        )
+    module.exit_json(**result, **shown)

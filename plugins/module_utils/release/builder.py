@@ -1,0 +1,336 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One build of one release: fetch, install, look at the project, and seal what was built."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import shlex
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.release import project as projects
+from ansible_collections.hotclub.django.plugins.module_utils.release import software, virtualenv
+from ansible_collections.hotclub.django.plugins.module_utils.release.audit import Audit
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import redact, render, secrets
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import (
+    RELEASE_ID,
+    Site,
+    now,
+    own,
+    remove,
+    write_atomically,
+)
+from ansible_collections.hotclub.django.plugins.module_utils.release.source import COMMIT, GitSource, mirrored, unpack
+
+MEBI = 1024 * 1024
+
+
+def clear_unfinished(site: Site) -> None:
+    """Remove what an interrupted build left: release folders and virtualenvs without their mark."""
+    finished = set(site.built())
+    for entry in site.releases.iterdir():
+        if RELEASE_ID.match(entry.name) and entry.name not in finished:
+            remove(entry)
+    for entry in site.venvs.iterdir():
+        if not (entry / ".complete").exists():
+            remove(entry)
+
+
+def refuse_little_space(site: Site, minimum_mb: int) -> None:
+    """Refuse a build that would fill the disk.
+
+    :raises ReleaseError: there is less free space than asked for.
+    """
+    free_mb = shutil.disk_usage(site.root).free // MEBI
+    if free_mb < minimum_mb:
+        raise ReleaseError(
+            f"{site.root} on {os.uname().nodename} has {free_mb} MiB free, a build needs {minimum_mb} MiB. Nothing was changed.",
+            "Make room, lower site_keep_releases, or set site_minimum_free_mb lower.",
+        )
+
+
+def per_release(site: dict[str, str], release: dict[str, str]) -> dict[str, str]:
+    """Return the site's variables that refer to those of a release, such as ``${STATIC_ROOT}``, with their values."""
+
+    def fill(value: str) -> str:
+        return re.sub(r"\$\{(\w+)\}", lambda named: release.get(named[1], named[0]), value)
+
+    filled = {name: fill(value) for name, value in site.items()}
+    return {name: value for name, value in filled.items() if value != site[name]}
+
+
+class Builder:
+    """One build of one release.
+
+    :param site: the site on this host.
+    :param wanted: what is asked for, by the names of the options of ``release_build``.
+    """
+
+    def __init__(self, site: Site, wanted: dict[str, Any]) -> None:
+        self.site = site
+        self.wanted = wanted
+        self.release = ""
+        self.seconds: dict[str, float] = {}
+        self.environment = {name: str(value) for name, value in self.wanted["environment"].items()}
+        self.hidden = secrets({**self.environment, **site.environment()})
+
+    @property
+    def folder(self) -> Path:
+        """The release's folder."""
+        return self.site.release(self.release)
+
+    def discard(self) -> None:
+        """Remove what was built so far."""
+        if self.release:
+            remove(self.folder)
+
+    def build(self) -> dict[str, Any]:
+        """Build the release part by part.
+
+        :raises ReleaseError: a part failed; the message says which, why and what to do.
+        """
+        commit = self._timed("source", self._fetch)
+        source = self.folder / "src"
+        project = projects.folder(source, self.wanted["project_path"])
+        settings = projects.settings_module(project, self.wanted["settings_module"])
+        python = self._check_python(source, project)
+        venv, built = self._timed("virtualenv", lambda: self._virtualenv(source, project))
+        packages = software.kept(venv)
+        warnings = self._timed("audit", lambda: self._audit(packages, python))
+        self._timed("commands", lambda: self._run_commands(source, venv))
+        self._lay_out(source, project, venv, settings)
+        answer = self._timed("examine", self._examine)
+        described = self._describe(commit, python, settings, venv, answer)
+        write_atomically(self.folder / software.BILL, software.bill(self.site.name, described, packages))
+        self._finish(described, answer)
+        return {
+            "changed": True,
+            "warnings": warnings,
+            "release": described,
+            "pending": answer["pending"],
+            "unknown": answer["unknown"],
+            "check_warnings": answer["warnings"],
+            "unmade": answer["unmade"],
+            "new_virtualenv": built,
+            "seconds": {part: round(seconds, 2) for part, seconds in self.seconds.items()},
+        }
+
+    def _timed(self, part: str, work: Any) -> Any:
+        started = time.monotonic()
+        try:
+            return work()
+        finally:
+            self.seconds[part] = time.monotonic() - started
+
+    def _begin(self, commit: str) -> None:
+        release = f"{self.wanted['stamp']}-{commit[:7]}"
+        # Of a release that other hosts have already, both are what they say.
+        if not (COMMIT.fullmatch(commit) and RELEASE_ID.fullmatch(release)):
+            raise ReleaseError(
+                f"{release!r} of commit {commit!r} can't be a release.", "See which host says so: run playbooks/status.yml."
+            )
+        built = self.site.built()
+        if built and release <= built[-1] and not self.wanted["rebuild"]:
+            raise ReleaseError(
+                f"The new release {release} would be older than {built[-1]}, which exists.",
+                "Set the clock of the machine that runs the playbook right.",
+            )
+        self.release = release
+        if self.wanted["rebuild"]:
+            # A balancer that becomes an application host too has its static files already, and nothing else of it.
+            remove(self.folder)
+        self.folder.mkdir(mode=0o750)
+        account = pwd.getpwnam(self.site.build_user)
+        os.chown(self.folder, account.pw_uid, account.pw_gid)
+
+    def _fetch(self) -> str:
+        if self.wanted["archive"]:
+            if self.wanted["signing_keys"]:
+                raise ReleaseError(
+                    "A folder of the machine that runs the playbook carries no signature. Nothing was changed.",
+                    "Set site_source to the address of a git repository, or remove site_source_signing_keys.",
+                )
+            commit: str = self.wanted["commit"]
+            self._begin(commit)
+            unpack(self.site, Path(self.wanted["archive"]), self.folder / "src")
+            own(self.folder / "src", self.site.build_user, f"{self.site.name}-build")
+            return commit
+        wanted = self.wanted
+        source = GitSource(wanted["source"], wanted["version"], wanted["deploy_key"], wanted["host_keys"], wanted["signing_keys"])
+        with mirrored(self.site, source, self.environment) as git:
+            commit = wanted["commit"] or git.resolve()
+            git.verify(commit)
+            self._begin(commit)
+            git.checkout(commit, self.folder / "src")
+        return commit
+
+    def _check_python(self, source: Path, project: Path) -> str:
+        version = run([self.wanted["python"], "-c", "import platform; print(platform.python_version())"]).stdout.strip()
+        required = virtualenv.required_python(source, project)
+        if required and not virtualenv.satisfies(version, required):
+            raise ReleaseError(
+                f"The project requires Python {required}, but {os.uname().nodename} builds with Python {version}. "
+                "Nothing was changed.",
+                "Set python_version to one that the project takes, or choose a newer distribution for this host.",
+            )
+        return version
+
+    def _virtualenv(self, source: Path, project: Path) -> tuple[Path, bool]:
+        tools = virtualenv.Toolchain(
+            self.wanted["uv"],
+            self.wanted["python"],
+            {**self.environment, "UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"},
+            self.wanted["extras"],
+            self.wanted["packages"],
+            self.wanted["extra_hashes"],
+        )
+        requirements = virtualenv.find(source, project, self.wanted["requirements_file"])
+        if requirements.kind == "none" and not self.wanted["packages"]:
+            raise ReleaseError(
+                "The source has no requirements.txt, no pyproject.toml with a [project] table and no uv.lock.",
+                "Add one, or name what the project needs in site_python_packages, for example [Django~=5.2.0].",
+            )
+        return virtualenv.Virtualenvs(self.site, tools, self.hidden).ensure(requirements, self.release)
+
+    def _audit(self, packages: list[software.Package], python: str) -> list[str]:
+        audit = Audit(self.wanted["audit_mode"], self.wanted["audit_service_url"], self.wanted["audit_ignored"])
+        told = {**self.environment, "UV_PYTHON": self.wanted["python"], "UV_PYTHON_DOWNLOADS": "never"}
+        return audit.warnings(self.wanted["uv"], packages, python, told, self.site.build_user)
+
+    def _run_commands(self, source: Path, venv: Path) -> None:
+        path = f"{venv / 'bin'}:{source / 'node_modules' / '.bin'}:/usr/local/bin:/usr/bin:/bin"
+        for command in self.wanted["build_commands"]:
+            done = run(
+                shlex.split(command),
+                user=self.site.build_user,
+                environment={**self.environment, "PATH": path},
+                cwd=str(source),
+                hidden=self.hidden,
+            )
+            if done.code:
+                raise ReleaseError(
+                    f"The build command `{command}` ended with code {done.code}.",
+                    "Correct it in the project or in site_build_commands; what it needs installed goes into site_build_packages.",
+                    done.tail(15),
+                )
+
+    def _lay_out(self, source: Path, project: Path, venv: Path, settings: str) -> None:
+        """Link what belongs together, say how to run it, and take it out of the build account's hands."""
+        run(
+            [str(venv / "bin" / "python"), "-m", "compileall", "-q", "-x", r"node_modules|\.git/", str(source)],
+            user=self.site.build_user,
+        )
+        for shared in self.wanted["shared_paths"]:
+            self._share(source, shared)
+        (self.folder / "project").symlink_to(os.path.relpath(project, self.folder))
+        if venv.parent != self.folder:
+            (self.folder / "venv").symlink_to(os.path.relpath(venv, self.folder))
+        shutil.copytree(self.site.root / "lib", self.folder / "lib")
+        layered = self.wanted["settings_mode"] == "layered"
+        environment = {
+            "DJANGO_SETTINGS_MODULE": "site_settings" if layered else settings,
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys(map(str, (self.folder / "lib", self.folder / "project", source)))),
+            "SITE_INTERFACE": self.wanted["interface"],
+            "SITE_RELEASE": self.release,
+            "STATIC_ROOT": str(self.folder / "static"),
+        }
+        if layered:
+            environment["SITE_SETTINGS_MODULE"] = settings
+        if self.wanted["application"]:
+            environment["SITE_APPLICATION"] = self.wanted["application"]
+        environment.update(per_release(self.site.environment(), environment))
+        write_atomically(self.folder / "release.env", render(environment))
+        own(self.folder, "root", self.site.name)
+
+    def _share(self, source: Path, shared: str) -> None:
+        kept, linked = self.site.shared / shared, source / shared
+        account = pwd.getpwnam(self.site.name)
+        if not kept.exists():
+            kept.mkdir(parents=True, mode=0o750)
+            os.chown(kept, account.pw_uid, account.pw_gid)
+        remove(linked)
+        linked.parent.mkdir(parents=True, exist_ok=True)
+        linked.symlink_to(kept)
+
+    def _examine(self) -> dict[str, Any]:
+        static = self.folder / "static"
+        static.mkdir(mode=0o755)
+        account = pwd.getpwnam(self.site.name)
+        os.chown(static, account.pw_uid, account.pw_gid)
+        interpreter = projects.Interpreter(self.site, self.release)
+        answer = interpreter.ask("examine")
+        if "failed" in answer:
+            raise self._failed(answer["stage"], answer["failed"], interpreter.hidden)
+        if answer["errors"]:
+            raise ReleaseError(
+                "The project's own checks find errors.",
+                "Correct them, push, and deploy again.",
+                redact("\n".join(answer["errors"][:10]), interpreter.hidden),
+            )
+        self._compare_urls(answer)
+        if answer["unmade"] and not self.wanted["unmade_migrations_allowed"]:
+            raise ReleaseError(
+                f"Models of {', '.join(answer['unmade'])} have changed without a migration.",
+                "Run `manage.py makemigrations`, commit what it writes and deploy again; "
+                "or set site_unmade_migrations_allowed to true.",
+            )
+        return answer
+
+    def _compare_urls(self, answer: dict[str, Any]) -> None:
+        """Refuse a project whose files visitors would ask for where the web server doesn't look."""
+        for setting in ("static_url", "media_url"):
+            theirs, ours = str(answer[setting] or ""), self.wanted[setting]
+            # A full address is somebody else's server: an object store, or a network for content delivery.
+            if theirs.startswith("/") and theirs != "/" and theirs.strip("/") != ours.strip("/"):
+                raise ReleaseError(
+                    f"The project's {setting.upper()} is {theirs}, but the web server serves {ours}.",
+                    f"Set site_{setting}: {theirs} in the inventory and run playbooks/site.yml.",
+                )
+
+    def _failed(self, stage: str, failure: dict[str, str], hidden: list[str]) -> ReleaseError:
+        place = failure["place"].replace(f"{self.folder}/src/", "")
+        detail = redact(f"{failure['type']}: {failure['text']} ({place})", hidden)
+        if "No space left on device" in detail:
+            return ReleaseError("The disk is full.", "Make room, or lower site_keep_releases, then deploy again.", detail)
+        causes = {
+            "import": ("The project can't be imported with production settings.", "Correct it, push, and deploy again; "
+                       "a setting that it wants from the environment goes into site_env."),
+            "check": ("The project's checks can't be run.", "Correct the project and deploy again."),
+            "static": ("The static files can't be collected.", "Correct what `manage.py collectstatic` complains of; "
+                       "with site_settings_mode: project, STATIC_ROOT must come from the environment."),
+            "database": ("The database can't be asked for its migrations.", "See that PostgreSQL runs and lets the site in "
+                         "(playbooks/status.yml), and that the project's settings use DATABASE_URL or site_env."),
+        }  # fmt: skip
+        cause, remedy = causes[stage]
+        return ReleaseError(cause, remedy, detail)
+
+    def _describe(self, commit: str, python: str, settings: str, venv: Path, answer: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "id": self.release,
+            "commit": commit,
+            "version": self.wanted["version"],
+            "source": re.sub(r"(://)[^/@]*:[^/@]*@", r"\1", self.wanted["source"]),
+            "built_at": now(),
+            "built_by": self.wanted["by"],
+            "python": python,
+            "venv": venv.name,
+            "settings": settings,
+            **{key: answer[key] for key in ("application", "django", "static_url", "media_url", "media_root", "database")},
+        }
+
+    def _finish(self, described: dict[str, Any], answer: dict[str, Any]) -> None:
+        """Seal the static files, name the application, and mark the release as finished."""
+        own(self.folder / "static", "root", "root", directory_mode=0o755, file_mode=0o644)
+        environment = self.folder / "release.env"
+        text = environment.read_text()
+        if "SITE_APPLICATION=" not in text:
+            write_atomically(environment, text + render({"SITE_APPLICATION": answer["application"]}))
+        write_atomically(self.folder / "RELEASE.json", json.dumps(described, indent=2, sort_keys=True) + "\n")

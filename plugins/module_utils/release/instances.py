@@ -1,0 +1,433 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The running instances of a site: proving a release, switching to it, and keeping systemd's view of it right.
+
+One socket unit, ``<site>.socket``, owns the address that the web server uses, and in a cluster a second one,
+``<site>-net.socket``, the address that balancers use. Each running release is an instance of ``<site>@.service`` and
+holds these same sockets, so a switch is: start the new one beside the old one, then stop the old one. An instance is
+named like its release; a fresh instance of a release that is running already (its settings changed) gets a numbered
+alias, ``<release>.2``.
+
+Where hosts switch one after another, those that come later make themselves ready meanwhile: their instance is started,
+and its workers, with the project loaded, wait before their first request for as long as there is a file for it in
+``/run/<site>``. The instance that traffic wakes never has one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
+from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck, ask
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import (
+    RELEASE_ID,
+    Site,
+    link_atomically,
+    now,
+    remove,
+    write_atomically,
+)
+
+UNITS = Path("/etc/systemd/system")
+RUNTIME = Path("/run")
+# Workers of gunicorn look for a file of that name, by the variable in which their unit tells whose they are:
+# roles/gunicorn/templates/srv/_site_/etc/gunicorn.conf.py.j2.
+WAITS, INSTANCE = ".waits", "GUNICORN_INSTANCE"
+ALIAS = re.compile(r"^(\d{8}T\d{6}-[0-9a-f]{7})(?:\.(\d+))?$")
+POLL_SECONDS = 0.05
+ANSWER_SECONDS = 10.0
+# For what waits in a socket that nobody reaches any more.
+LINGER_SECONDS = 1.0
+
+
+def systemctl(*arguments: str) -> Outcome:
+    """Run systemctl."""
+    return run(["systemctl", *arguments])
+
+
+def properties(unit: str, *names: str) -> dict[str, str]:
+    """Return properties of a unit as systemd shows them."""
+    shown = systemctl("show", unit, f"--property={','.join(names)}").stdout
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+
+def older(unit: str, since: str, files: Sequence[Path]) -> bool:
+    """Say whether a unit took up its work before one of these files changed.
+
+    :param unit: name of the unit.
+    :param since: the property of systemd's that tells when it did.
+    :param files: what it read then.
+    """
+    # With all its digits: a change within the second in which it began is a change.
+    timestamp = systemctl("show", unit, "--value", "--timestamp=us+utc", f"--property={since}").stdout.strip()
+    if not timestamp:
+        return False
+    changed = max((path.stat().st_mtime for path in files if path.exists()), default=0.0)
+    return float(run(["date", "--date", timestamp, "+%s.%N"]).stdout.strip() or 0) < changed
+
+
+def release_of(instance: str) -> str:
+    """Return the release that an instance runs."""
+    return instance.split(".")[0]
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What a switch did: the instance that serves now, and those that it replaced."""
+
+    instance: str
+    stopped: Sequence[str]
+    seconds: float
+
+
+class Instances:
+    """The instances of one site on this host."""
+
+    def __init__(self, site: Site, check: HealthCheck) -> None:
+        self.site = site
+        self.check = check
+
+    def service(self, instance: str) -> str:
+        """Return the unit of an instance."""
+        return f"{self.site.name}@{instance}.service"
+
+    def running(self) -> list[str]:
+        """Return the instances that run or are starting, oldest release first."""
+        listed = systemctl(
+            "list-units", "--plain", "--no-legend", "--full", "--state=active,activating,reloading",
+            f"{self.site.name}@*.service",
+        ).stdout  # fmt: skip
+        names = [line.split()[0] for line in listed.splitlines() if line.split()]
+        return sorted(name[len(self.site.name) + 1 : -len(".service")] for name in names)
+
+    def pointed(self) -> str:
+        """Return the instance that traffic wakes and that starts at boot; empty when there is none."""
+        with contextlib.suppress(OSError):
+            found = re.search(r"^Service=.*@(.+)\.service$", self._pointer().read_text(), re.MULTILINE)
+            if found:
+                return found.group(1)
+        return ""
+
+    def stale(self, instance: str) -> bool:
+        """Say whether an instance runs with settings older than those on the disk."""
+        files = [
+            self.site.environment_file,
+            self.site.root / "etc" / "gunicorn.conf.py",
+            UNITS / f"{self.site.name}@.service",
+        ]
+        return bool(self.stale_sockets()) or older(self.service(instance), "ExecMainStartTimestamp", files)
+
+    def sockets(self) -> list[str]:
+        """Return the socket units by which the site is reached from outside itself."""
+        names = [f"{self.site.name}.socket", f"{self.site.name}-net.socket"]
+        return [name for name in names if (UNITS / name).exists()]
+
+    def closed_sockets(self) -> list[str]:
+        """Return those of them that aren't open, or wouldn't be after a restart of the host."""
+        wanted = {"ActiveState": "active", "UnitFileState": "enabled"}
+        return [name for name in self.sockets() if properties(name, *wanted) != wanted]
+
+    def stale_sockets(self) -> list[str]:
+        """Return those of them that were opened before their unit changed."""
+        return [name for name in self.sockets() if older(name, "ActiveEnterTimestamp", [UNITS / name])]
+
+    def prove(self, release: str) -> None:
+        """Start a release where no visitor reaches it, see that it answers well, and end it; nobody notices.
+
+        :param release: id of a finished release.
+        :raises ReleaseError: it doesn't start, or doesn't answer well.
+        """
+        self.tidy()
+        self._prove(release)
+
+    def ready(self, release: str) -> None:
+        """Start a release that was proved; its workers load the project, and wait for the switch before they take a request.
+
+        Nothing happens on a host that serves nothing yet, where there is nothing to gain, and on one whose unit or whose
+        settings of gunicorn are from before workers knew to wait: there it would serve at once.
+
+        :param release: id of a finished release.
+        :raises ReleaseError: it doesn't start.
+        """
+        self.tidy()
+        if not self.pointed() or not self._know_to_wait():
+            return
+        instance = self._fresh_name(release, self.running())
+        write_atomically(self._waits(instance), "")
+        try:
+            self._must_start(self.service(instance), instance)
+        except ReleaseError:
+            self._stop([instance])
+            raise
+
+    def waiting(self) -> list[str]:
+        """Return the instances whose workers wait for their turn, running or not."""
+        return sorted(path.name.removesuffix(WAITS) for path in (RUNTIME / self.site.name).glob(f"*{WAITS}"))
+
+    def switch(self, release: str, action: str, by: str, proved: bool = False) -> Switched:
+        """Prove a release, let it serve, and stop what served before.
+
+        :param release: id of a finished release.
+        :param action: what the history calls this: deploy, rollback, settings.
+        :param by: who asked.
+        :param proved: whether it was proved on this host a moment ago.
+        :raises ReleaseError: it doesn't start, or doesn't answer well; what served before still does.
+        """
+        started = time.monotonic()
+        ready = self._made_ready(release)
+        self.tidy(ready)
+        before = [instance for instance in self.running() if instance != ready]
+        instance = ready or self._fresh_name(release, before)
+        if not proved and not ready:
+            self._prove(instance)
+        first = not self.pointed()
+        if first:
+            # A socket unit can't be opened before it names something to wake.
+            self._write_pointer(instance)
+        reopened = [] if first else self.stale_sockets()
+        if reopened:
+            self._reopen(instance, reopened)
+        if not first and (added := [name for name in self.closed_sockets() if name not in reopened]):
+            # Before the instance starts, since it holds the sockets that are open then.
+            self._reopen(instance, added)
+        try:
+            self._start(instance)
+        except ReleaseError:
+            if first:
+                self._close()
+            raise
+        self._point(instance)
+        self.site.remember({"at": now(), "release": release, "action": action, "by": by})
+        if reopened:
+            time.sleep(LINGER_SECONDS)
+        stopped = [other for other in before if other != instance]
+        self._stop(stopped)
+        return Switched(instance, stopped, time.monotonic() - started)
+
+    def restore(self, release: str) -> bool:
+        """Return to a release that served before; nothing happens where it serves already.
+
+        :returns: whether anything had to change.
+        """
+        self.tidy()
+        if self.site.current() == release and self.running() == [self.pointed()]:
+            return False
+        self.switch(release, "restore", "hotclub.django")
+        return True
+
+    def settle(self) -> bool:
+        """Make systemd agree with ``current`` after an interrupted switch: one instance, pointed at, running.
+
+        :returns: whether anything had to change.
+        """
+        self.tidy()
+        changed = False
+        current = self.site.current()
+        if not current:
+            return changed
+        pointed, running = self.pointed(), self.running()
+        if release_of(pointed) != current:
+            mine = [instance for instance in running if release_of(instance) == current]
+            self._point(mine[-1] if mine else current)
+            pointed, changed = self.pointed(), True
+        # One that a running instance doesn't hold yet is opened when the instance is replaced.
+        closed = self.closed_sockets()
+        if f"{self.site.name}.socket" in closed or (closed and pointed not in running):
+            self._open()
+            changed = True
+        if pointed not in running:
+            self._start(pointed)
+            changed = True
+        strays = [instance for instance in running if instance != pointed]
+        if strays:
+            self._stop(strays)
+            changed = True
+        return self._close_leftover() or changed
+
+    def tidy(self, ready: str = "") -> None:
+        """End the provings that an interrupted switch left under way, and the instances whose turn never came.
+
+        :param ready: the instance whose turn it is.
+        """
+        self._stop([instance for instance in self.waiting() if instance != ready])
+        prefix = f"{self.site.name}-probe@"
+        listed = systemctl("list-units", "--plain", "--no-legend", "--full", "--all", f"{prefix}*").stdout
+        units = [line.split()[0] for line in listed.splitlines() if line.split()]
+        for instance in {unit[len(prefix) :].rpartition(".")[0] for unit in units}:
+            self._end_probe(instance)
+
+    def _made_ready(self, release: str) -> str:
+        """Return the instance of this release that waits for its turn; empty when there is none that may serve as it is."""
+        waiting = [instance for instance in self.waiting() if release_of(instance) == release]
+        if not waiting or waiting[-1] not in self.running() or self.stale(waiting[-1]) or self.closed_sockets():
+            return ""
+        return waiting[-1]
+
+    def _know_to_wait(self) -> bool:
+        files = (UNITS / f"{self.site.name}@.service", self.site.root / "etc" / "gunicorn.conf.py")
+        return all(path.is_file() and INSTANCE in path.read_text() for path in files)
+
+    def _waits(self, instance: str) -> Path:
+        return RUNTIME / self.site.name / f"{instance}{WAITS}"
+
+    def _fresh_name(self, release: str, running: Sequence[str]) -> str:
+        names = [release, *(f"{release}.{number}" for number in range(2, 1000))]
+        instance = next(name for name in names if name not in running)
+        if instance != release:
+            link_atomically(self.site.release(instance), release)
+        return instance
+
+    def _prove(self, instance: str) -> None:
+        """Start the release where no visitor reaches it, and go on only when it answers well there."""
+        unit = f"{self.site.name}-probe@{instance}.service"
+        try:
+            self._must_start(unit, instance)
+            self._await_answer(unit, f"/run/{self.site.name}/{instance}.probe.sock", instance)
+        finally:
+            self._end_probe(instance)
+
+    def _end_probe(self, instance: str) -> None:
+        unit = f"{self.site.name}-probe@{instance}"
+        systemctl("stop", f"{unit}.socket", f"{unit}.service")
+        systemctl("reset-failed", f"{unit}.service")
+
+    def _start(self, instance: str) -> None:
+        unit = self.service(instance)
+        remove(self._waits(instance))
+        try:
+            self._must_start(unit, instance)
+            self._await_answer(unit, f"/run/{self.site.name}/{instance}.sock", instance)
+        except ReleaseError:
+            self._stop([instance])
+            systemctl("reset-failed", unit)
+            raise
+
+    def _must_start(self, unit: str, instance: str) -> None:
+        done = systemctl("start", unit)
+        if done.code:
+            raise self._failure(unit, instance, "does not start", done.tail(3))
+
+    def _await_answer(self, unit: str, path: str, instance: str) -> None:
+        deadline = time.monotonic() + self.check.seconds
+        status, reason = 0, "no answer yet"
+        while time.monotonic() < deadline:
+            try:
+                status = ask(path, self.check, min(ANSWER_SECONDS, self.check.seconds))
+                if self.check.accepts(status):
+                    return
+                reason = f"answered {status}"
+                # A 5xx while things warm up may pass; any other refusal is its considered answer.
+                if status < 500 or time.monotonic() > deadline - self.check.seconds / 2:
+                    break
+            except OSError as error:
+                reason = f"gave no answer ({error})"
+            if properties(unit, "ActiveState")["ActiveState"] in ("failed", "inactive"):
+                raise self._failure(unit, instance, "ended while starting")
+            time.sleep(POLL_SECONDS if not status else POLL_SECONDS * 10)
+        wanted = ", ".join(str(accepted) for accepted in self.check.statuses)
+        raise self._failure(
+            unit,
+            instance,
+            f"{reason} to GET {self.check.path} for {self.check.host} within {self.check.seconds:.0f} s (good: {wanted})",
+        )
+
+    def _failure(self, unit: str, instance: str, what: str, detail: str = "") -> ReleaseError:
+        invocation = properties(unit, "InvocationID").get("InvocationID", "")
+        match = f"_SYSTEMD_INVOCATION_ID={invocation}" if invocation else f"_SYSTEMD_UNIT={unit}"
+        hidden = secrets(self.site.environment(release_of(instance)))
+        lines = run(["journalctl", "--no-pager", "--output=cat", "--lines=15", match], hidden=hidden).stdout.strip()
+        return ReleaseError(
+            f"Release {release_of(instance)} {what} on {os.uname().nodename}. What served before still serves.",
+            f"Correct the project and deploy again; the instance's whole log: journalctl -u {unit}",
+            "\n".join(part for part in (detail, lines) if part),
+        )
+
+    def _pointer(self, socket: str = "") -> Path:
+        return UNITS / f"{socket or self.site.name + '.socket'}.d" / "current.conf"
+
+    def _point(self, instance: str) -> None:
+        """Name the instance that traffic wakes and that starts at boot, and the release that is current."""
+        self._write_pointer(instance)
+        wants = UNITS / "multi-user.target.wants"
+        link_atomically(wants / self.service(instance), str(UNITS / f"{self.site.name}@.service"))
+        for other in wants.glob(f"{self.site.name}@*.service"):
+            if other.name != self.service(instance):
+                other.unlink()
+        link_atomically(self.site.current_link, f"releases/{release_of(instance)}")
+        self._open()
+
+    def _write_pointer(self, instance: str) -> None:
+        text = "# Written at each switch: what traffic wakes when no instance runs.\n[Socket]\nService={}\n"
+        written = [write_atomically(self._pointer(name), text.format(self.service(instance))) for name in self.sockets()]
+        if any(written):
+            systemctl("daemon-reload")
+
+    def _reopen(self, instance: str, sockets: Sequence[str]) -> None:
+        """Open sockets anew as their changed units say, while what serves still holds the old ones.
+
+        What runs keeps answering whoever has come through an old socket; whoever comes now waits in the new one.
+        """
+        self._write_pointer(instance)
+        for unit in sockets:
+            systemctl("stop", unit)
+            if systemctl("start", unit).code:
+                # The same address with other settings can't be opened twice: then the old holder has to let go first.
+                self._stop(self.running())
+                systemctl("reset-failed", unit)
+                self._open()
+
+    def _close(self) -> None:
+        for name in self.sockets():
+            systemctl("stop", name)
+            remove(self._pointer(name))
+        systemctl("daemon-reload")
+
+    def _close_leftover(self) -> bool:
+        """Close the address for balancers where no other host has one any more, which is where its unit is gone."""
+        name = f"{self.site.name}-net.socket"
+        if (UNITS / name).exists() or systemctl("is-active", "--quiet", name).code:
+            return False
+        systemctl("stop", name)
+        remove(UNITS / "sockets.target.wants" / name)
+        remove(self._pointer(name).parent)
+        systemctl("daemon-reload")
+        return True
+
+    def _open(self) -> None:
+        # To enable one has systemd read all units anew, which it has just done: only where it has to be.
+        for name in self.closed_sockets():
+            opened = systemctl("enable", "--quiet", "--now", name)
+            if opened.code:
+                raise ReleaseError(
+                    f"The socket of {self.site.name} can't be opened.",
+                    f"See `systemctl status {name}`: another program may hold its address.",
+                    opened.tail(5),
+                )
+
+    def _stop(self, instances: Sequence[str]) -> None:
+        for instance in instances:
+            # Its private socket first: nothing may wake an instance that is meant to end.
+            systemctl("stop", f"{self.site.name}-direct@{instance}.socket")
+        if instances:
+            systemctl("stop", *(self.service(instance) for instance in instances))
+        for instance in instances:
+            systemctl("reset-failed", self.service(instance))
+            remove(self._waits(instance))
+            path = self.site.release(instance)
+            if path.is_symlink():
+                remove(path)
+
+
+def aliases(site: Site) -> list[str]:
+    """Return the numbered aliases of releases that are on the disk."""
+    if not site.releases.is_dir():
+        return []
+    return sorted(e.name for e in os.scandir(site.releases) if ALIAS.match(e.name) and not RELEASE_ID.match(e.name))

@@ -1,0 +1,284 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where a site keeps its releases on a host, and what is written about each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pwd
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse
+
+# Sorts by time and carries the commit: 20261123T081500-1a2b3c4.
+RELEASE_ID = re.compile(r"^[0-9]{8}T[0-9]{6}-[0-9a-f]{7}\Z")
+
+
+@dataclass(frozen=True)
+class Site:
+    """One site on one host: its name and the folder that holds all of it."""
+
+    name: str
+    root: Path
+
+    @classmethod
+    def at(cls, name: str, root: str) -> Site:
+        """Return the site of that name under that folder."""
+        return cls(name, Path(root))
+
+    @property
+    def build_user(self) -> str:
+        """The account that builds releases and never serves."""
+        return f"{self.name}-build"
+
+    @property
+    def releases(self) -> Path:
+        """The folder with one folder a release."""
+        return self.root / "releases"
+
+    @property
+    def venvs(self) -> Path:
+        """The folder with one virtualenv for each set of requirements."""
+        return self.root / "venvs"
+
+    @property
+    def shared(self) -> Path:
+        """What outlives releases: media and the project's own writable folders."""
+        return self.root / "shared"
+
+    @property
+    def static(self) -> Path:
+        """What the web server serves: the static files of every release that is kept."""
+        return self.root / "static"
+
+    @property
+    def repository(self) -> Path:
+        """The mirror of the project's git repository."""
+        return self.root / "repo"
+
+    @property
+    def current_link(self) -> Path:
+        """The link to the release that serves, at boot too."""
+        return self.root / "current"
+
+    @property
+    def lock_file(self) -> Path:
+        """Who is releasing right now."""
+        return self.root / "deploy.lock"
+
+    @property
+    def history_file(self) -> Path:
+        """One line of JSON for each time that a release began to serve."""
+        return self.root / "history.jsonl"
+
+    @property
+    def environment_file(self) -> Path:
+        """The environment of the site's processes, secrets included."""
+        return self.root / "etc" / "environment"
+
+    def release(self, identifier: str) -> Path:
+        """Return the folder of a release."""
+        return self.releases / identifier
+
+    def current(self) -> str:
+        """Return the id of the release that serves, empty when there is none."""
+        try:
+            return os.path.basename(os.readlink(self.current_link))
+        except OSError:
+            return ""
+
+    def built(self) -> list[str]:
+        """Return the ids of all finished releases, oldest first."""
+        if not self.releases.is_dir():
+            return []
+        return sorted(
+            entry.name
+            for entry in os.scandir(self.releases)
+            if RELEASE_ID.match(entry.name)
+            and entry.is_dir(follow_symlinks=False)
+            and os.path.exists(os.path.join(entry.path, "RELEASE.json"))
+        )
+
+    def runnable(self) -> list[str]:
+        """Return the ids of those of them that this host can run; a balancer has others for their static files alone."""
+        return [release for release in self.built() if (self.release(release) / "venv").exists()]
+
+    def describe(self, identifier: str) -> dict[str, Any]:
+        """Return what was written about a release when it was built; empty when it is not there."""
+        try:
+            text = (self.release(identifier) / "RELEASE.json").read_text()
+        except OSError:
+            return {}
+        described: dict[str, Any] = json.loads(text)
+        return described
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return when which release began to serve, oldest first."""
+        try:
+            lines = self.history_file.read_text().splitlines()
+        except OSError:
+            return []
+        return [json.loads(line) for line in lines if line.strip()]
+
+    def remember(self, entry: dict[str, Any]) -> None:
+        """Add a line to the history."""
+        with open(os.open(self.history_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as history:
+            history.write(json.dumps(entry, sort_keys=True) + "\n")
+
+    def previous(self) -> str:
+        """Return the release to go back to: the one that served before the current one and is still here; empty for none.
+
+        A release that was gone back from is never one to go back to, and a second rollback goes on backwards.
+        """
+        way: list[str] = []
+        for entry in self.history():
+            if entry["release"] in way:
+                del way[way.index(entry["release"]) + 1 :]
+            else:
+                way.append(entry["release"])
+        here, current = set(self.built()), self.current()
+        before = [release for release in way if release in here and release != current]
+        return before[-1] if before else ""
+
+    def environment(self, identifier: str = "") -> dict[str, str]:
+        """Return the environment that the site's processes get, with a release's own part when one is named.
+
+        :raises ReleaseError: the host has not been prepared.
+        """
+        try:
+            variables = parse(self.environment_file.read_text())
+        except OSError as error:
+            raise ReleaseError(
+                f"{self.environment_file} can't be read: {error.strerror}.",
+                "Run playbooks/site.yml first: it prepares the host.",
+            ) from error
+        if identifier:
+            variables.update(parse((self.release(identifier) / "release.env").read_text()))
+        return variables
+
+    @contextlib.contextmanager
+    def step(self, wait_seconds: float = 0) -> Iterator[None]:
+        """Hold the host's own lock while a step works, so that a step orphaned by its controller never overlaps.
+
+        The kernel lets go of it when the process ends, however it ends.
+
+        :param wait_seconds: how long to wait for a step that still runs.
+        :raises ReleaseError: another step did not end in time.
+        """
+        deadline = time.monotonic() + wait_seconds
+        with open(os.open(self.root / ".step.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as handle:
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    if time.monotonic() >= deadline:
+                        raise ReleaseError(
+                            f"A step of another deployment of {self.name} is still running on this host.",
+                            "Wait until it has ended, then run this again.",
+                        ) from None
+                    time.sleep(0.2)
+            with contextlib.suppress(OSError):
+                os.utime(self.lock_file)
+            yield
+
+
+def fleet_view(site: Site) -> dict[str, Any]:
+    """Return what other hosts of a fleet must know of this one's releases.
+
+    :returns: ``release``, the one that serves; ``before``, the one to go back to; ``built``, the ids of all that it can run;
+        ``known``, what a host that lacks one of the first two needs to build it: version and commit by id.
+    """
+    current, before = site.current(), site.previous()
+    known = {release: site.describe(release) for release in (current, before) if release}
+    return {
+        "release": current,
+        "before": before,
+        "built": site.runnable(),
+        "known": {release: {key: facts.get(key, "") for key in ("version", "commit")} for release, facts in known.items()},
+    }
+
+
+def now() -> str:
+    """Return the time in UTC as people read it: 2026-11-23T08:15:00Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> bool:
+    """Write a file so that nobody ever sees half of it.
+
+    :returns: whether its content changed.
+    """
+    with contextlib.suppress(OSError):
+        if path.read_text() == text:
+            return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    with open(beside, "w") as handle:
+        os.fchmod(handle.fileno(), mode)
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(beside, path)
+    return True
+
+
+def link_atomically(path: Path, target: str) -> bool:
+    """Point a link somewhere else in one step.
+
+    :returns: whether it pointed elsewhere before.
+    """
+    with contextlib.suppress(OSError):
+        if os.readlink(path) == target:
+            return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    with contextlib.suppress(FileNotFoundError):
+        beside.unlink()
+    beside.symlink_to(target)
+    os.replace(beside, path)
+    return True
+
+
+def own(path: Path, user: str, group: str, *, directory_mode: int = 0o750, file_mode: int = 0o640) -> None:
+    """Give a whole tree to an account, executables kept executable, links not followed.
+
+    :param path: the top of the tree.
+    :param user: owner of everything in it.
+    :param group: its group, by name.
+    """
+    import grp
+
+    uid, gid = pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
+    os.chown(path, uid, gid)
+    os.chmod(path, directory_mode)
+    for top, directories, files in os.walk(path):
+        for name in directories:
+            entry = os.path.join(top, name)
+            os.lchown(entry, uid, gid)
+            if not os.path.islink(entry):
+                os.chmod(entry, directory_mode)
+        for name in files:
+            entry = os.path.join(top, name)
+            os.lchown(entry, uid, gid)
+            if not os.path.islink(entry):
+                executable = os.stat(entry).st_mode & 0o100
+                os.chmod(entry, file_mode | ((file_mode & 0o444) >> 2 if executable else 0))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole tree; nothing there is fine."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)

@@ -1,0 +1,254 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Getting a project's source onto the host: from git, or from an archive that the controller sent."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import re
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, remove
+from ansible_collections.hotclub.django.plugins.module_utils.release.signatures import Keyring
+
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
+AUTHENTICATION = re.compile(r"Permission denied|Authentication failed|could not read Username|access denied", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class GitSource:
+    """A repository, the ref asked for, and how to get in.
+
+    :param url: anything that ``git fetch`` takes.
+    :param version: branch, tag or commit; ``HEAD`` is the repository's default branch.
+    :param deploy_key: private SSH key, empty for none.
+    :param host_keys: lines for ``known_hosts``; with none, the first key seen is trusted and kept.
+    :param signing_keys: public keys of which one must have signed what is deployed; with none, nobody must.
+    """
+
+    url: str
+    version: str
+    deploy_key: str = ""
+    host_keys: Sequence[str] = ()
+    signing_keys: Sequence[str] = ()
+
+
+class Git:
+    """The mirror of one repository, kept by the build account so that a deploy fetches only what is new."""
+
+    def __init__(self, site: Site, source: GitSource, environment: Mapping[str, str], folder: Path) -> None:
+        self.site = site
+        self.source = source
+        self.folder = folder
+        self.environment = {
+            **environment,
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_SSH_COMMAND": self._ssh(folder),
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "advice.detachedHead",
+            "GIT_CONFIG_VALUE_0": "false",
+        }
+
+    def _ssh(self, folder: Path) -> str:
+        known = self.site.root / "cache" / "known_hosts"
+        options = ["-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={known}", "-o", "ConnectTimeout=15"]
+        if self.source.host_keys:
+            known = folder / "known_hosts"
+            known.write_text("\n".join(self.source.host_keys) + "\n")
+            _give(known, self.site)
+            options = ["-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=yes"]
+        else:
+            options += ["-o", "StrictHostKeyChecking=accept-new"]
+        if self.source.deploy_key:
+            key = folder / "deploy_key"
+            key.touch(mode=0o600)
+            key.write_text(self.source.deploy_key.rstrip("\n") + "\n")
+            _give(key, self.site)
+            options += ["-i", str(key), "-o", "IdentitiesOnly=yes"]
+        return " ".join(["ssh", *options])
+
+    def run(self, *arguments: str, cwd: Path | None = None, extra: Mapping[str, str] | None = None) -> Outcome:
+        """Run git as the build account, inside the mirror unless told otherwise."""
+        environment = {**self.environment, **(extra or {})}
+        return run(["git", *arguments], user=self.site.build_user, environment=environment, cwd=str(cwd or self.site.repository))
+
+    def fetch(self) -> None:
+        """Bring the mirror up to date.
+
+        :raises ReleaseError: the repository can't be reached or doesn't let us in.
+        """
+        repository = self.site.repository
+        if not (repository / "HEAD").exists():
+            remove(repository)
+            repository.mkdir(mode=0o750)
+            _give(repository, self.site)
+            self.run("init", "--bare", "--quiet", ".")
+        fetched = self.run(
+            "fetch", "--quiet", "--prune", "--force", "--no-auto-gc", "--", self.source.url,
+            "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/hotclub/default",
+        )  # fmt: skip
+        if fetched.code == 0:
+            return
+        if AUTHENTICATION.search(fetched.stderr):
+            remedy = "Set site_deploy_key to a private SSH key that may read the repository, and site_source to its SSH address."
+        else:
+            remedy = "Check site_source, and that this host reaches it: run `git ls-remote` with the same address there."
+        raise ReleaseError(f"The source {self.source.url} can't be fetched.", remedy, fetched.tail(6))
+
+    def resolve(self) -> str:
+        """Return the commit that the version stands for.
+
+        :raises ReleaseError: the repository has no such branch, tag or commit.
+        """
+        version = self.source.version
+        candidates = ["refs/hotclub/default"] if version == "HEAD" else [f"refs/tags/{version}", f"refs/heads/{version}"]
+        if COMMIT.fullmatch(version):
+            candidates.append(version)
+        for candidate in candidates:
+            found = self.run("rev-parse", "--quiet", "--verify", "--end-of-options", f"{candidate}^{{commit}}")
+            if found.code == 0:
+                return found.stdout.strip()
+        # A full commit that no branch or tag reaches can still be asked for by name.
+        if (
+            COMMIT.fullmatch(version)
+            and len(version) >= 40
+            and self.run("fetch", "--quiet", "--", self.source.url, version).code == 0
+        ):
+            return version
+        names = self.run("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").stdout.split()
+        near = difflib.get_close_matches(version, names, n=3, cutoff=0.5) or sorted(names)[:8]
+        raise ReleaseError(
+            f"The source {self.source.url} has no branch, tag or commit {version!r}.",
+            f"Set site_version to one that it has, for example {', '.join(near) or 'none: the repository is empty'}.",
+        )
+
+    def verify(self, commit: str) -> None:
+        """Refuse a commit for which none of the signing keys vouches, by itself or by a tag that names it.
+
+        :raises ReleaseError: there is no such signature.
+        """
+        if not self.source.signing_keys:
+            return
+        keyring = Keyring(self.folder, self.source.signing_keys)
+        self._lay_out(keyring)
+        judged = self.run(*keyring.options(), "verify-commit", commit, extra=keyring.environment)
+        if judged.code == 0:
+            return
+        for tag in self._tags_of(commit):
+            if self.run(*keyring.options(), "verify-tag", f"refs/tags/{tag}", extra=keyring.environment).code == 0:
+                return
+        raise ReleaseError(
+            f"Commit {commit[:12]}, which {self.source.version} of {self.source.url} stands for, is signed by none of the keys "
+            "in site_source_signing_keys, and neither is a tag of it. Nothing was changed.",
+            "Have somebody sign it who has one of these keys (git commit --gpg-sign, or git tag --sign), push, and deploy again. "
+            "If the key is a new one, add its public half there.",
+            judged.tail(6),
+        )
+
+    def _tags_of(self, commit: str) -> list[str]:
+        """Return the annotated tags of a commit that were made under the name that they have."""
+        form = "%(objecttype) %(refname:strip=2) %(tag)"
+        lines = self.run("for-each-ref", f"--format={form}", f"--points-at={commit}", "refs/tags").stdout.splitlines()
+        parts = [line.split(" ", 2) for line in lines]
+        return [part[1] for part in parts if part[0] == "tag" and part[1:2] == part[2:]]
+
+    def _lay_out(self, keyring: Keyring) -> None:
+        """Write the keys down where git's helpers find them."""
+        signers = keyring.folder / "allowed_signers"
+        signers.write_text(keyring.allowed_signers)
+        keyring.gpg_home.mkdir(mode=0o700)
+        for path in (signers, keyring.gpg_home):
+            _give(path, self.site)
+        if not keyring.gpg_keys:
+            return
+        imported = run(
+            ["gpg", "--batch", "--quiet", "--no-autostart", "--import"],
+            user=self.site.build_user,
+            environment={**self.environment, **keyring.environment},
+            stdin=keyring.gpg_keys,
+        )
+        if imported.code:
+            raise ReleaseError(
+                "A GPG key in site_source_signing_keys can't be read. Nothing was changed.",
+                "Write it as gpg --export --armor prints it.",
+                imported.tail(4),
+            )
+
+    def checkout(self, commit: str, target: Path) -> None:
+        """Write the files of a commit, submodules included, without any trace of git."""
+        for arguments, cwd in (
+            (("clone", "--quiet", "--shared", "--no-checkout", str(self.site.repository), str(target)), None),
+            (("checkout", "--quiet", "--detach", commit), target),
+        ):
+            done = self.run(*arguments, cwd=cwd)
+            if done.code:
+                raise ReleaseError(f"The files of commit {commit[:12]} can't be written.", _full_disk(done), done.tail(6))
+        if (target / ".gitmodules").exists():
+            self.run("remote", "set-url", "origin", self.source.url, cwd=target)
+            done = self.run("submodule", "update", "--init", "--recursive", "--quiet", cwd=target)
+            if done.code:
+                raise ReleaseError("A submodule can't be fetched.", "Check the addresses in .gitmodules.", done.tail(6))
+            for trace in target.rglob(".git"):
+                if trace != target / ".git":
+                    remove(trace)
+        remove(target / ".git")
+
+
+@contextlib.contextmanager
+def mirrored(site: Site, source: GitSource, environment: Mapping[str, str]) -> Iterator[Git]:
+    """Bring the mirror up to date and lend it; the deploy key is on the disk for that long only."""
+    with tempfile.TemporaryDirectory(prefix=f"{site.name}-git-") as name:
+        folder = Path(name)
+        _give(folder, site)
+        git = Git(site, source, environment, folder)
+        git.fetch()
+        yield git
+
+
+def unpack(site: Site, archive: Path, target: Path) -> None:
+    """Unpack the archive that the controller made of a folder.
+
+    :raises ReleaseError: the archive is damaged, or reaches outside of its folder.
+    """
+    target.mkdir()
+    try:
+        with tarfile.open(archive) as packed:
+            for member in packed.getmembers():
+                outside = os.path.normpath(os.path.join("/x", member.name))
+                if (
+                    not outside.startswith("/x")
+                    or member.isdev()
+                    or (
+                        (member.issym() or member.islnk())
+                        and not os.path.normpath(os.path.join("/x", os.path.dirname(member.name), member.linkname)).startswith(
+                            "/x"
+                        )
+                    )
+                ):
+                    raise ReleaseError(
+                        f"The source holds {member.name}, which points outside of it.", "Remove it from the source."
+                    )
+            packed.extractall(target)  # noqa: S202  (every member was looked at above)
+    except (tarfile.TarError, EOFError) as error:
+        raise ReleaseError(f"The source's archive is damaged: {error}.", "Run this again.") from error
+
+
+def _give(path: Path, site: Site) -> None:
+    import pwd
+
+    account = pwd.getpwnam(site.build_user)
+    os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def _full_disk(outcome: Outcome) -> str:
+    if "No space left" in outcome.stderr:
+        return "The disk is full: make room, or lower site_keep_releases; nothing that serves was touched."
+    return "Run this again; if it fails again, remove the folder repo of the site and let it be fetched anew."
