@@ -9,7 +9,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import AuthorityError, utc_now
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import utc_now
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.rotation import STEPS
 
 ARGUMENTS: dict[str, Any] = {
@@ -35,6 +36,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             changed = STEPS[wanted["step"]](
                 Path(wanted["authority_path"]), wanted["authority_name"], wanted["authority_passphrase"], utc_now()
             )
-        except AuthorityError as error:
+        except Trouble as error:
             raise AnsibleActionFail(str(error)) from error
         return {"changed": changed}

@@ -12,7 +12,8 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible_collections.hotclub.django.plugins.action.host_files import Renderer
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import HostFilesError, pack
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import pack
 from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
 
 ARGUMENTS: dict[str, Any] = {
@@ -47,7 +48,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         options = Options({"_site_": arguments["site"]}, {}, {}, [], [], [], [], [], "")
         try:
             return pack(wanted_set(templates, options, render))
-        except HostFilesError as error:
+        except Trouble as error:
             raise AnsibleActionFail(str(error)) from error
 
     def _module(self, confirmed: bool = False) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import USAGES, AuthorityError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import USAGES
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.issuing import Issuing, StepFailedError
 
 MODULE = "hotclub.django.host_certificates"
@@ -61,5 +62,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             # Ansible prints a module's arguments at -vvv.
             failure.answer.pop("invocation", None)
             return failure.answer
-        except AuthorityError as error:
+        except Trouble as error:
             raise AnsibleActionFail(str(error)) from error

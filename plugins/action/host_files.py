@@ -11,7 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar, generate_ansible_template_vars, trust_as_template
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import HostFilesError, pack
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import pack
 from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
 
 MODULE = "hotclub.django.host_files"
@@ -60,7 +61,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         renderer = Renderer(self._templar, variables, templates, self._loader)
         try:
             wanted = wanted_set(templates, Options(**arguments), renderer.render)
-        except HostFilesError as error:
+        except Trouble as error:
             raise AnsibleActionFail(str(error)) from error
         result: dict[str, Any] = self._execute_module(
             module_name=MODULE, module_args={"payload": pack(wanted), **proof}, task_vars=variables

@@ -74,8 +74,9 @@ expires:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.service import runner
-from ansible_collections.hotclub.django.plugins.module_utils.front.acme import Acme, AcmeError
+from ansible_collections.hotclub.django.plugins.module_utils.front.acme import Acme
 
 
 def main() -> None:
@@ -92,7 +93,7 @@ def main() -> None:
     acme = Acme(module.params["site"], runner(module))
     try:
         result = leave(module, acme) if module.params["state"] == "absent" else have(module, acme)
-    except AcmeError as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -51,8 +51,9 @@ waited_seconds:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, ServiceError
-from ansible_collections.hotclub.django.plugins.module_utils.machine.addresses import Handover, HandoverError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service
+from ansible_collections.hotclub.django.plugins.module_utils.machine.addresses import Handover
 
 # One that an earlier reload has told to end has long requests alone, such as web sockets.
 WORKER = re.compile(r"^nginx: worker process\s*$")
@@ -77,7 +78,7 @@ def main() -> None:
     try:
         held = sorted(handover.held())
         waited = handover.quiet(module.params["seconds"]) if held and not module.check_mode else 0.0
-    except (HandoverError, ServiceError) as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'A program'}: {error.strerror}. Install nftables and iproute2.")

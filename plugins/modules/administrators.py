@@ -66,7 +66,8 @@ login:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import AdministratorError, Host, login, steps
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import Host, login, steps
 
 
 def main() -> None:
@@ -94,7 +95,7 @@ def main() -> None:
         if not module.check_mode:
             for step in found:
                 step.take()
-    except AdministratorError as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")

@@ -44,7 +44,8 @@ RETURN = r""""""
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import ADMIN_SOCKET, HaproxyError, ask, order, servers
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import ADMIN_SOCKET, ask, order, servers
 
 AGAIN = (
     "import socket, sys\n"
@@ -73,7 +74,7 @@ def main() -> None:
             set_guard(module, site, names, paused)
             for name in names:
                 order(f"{'disable' if paused else 'enable'} health {site}/{name}")
-    except HaproxyError as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(names))
 

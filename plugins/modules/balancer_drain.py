@@ -66,9 +66,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import (
     ADMIN_SOCKET,
-    HaproxyError,
     Server,
     ask,
     drained_here,
@@ -104,7 +104,7 @@ def main() -> None:
         else:
             changed = make_ready(module, names, drained)
         left = sum(server.sessions for server in look(module, names))
-    except HaproxyError as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, servers=names, sessions=left)
 
@@ -112,7 +112,7 @@ def main() -> None:
 def drain(module: AnsibleModule, found: Sequence[Server], names: list[str], drained: list[str]) -> bool:
     """Send them nothing new, and wait until they have nothing any more; say whether that is new."""
     if module.params["servers"] is not None and not takes_over(found, names):
-        raise HaproxyError(
+        raise Trouble(
             f"{os.uname().nodename} sees no other application host of {module.params['site']} up, "
             f"so {', '.join(names)} must go on. "
             "See why with playbooks/status.yml, then run this again."
@@ -135,7 +135,7 @@ def make_ready(module: AnsibleModule, names: list[str], drained: list[str]) -> b
     late = wait(module, names, lambda server: server.is_up)
     if late and module.params["seconds"]:
         sick = "; ".join(f"{server.name} is {server.status} ({server.check})" for server in late)
-        raise HaproxyError(
+        raise Trouble(
             f"{os.uname().nodename} still sends no requests after {module.params['seconds']} s: {sick}. "
             f"See the site's own log there: journalctl -u '{module.params['site']}@*'"
         )

@@ -62,9 +62,9 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import (
     ADMIN_SOCKET,
-    HaproxyError,
     answered_since,
     ask,
     servers,
@@ -91,7 +91,7 @@ def main() -> None:
         before = servers(ask("show stat"), site)
         time.sleep(module.params["seconds"])
         answers, errors = answered_since(before, servers(ask("show stat"), site), names)
-    except HaproxyError as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     if answers >= module.params["minimum"] and errors * 100 > answers * module.params["error_percent"]:
         module.fail_json(

@@ -62,6 +62,7 @@ surplus:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall import (
     ADMITTED,
     BASE,
@@ -69,13 +70,12 @@ from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall im
     LEFT,
     OPENED,
     Firewall,
-    FirewallError,
     bring_about,
     plan,
     read,
     site_file,
 )
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import HostFilesError, diff_of, unpack
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import diff_of, unpack
 
 
 def main() -> None:
@@ -107,7 +107,7 @@ def main() -> None:
             seconds=wanted["return_seconds"],
             dry=module.check_mode,
         )
-    except (FirewallError, HostFilesError) as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=bool(outcome.changes or outcome.actions),

@@ -136,9 +136,9 @@ import shutil
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_certificates import (
     Folder,
-    HostCertificateError,
     OpenSSL,
 )
 
@@ -167,7 +167,7 @@ def main() -> None:
     openssl = _openssl(module)
     try:
         result = STEPS[module.params["step"]](wanted, openssl, module.check_mode)
-    except HostCertificateError as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -146,8 +146,8 @@ files:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import (
-    HostFilesError,
     apply,
     changes_of,
     diff_of,
@@ -170,7 +170,7 @@ def main() -> None:
         changes = changes_of(unpack(module.params["payload"]))
         if not module.check_mode:
             apply(changes, module.params["check"], module.params["remedy"])
-    except HostFilesError as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     module.exit_json(
         changed=bool(changes),

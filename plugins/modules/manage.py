@@ -47,7 +47,7 @@ import shlex
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter
 
@@ -68,21 +68,21 @@ def main() -> None:
 def manage(module: AnsibleModule) -> dict[str, Any]:
     """Run the command.
 
-    :raises ReleaseError: nothing serves yet, or the command failed.
+    :raises Trouble: nothing serves yet, or the command failed.
     """
     site, command = site_of(module), module.params["command"]
     current = site.current()
     if module.check_mode:
         return {"changed": False, "output": "(not run in check mode)"}
     if not current:
-        raise ReleaseError(f"{site.name} has no release on this host.", "Run playbooks/site.yml first.")
+        raise Trouble(f"{site.name} has no release on this host.", "Run playbooks/site.yml first.")
     interpreter = Interpreter(site, current)
     extra = {name: str(value) for name, value in module.params["environment"].items()}
     interpreter.hidden += [value for value in extra.values() if len(value) >= 6]
     done = interpreter.run(["manage.py", *shlex.split(command)], extra)
     output = "\n".join(part.rstrip() for part in (done.stdout, done.stderr) if part.strip())
     if done.code:
-        raise ReleaseError(
+        raise Trouble(
             f"manage.py {shlex.split(command)[0]} ended with code {done.code}.",
             f"It ran in release {current}; correct the command or the project.",
             output,

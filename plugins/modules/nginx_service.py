@@ -52,7 +52,8 @@ import re
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, ServiceError, bring_up, runner
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, bring_up, runner
 
 WORKER = re.compile(r"^nginx: worker process\s*$")
 NAME_TAKEN = re.compile(r'conflicting server name "([^"]*)"')
@@ -66,9 +67,9 @@ class Nginx(Service):
         """Refuse what nginx would refuse, and names of sites that it would silently ignore."""
         code, output = self.run(["nginx", "-t"])
         if code != 0:
-            raise ServiceError(f"Nginx refuses its configuration and serves with the old one.\n{output}")
+            raise Trouble(f"Nginx refuses its configuration and serves with the old one.\n{output}")
         if taken := sorted(set(NAME_TAKEN.findall(output))):
-            raise ServiceError(
+            raise Trouble(
                 f"Two sites of this host want to serve {', '.join(taken)}, and nginx would ignore one of them. "
                 "Give each site a site_domain and site_aliases of its own. Nginx serves with the old configuration."
             )

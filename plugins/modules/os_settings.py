@@ -62,8 +62,8 @@ steps:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.os_settings import (
-    OsSettingsError,
     Step,
     System,
     authority_steps,
@@ -97,7 +97,7 @@ def main() -> None:
         if not module.check_mode:
             for step in steps:
                 step.take()
-    except OsSettingsError as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")

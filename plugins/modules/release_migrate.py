@@ -43,7 +43,7 @@ applied:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import redact
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter
@@ -65,7 +65,7 @@ def main() -> None:
 def migrate(module: AnsibleModule) -> dict[str, Any]:
     """Apply what is pending.
 
-    :raises ReleaseError: a migration failed; says which ones the database has now.
+    :raises Trouble: a migration failed; says which ones the database has now.
     """
     site, release = site_of(module), module.params["release"]
     if module.check_mode:
@@ -90,7 +90,7 @@ def migrate(module: AnsibleModule) -> dict[str, Any]:
             f"It waited {limit} s for a lock that the running site holds: deploy at a quieter time, split the migration, "
             "or raise site_migration_lock_timeout_seconds."
         )
-    raise ReleaseError(f"The migration {failing} failed. {state} The release that served before still serves.", remedy, detail)
+    raise Trouble(f"The migration {failing} failed. {state} The release that served before still serves.", remedy, detail)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ import tarfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release import static_files
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, remove
@@ -88,11 +88,11 @@ def main() -> None:
 def packed(module: AnsibleModule) -> dict[str, Any]:
     """Return the static files of a release as text.
 
-    :raises ReleaseError: this host has no such release.
+    :raises Trouble: this host has no such release.
     """
     site, release = site_of(module), module.params["release"]
     if release not in site.built():
-        raise ReleaseError(f"This host has no release {release!r}.", f"It has: {', '.join(site.built()) or 'none'}.")
+        raise Trouble(f"This host has no release {release!r}.", f"It has: {', '.join(site.built()) or 'none'}.")
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=1) as archive:
         archive.add(site.release(release) / "static", "static", filter=plain)

@@ -71,7 +71,7 @@ previous:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import HEALTH, SITE, carry_out, health_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, fleet_view
@@ -119,14 +119,14 @@ def settle(module: AnsibleModule) -> dict[str, Any]:
 def switch(module: AnsibleModule) -> dict[str, Any]:
     """Let a release serve, or return to it, or see whether it could, or make it ready to.
 
-    :raises ReleaseError: there is no such release, or migrations stand in the way.
+    :raises Trouble: there is no such release, or migrations stand in the way.
     """
     site = site_of(module)
     release, previous = module.params["release"], site.current()
     if release == "previous":
         release = site.previous()
         if not release:
-            raise ReleaseError(
+            raise Trouble(
                 f"This host has no release to return to from {previous or 'none'}.",
                 f"It has: {', '.join(site.runnable()) or 'none'}. Name one with -e rollback_release=<release>, or deploy.",
             )
@@ -135,7 +135,7 @@ def switch(module: AnsibleModule) -> dict[str, Any]:
         return {"changed": release != previous and not preparing, "release": release, "previous": previous}
     with site.step(wait_seconds=300):
         if release not in site.runnable():
-            raise ReleaseError(f"This host has no release {release!r}.", f"It has: {', '.join(site.runnable()) or 'none'}.")
+            raise Trouble(f"This host has no release {release!r}.", f"It has: {', '.join(site.runnable()) or 'none'}.")
         if not module.params["migrations_allowed"]:
             refuse_newer_database(site, release)
         instances = Instances(site, health_of(module))
@@ -154,11 +154,11 @@ def switch(module: AnsibleModule) -> dict[str, Any]:
 def refuse_newer_database(site: Site, release: str) -> None:
     """Refuse a release whose code doesn't know migrations that the database has.
 
-    :raises ReleaseError: names these migrations.
+    :raises Trouble: names these migrations.
     """
     unknown = Interpreter(site, release).ask("migrations").get("unknown", [])
     if unknown:
-        raise ReleaseError(
+        raise Trouble(
             f"The database has migrations that release {release} doesn't know: {', '.join(unknown)}. Nothing was changed.",
             "If the old code works with the newer tables (additive migrations), run this again with "
             "-e rollback_ignore_migrations=true. Otherwise reverse them first with the current code: "

@@ -88,7 +88,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.front import haproxy
 from ansible_collections.hotclub.django.plugins.module_utils.front.acme import failing_renewal
@@ -188,7 +188,7 @@ def look_at_migrations(site: Site, current: str, status: dict[str, Any]) -> None
     """Compare the migrations of the current release with the database."""
     try:
         status["pending_migrations"] = Interpreter(site, current).ask("migrations").get("pending", [])
-    except ReleaseError as error:
+    except Trouble as error:
         status["problems"].append(error.cause)
     if status.get("pending_migrations"):
         status["problems"].append(f"migrations pending: {', '.join(status['pending_migrations'])}")
@@ -303,7 +303,7 @@ def look_at_balancer(site: Site, wanted: list[str], status: dict[str, Any]) -> N
     """Ask HAProxy how it sees the application hosts."""
     try:
         found = haproxy.servers(haproxy.ask("show stat"), site.name)
-    except haproxy.HaproxyError as error:
+    except Trouble as error:
         status["problems"].append(str(error))
         return
     status["balanced"] = {server.name: server.facts() for server in found}
@@ -315,7 +315,7 @@ def look_at_database(database: str, status: dict[str, Any]) -> None:
     query = "select pg_database_size(:'name'), (select count(*) from pg_stat_activity where datname = :'name')"
     try:
         told = run(["psql", "-XAt", "-F", " ", "-v", "ON_ERROR_STOP=1", "-v", f"name={database}"], user="postgres", stdin=query)
-    except (ReleaseError, KeyError) as error:
+    except (Trouble, KeyError) as error:
         status.update(postgresql="missing")
         status["problems"].append(f"PostgreSQL is not installed ({error})")
         return

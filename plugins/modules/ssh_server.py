@@ -52,7 +52,8 @@ seconds:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import ServiceError, runner
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import runner
 from ansible_collections.hotclub.django.plugins.module_utils.machine.ssh_server import UNIT, Server, view
 
 
@@ -71,7 +72,7 @@ def main() -> None:
             server.keep()
         elif left["unproved"]:
             server.try_out(seconds)
-    except ServiceError as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")

@@ -74,7 +74,8 @@ import os
 from collections.abc import Mapping
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, UvError, steps_of
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, steps_of
 
 
 def main() -> None:
@@ -107,7 +108,7 @@ def main() -> None:
             installed.append(step.name)
             if not module.check_mode:
                 step.take()
-    except UvError as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg=f"{error.filename or wanted['path']} can't be written: {error.strerror}.")

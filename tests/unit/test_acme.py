@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.front.acme import Acme, AcmeError, failing_renewal
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.front.acme import Acme, failing_renewal
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import Inventory, Rules, Setting, check_inventory
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import RULES
 from cryptography import x509
@@ -591,7 +592,7 @@ def test_leaving_removes_what_is_the_sites_alone(tmp_path: Path) -> None:
 
 
 def test_damaged_settings_are_told(tmp_path: Path) -> None:
-    with pytest.raises(AcmeError, match="again"):
+    with pytest.raises(Trouble, match="again"):
         Acme("shop", lambda _: (1, "Traceback"), tmp_path).look()
 
 

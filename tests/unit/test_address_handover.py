@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.addresses import (
     Handover,
-    HandoverError,
     guard_script,
     ruleset,
 )
@@ -65,7 +65,7 @@ def test_requests_that_do_not_end_are_not_waited_for_longer_than_said(tmp_path: 
 def test_the_web_server_is_left_alone_when_visitors_cannot_be_held_off(tmp_path: Path, broken: str) -> None:
     host = Host(tmp_path)
     host.broken = broken
-    with pytest.raises(HandoverError, match="not permitted"):
+    with pytest.raises(Trouble, match="not permitted"):
         host.handover("10.0.0.100/24").quiet(1)
     assert not any(command.startswith("systemctl") for command in host.commands)
 
@@ -73,7 +73,7 @@ def test_the_web_server_is_left_alone_when_visitors_cannot_be_held_off(tmp_path:
 def test_a_host_whose_guard_does_not_start_lets_visitors_in_again(tmp_path: Path) -> None:
     host = Host(tmp_path)
     host.broken = "systemd-run"
-    with pytest.raises(HandoverError):
+    with pytest.raises(Trouble):
         host.handover("10.0.0.100/24").quiet(1)
     assert host.commands[-1] == "nft delete table inet hotclub_handover"
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import AdministratorError, Host, login, steps
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import Host, login, steps
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import check_administrators
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDl6cYV4k5mWb0mC5u0r4yq2v7m3 alice@laptop"
@@ -118,7 +119,7 @@ def test_sites_on_one_host_have_their_own(machine: Machine, keep: Callable[..., 
 def test_nobody_takes_away_the_account_that_the_run_needs(machine: Machine, keep: Callable[..., list[str]]) -> None:
     keep({"alice": [KEY]})
 
-    with pytest.raises(AdministratorError, match="alice, as whom this run has signed in, is no longer among"):
+    with pytest.raises(Trouble, match="alice, as whom this run has signed in, is no longer among"):
         keep({"bob": [OTHER]}, signed_in="alice")
     assert "alice" in rules(machine)["hotclub-shop"] and "bob" not in machine.accounts
 
@@ -127,16 +128,16 @@ def test_an_account_of_the_system_is_no_administrator_s(machine: Machine, keep: 
     machine.add("shop", uid=998)
     machine.add("robot", program="/usr/sbin/nologin")
 
-    with pytest.raises(AdministratorError, match="shop is an account of the system's own"):
+    with pytest.raises(Trouble, match="shop is an account of the system's own"):
         keep({"shop": [KEY]})
-    with pytest.raises(AdministratorError, match="robot can't sign in: its shell is /usr/sbin/nologin"):
+    with pytest.raises(Trouble, match="robot can't sign in: its shell is /usr/sbin/nologin"):
         keep({"robot": [KEY]})
 
 
 def test_a_rule_that_sudo_refuses_is_never_in_place(machine: Machine, keep: Callable[..., list[str]]) -> None:
     machine.refuses = "visudo"
 
-    with pytest.raises(AdministratorError, match="syntax error"):
+    with pytest.raises(Trouble, match="syntax error"):
         keep({"alice": [KEY]})
     assert rules(machine) == {}
 
@@ -145,7 +146,7 @@ def test_keys_are_not_written_through_a_link(machine: Machine, keep: Callable[..
     machine.add("alice")
     (machine.folder / "home" / "alice" / ".ssh").symlink_to(machine.folder / "sudoers.d")
 
-    with pytest.raises(AdministratorError, match="is a link"):
+    with pytest.raises(Trouble, match="is a link"):
         keep({"alice": [KEY]})
 
 

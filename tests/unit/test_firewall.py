@@ -12,8 +12,9 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.hotclub.django.plugins.filter.firewall_rules import firewall_rules
 from ansible_collections.hotclub.django.plugins.filter.host_flows import host_flows
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine import firewall as engine
-from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall import Firewall, FirewallError, bring_about, plan
+from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall import Firewall, bring_about, plan
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import Wanted
 
 TIERS: dict[str, Any] = {
@@ -225,7 +226,7 @@ def test_a_confirmation_that_comes_too_late_writes_nothing(kernel: Kernel) -> No
 def test_rules_that_nftables_refuses_are_never_loaded(kernel: Kernel) -> None:
     kernel.refuses = True
 
-    with pytest.raises(FirewallError, match="nothing was changed"):
+    with pytest.raises(Trouble, match="nothing was changed"):
         run(kernel, "closed", "nonsense")
     assert kernel.loaded is None and not kernel.timer
 

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_certificates import HostCertificateError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.modules.host_certificates import STEPS
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets import authority as authorities
-from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import AuthorityError
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.issuing import Issuing
 from cryptography import x509
 
@@ -298,7 +297,7 @@ def test_a_wrong_passphrase_says_what_to_restore(issue: Issue) -> None:
     issue()
 
     with pytest.raises(
-        AuthorityError, match=r"authority\.key can't be read with its passphrase(.|\n)*Restore the key and the passphrase"
+        Trouble, match=r"authority\.key can't be read with its passphrase(.|\n)*Restore the key and the passphrase"
     ):
         issue(passphrase="another", names=["other.example.org"])
 
@@ -319,11 +318,11 @@ def test_a_run_without_work_needs_no_passphrase(issue: Issue) -> None:
     ],
 )
 def test_what_can_not_be_is_refused(issue: Issue, host: Host, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(AuthorityError, match=message):
+    with pytest.raises(Trouble, match=message):
         issue(**changes)
     assert not host.folder.exists()
 
 
 def test_an_account_that_is_missing_is_named(issue: Issue) -> None:
-    with pytest.raises(HostCertificateError, match=r"for nobody-knows:.*no such account"):
+    with pytest.raises(Trouble, match=r"for nobody-knows:.*no such account"):
         issue(owner="nobody-knows")

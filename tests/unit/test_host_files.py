@@ -14,12 +14,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.hotclub.django.plugins.action.host_files import Renderer
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import (
     ABSENT,
     DIRECTORY,
     FILE,
     LINK,
-    HostFilesError,
     Wanted,
     account_name,
     apply,
@@ -129,7 +129,7 @@ def test_a_refused_set_is_put_back_as_it_was(tmp_path: Path) -> None:
         Wanted(str(gone), ABSENT),
     ]
 
-    with pytest.raises(HostFilesError, match=r"(?s)refuses what was written.*unknown directive.*again as it was"):
+    with pytest.raises(Trouble, match=r"(?s)refuses what was written.*unknown directive.*again as it was"):
         write(wanted, check="sh -c 'echo unknown directive >&2; exit 1'")
 
     assert sorted(file.name for file in tmp_path.iterdir()) == ["gone", "old"]
@@ -144,7 +144,7 @@ def test_the_check_sees_the_new_files_and_runs_only_after_a_change(tmp_path: Pat
 
 
 def test_a_missing_check_program_is_named(tmp_path: Path) -> None:
-    with pytest.raises(HostFilesError, match="no program no-such-program"):
+    with pytest.raises(Trouble, match="no program no-such-program"):
         write([text_file(tmp_path / "config", "x")], check="no-such-program -t")
     assert list(tmp_path.iterdir()) == []
 
@@ -160,7 +160,7 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(os, "replace", no_room_for_the_second)
 
-    with pytest.raises(HostFilesError, match=r"The disk is full: .*second can't be written"):
+    with pytest.raises(Trouble, match=r"The disk is full: .*second can't be written"):
         write([text_file(tmp_path / "first", "new"), text_file(tmp_path / "second", "new")])
 
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("first", "old")]
@@ -175,7 +175,7 @@ def test_what_can_not_be_put_back_is_named_beside_the_cause(tmp_path: Path, monk
 
     monkeypatch.setattr("ansible_collections.hotclub.django.plugins.module_utils.machine.host_files.restore", no_way_back)
 
-    with pytest.raises(HostFilesError, match=r"(?s)'false' refuses.*can't be put back in .*config \(Read-only file system\)"):
+    with pytest.raises(Trouble, match=r"(?s)'false' refuses.*can't be put back in .*config \(Read-only file system\)"):
         apply(changes, "false")
 
 
@@ -185,7 +185,7 @@ def test_an_unknown_account_is_a_change_to_look_at_and_refused_when_made(tmp_pat
     changes = changes_of(wanted)
 
     assert diff_of(changes)[1]["after_header"] == f"{tmp_path}/b (nobody-knows-me:root 0644)"
-    with pytest.raises(HostFilesError, match="user nobody-knows-me, which does not exist"):
+    with pytest.raises(Trouble, match="user nobody-knows-me, which does not exist"):
         apply(changes)
     assert list(tmp_path.iterdir()) == []
 
@@ -193,7 +193,7 @@ def test_an_unknown_account_is_a_change_to_look_at_and_refused_when_made(tmp_pat
 def test_a_folder_in_the_way_is_refused_before_anything_changes(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
 
-    with pytest.raises(HostFilesError, match="it is a directory"):
+    with pytest.raises(Trouble, match="it is a directory"):
         write([text_file(tmp_path / "a", "x"), text_file(tmp_path / "folder", "x")])
     assert not (tmp_path / "a").exists()
 
@@ -322,5 +322,5 @@ def test_a_part_of_the_tree(tmp_path: Path) -> None:
 def test_mistakes_are_named(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     templates = role_with(tmp_path, {"etc/file": ""})
 
-    with pytest.raises(HostFilesError, match=message):
+    with pytest.raises(Trouble, match=message):
         rendered(templates, **options)

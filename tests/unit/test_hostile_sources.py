@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common import processes
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release import source
 from ansible_collections.hotclub.django.plugins.module_utils.release.builder import Builder
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
@@ -61,7 +61,7 @@ HOSTILE_NAMES = ["$(touch${IFS}ran)", "`touch${IFS}ran`", "v1;touch${IFS}ran", "
     "url", ["ext::sh -c touch% ran", "--upload-pack=touch ran", "-utouch ran", "ssh://-oProxyCommand=touch/x"]
 )
 def test_an_address_runs_nothing(asked: Asked, site: Site, url: str) -> None:
-    with pytest.raises(ReleaseError, match="can't be fetched"):
+    with pytest.raises(Trouble, match="can't be fetched"):
         asked(url, "main").fetch()
     assert not list(site.root.rglob("ran"))
 
@@ -80,7 +80,7 @@ def test_a_strange_name_is_a_name(asked: Asked, site: Site, repository: str, ver
 def test_what_is_no_name_is_refused(asked: Asked, site: Site, repository: str, version: str) -> None:
     git = asked(repository, version)
     git.fetch()
-    with pytest.raises(ReleaseError, match="has no branch, tag or commit"):
+    with pytest.raises(Trouble, match="has no branch, tag or commit"):
         git.resolve()
     assert not list(site.root.rglob("ran"))
 
@@ -99,6 +99,6 @@ def test_what_is_no_name_is_refused(asked: Asked, site: Site, repository: str, v
 def test_a_host_that_was_taken_over_cannot_have_others_build_elsewhere(site: Site, stamp: str, commit: str) -> None:
     """The id and the commit of a release that others have come from their answers."""
     builder = Builder(site, {"environment": {}, "stamp": stamp, "rebuild": True})
-    with pytest.raises(ReleaseError, match="can't be a release"):
+    with pytest.raises(Trouble, match="can't be a release"):
         builder._begin(commit)
     assert list(site.releases.iterdir()) == []

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from ansible_collections.hotclub.django.plugins.filter.departure import FilterModule, departure
 from ansible_collections.hotclub.django.plugins.filter.topology import topology
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.service import has_files
-from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import HaproxyError, Server, drained_here, takes_over
+from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import Server, drained_here, takes_over
 from ansible_collections.hotclub.django.plugins.module_utils.release.departure import Departure, in_order
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.modules import balancer_drain
@@ -175,7 +176,7 @@ def test_a_host_that_is_drained_already_is_no_change(monkeypatch: pytest.MonkeyP
 def test_the_last_host_that_is_up_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     balancer = Balancer(monkeypatch, {"app1": ("UP", [0]), "app2": ("DOWN", [0])})
 
-    with pytest.raises(HaproxyError, match=r"no other application host of shop up, so app1 must go on.*status\.yml"):
+    with pytest.raises(Trouble, match=r"no other application host of shop up, so app1 must go on.*status\.yml"):
         balancer_drain.drain(balancer.module(["app1"]), balancer.view(), ["app1"], [])
     assert balancer.orders == []
     assert balancer_drain.drain(balancer.module(None), balancer.view(), ["app1", "app2"], []), "a balancer that leaves drains all"
@@ -191,7 +192,7 @@ def test_only_what_was_drained_by_hand_is_made_ready(monkeypatch: pytest.MonkeyP
 def test_a_host_that_does_not_come_up_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     balancer = Balancer(monkeypatch, {"app1": ("DOWN", [0])})
 
-    with pytest.raises(HaproxyError, match=r"app1 is DOWN \(L7OK\).*journalctl"):
+    with pytest.raises(Trouble, match=r"app1 is DOWN \(L7OK\).*journalctl"):
         balancer_drain.make_ready(balancer.module(["app1"], seconds=0.1), ["app1"], ["app1"])
     assert balancer_drain.make_ready(balancer.module(["app1"], seconds=0), ["app1"], ["app1"]), "nobody waits"
 

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import change_time, newest_change, start_time
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, ServiceError
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service
 from ansible_collections.hotclub.django.plugins.modules.nginx_service import WORKER, Nginx
 
 RUNNING = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "MainPID": "1", "NeedDaemonReload": "no"}
@@ -133,7 +134,7 @@ def test_what_systemd_says_is_read() -> None:
 def test_a_refused_configuration_is_not_loaded() -> None:
     host = Host(**{"-t": (1, 'unknown directive "foo"')})
 
-    with pytest.raises(ServiceError, match=r'serves with the old one\.\nunknown directive "foo"'):
+    with pytest.raises(Trouble, match=r'serves with the old one\.\nunknown directive "foo"'):
         nginx(host).perform("reload", 1)
     assert host.commands == ["nginx -t"]
 
@@ -141,14 +142,14 @@ def test_a_refused_configuration_is_not_loaded() -> None:
 def test_a_name_that_two_sites_want_is_refused() -> None:
     warning = 'nginx: [warn] conflicting server name "a.example.org" on 0.0.0.0:80, ignored\n' * 2
 
-    with pytest.raises(ServiceError, match=r"Two sites of this host want to serve a\.example\.org, and"):
+    with pytest.raises(Trouble, match=r"Two sites of this host want to serve a\.example\.org, and"):
         nginx(Host(**{"-t": (0, warning)})).check()
 
 
 def test_a_reload_without_new_workers_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Service, "workers", lambda _self: {7: 1.0})
 
-    with pytest.raises(ServiceError, match=r"still serves with the old configuration\.\nbind\(\) failed"):
+    with pytest.raises(Trouble, match=r"still serves with the old configuration\.\nbind\(\) failed"):
         nginx(Host(show=(0, "MainPID=1"), journalctl=(0, "bind() failed"))).perform("reload", 0)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.os_settings import (
     MIB,
-    OsSettingsError,
     Step,
     System,
     authority_steps,
@@ -117,7 +117,7 @@ def test_a_disk_without_room_for_swap_is_told_and_left_clean(host: Host, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", no_room)
-    with pytest.raises(OsSettingsError, match=r"can't have 2 MiB: No space left on device\. Make room, or set os_swap_mb lower"):
+    with pytest.raises(Trouble, match=r"can't have 2 MiB: No space left on device\. Make room, or set os_swap_mb lower"):
         take(swap_steps(host, SWAP, 2))
     assert not Path(host.path(SWAP)).exists()
 
@@ -144,7 +144,7 @@ def test_a_locale_that_no_system_knows_is_named(host: Host) -> None:
     host.write("/etc/locale.gen", "")
     host.answers = {"locale -a": (0, "C\n")}
 
-    with pytest.raises(OsSettingsError, match=r"xx_XX.UTF-8 is no locale of this system. Correct os_locale"):
+    with pytest.raises(Trouble, match=r"xx_XX.UTF-8 is no locale of this system. Correct os_locale"):
         take(locale_steps(host, "xx_XX.UTF-8"))
 
 
@@ -199,7 +199,7 @@ def test_a_daemon_older_than_its_files_is_restarted(host: Host) -> None:
 def test_a_service_that_is_not_there_is_named(host: Host) -> None:
     host.answers = {"systemctl show": (0, unit(load="not-found"))}
 
-    with pytest.raises(OsSettingsError, match="This host has no systemd-timesyncd"):
+    with pytest.raises(Trouble, match="This host has no systemd-timesyncd"):
         take(service_steps(host, ["systemd-timesyncd"]))
 
 

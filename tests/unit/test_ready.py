@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.release import instances as instances_module
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
@@ -45,7 +45,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
     monkeypatch.setattr(Instances, "closed_sockets", lambda self: [])
     monkeypatch.setattr(Instances, "stale_sockets", lambda self: [])
     monkeypatch.setattr(Instances, "_await_answer", lambda self, unit, path, instance: None)
-    monkeypatch.setattr(Instances, "_failure", lambda self, unit, instance, what, detail="": ReleaseError(what, "", ""))
+    monkeypatch.setattr(Instances, "_failure", lambda self, unit, instance, what, detail="": Trouble(what, "", ""))
     return units
 
 
@@ -104,7 +104,7 @@ def test_what_has_changed_since_it_was_made_ready_is_started_anew(
 
 def test_a_release_that_does_not_start_leaves_nothing_behind(instances: Instances, systemd: Systemd) -> None:
     systemd.refused = {NEW}
-    with pytest.raises(ReleaseError):
+    with pytest.raises(Trouble):
         instances.ready(NEW)
     assert systemd.running == [OLD]
     assert instances.waiting() == []

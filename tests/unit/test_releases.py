@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release import static_files
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import (
@@ -129,5 +129,5 @@ def test_two_projects_are_a_question_for_the_operator(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "manage.py").write_text(MANAGE)
-    with pytest.raises(ReleaseError, match="several projects: one, two"):
+    with pytest.raises(Trouble, match="several projects: one, two"):
         folder(tmp_path, "")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common import processes
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release import source
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.signatures import Keyring, kind_of
@@ -147,7 +147,7 @@ def test_without_keys_nobody_must_have_signed(work: Work, verify: Verify) -> Non
 @pytest.mark.parametrize("signed", [False, True], ids=["by nobody", "by a stranger"])
 def test_a_commit_that_no_trusted_key_has_signed_is_refused(work: Work, eve: Signer, verify: Verify, signed: bool) -> None:
     commit = work.commit(eve if signed else None)
-    with pytest.raises(ReleaseError, match="is signed by none of the keys in site_source_signing_keys") as refused:
+    with pytest.raises(Trouble, match="is signed by none of the keys in site_source_signing_keys") as refused:
         verify(commit)
     assert commit[:12] in str(refused.value)
     assert "Nothing was changed" in str(refused.value)
@@ -155,7 +155,7 @@ def test_a_commit_that_no_trusted_key_has_signed_is_refused(work: Work, eve: Sig
 
 def test_a_signed_ancestor_vouches_for_nothing_that_follows(work: Work, anna: Signer, verify: Verify) -> None:
     work.commit(anna)
-    with pytest.raises(ReleaseError, match="signed by none"):
+    with pytest.raises(Trouble, match="signed by none"):
         verify(work.commit())
 
 
@@ -170,7 +170,7 @@ def test_a_tag_that_no_trusted_key_has_signed_vouches_for_nothing(work: Work, ev
     commit = work.commit()
     words = {"stranger": [*eve.options, "tag", "-s", "-m", "x"], "plain": ["tag", "-a", "-m", "x"], "light": ["tag"]}
     work.git(*words[kind], "v1")
-    with pytest.raises(ReleaseError, match="signed by none"):
+    with pytest.raises(Trouble, match="signed by none"):
         verify(commit, "v1")
 
 
@@ -180,7 +180,7 @@ def test_a_signed_tag_under_another_name_vouches_for_nothing(work: Work, anna: S
     work.git(*anna.options, "tag", "-s", "-m", "x", "v1")
     work.git("update-ref", "refs/tags/v2", "refs/tags/v1")
     work.git("tag", "-d", "v1")
-    with pytest.raises(ReleaseError, match="signed by none"):
+    with pytest.raises(Trouble, match="signed by none"):
         verify(commit, "v2")
 
 
@@ -190,7 +190,7 @@ def test_a_changed_commit_has_lost_its_signature(work: Work, anna: Signer, verif
     (work.folder / "forged").write_text(text, encoding="utf-8")
     forged = work.git("hash-object", "-t", "commit", "-w", "forged")
     work.git("update-ref", "refs/heads/main", forged)
-    with pytest.raises(ReleaseError, match="signed by none"):
+    with pytest.raises(Trouble, match="signed by none"):
         verify(forged)
 
 
@@ -205,11 +205,11 @@ def test_what_the_mirror_was_made_to_believe_does_not_count(work: Work, anna: Si
         ["replace", unsigned, signed],
     ):
         subprocess.run(["git", *words], cwd=mirror, check=True)
-    with pytest.raises(ReleaseError, match="signed by none"):
+    with pytest.raises(Trouble, match="signed by none"):
         verify(unsigned)
 
 
 def test_a_key_that_is_no_longer_valid_vouches_for_nothing(work: Work, anna: Signer, verify: Verify) -> None:
     commit = work.commit(anna)
-    with pytest.raises(ReleaseError, match="signed by none"):
+    with pytest.raises(Trouble, match="signed by none"):
         verify(commit, keys=[f'anna@example.org valid-before="20200101" {anna.public.strip()}'])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common import processes
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release import audit, software
 from ansible_collections.hotclub.django.plugins.module_utils.release.audit import Audit
 from ansible_collections.hotclub.django.plugins.module_utils.release.software import Package, bill, keep, kept, lock, packages_of
@@ -142,9 +142,9 @@ def test_a_known_vulnerability_is_told(database: Database) -> None:
 
 
 def test_a_known_vulnerability_stops(database: Database) -> None:
-    with pytest.raises(ReleaseError, match="Nothing was changed") as stopped:
+    with pytest.raises(Trouble, match="Nothing was changed") as stopped:
         warnings(database.url, "stop")
-    assert IDENTIFIER in stopped.value.message() and "site_audit_ignored" in stopped.value.message()
+    assert IDENTIFIER in str(stopped.value) and "site_audit_ignored" in str(stopped.value)
 
 
 @pytest.mark.parametrize("identifier", [IDENTIFIER, ALIAS])
@@ -154,9 +154,9 @@ def test_one_that_was_looked_at_does_not_count(database: Database, identifier: s
 
 def test_a_database_that_does_not_answer_stops_or_is_told() -> None:
     nobody = "http://127.0.0.1:1/"
-    with pytest.raises(ReleaseError, match="Nobody can tell") as stopped:
+    with pytest.raises(Trouble, match="Nobody can tell") as stopped:
         warnings(nobody, "stop")
-    assert "site_audit_service_url" in stopped.value.message()
+    assert "site_audit_service_url" in str(stopped.value)
     assert "Nobody can tell" in warnings(nobody, "report")[0]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import ServiceError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.ssh_server import Server, view, words
 
 SETTINGS = "etc/ssh/sshd_config.d/10-hotclub.conf.j2"
@@ -140,7 +140,7 @@ def test_what_returns_is_what_was_proved_last(server: Server, machine: Machine) 
 def test_nothing_is_loaded_that_is_refused_or_could_not_return(server: Server, machine: Machine, refuses: str) -> None:
     machine.refuses = refuses
 
-    with pytest.raises(ServiceError, match="Bad configuration option"):
+    with pytest.raises(Trouble, match="Bad configuration option"):
         server.try_out(60)
     assert "systemctl reload ssh.service" not in machine.commands
 
@@ -150,7 +150,7 @@ def test_a_file_that_overrules_ours_is_named(server: Server, machine: Machine) -
     (server.settings.parent / "05-provider.conf").write_text("PasswordAuthentication yes\n")
 
     with pytest.raises(
-        ServiceError, match=r"05-provider\.conf has the first word on passwordauthentication: it is \"yes\", and not \"no\""
+        Trouble, match=r"05-provider\.conf has the first word on passwordauthentication: it is \"yes\", and not \"no\""
     ):
         server.try_out(60)
     assert "systemctl reload ssh.service" not in machine.commands

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.move import Primary
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets import authority as authorities
-from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import AuthorityError
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.rotation import STEPS, certificates_in
 
 NOW = datetime.now(UTC)
@@ -145,7 +145,7 @@ def test_a_step_that_broke_off_between_two_files_is_made_good(folder: Path) -> N
 
 
 def test_a_site_without_authority_has_nothing_to_rotate(tmp_path: Path) -> None:
-    with pytest.raises(AuthorityError, match=r"Run playbooks/site\.yml first"):
+    with pytest.raises(Trouble, match=r"Run playbooks/site\.yml first"):
         take("prepare", tmp_path)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, UvError, steps_of
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, steps_of
 from ansible_collections.hotclub.django.plugins.modules.uv import environment_of
 
 
@@ -79,7 +80,7 @@ def test_a_failed_installation_leaves_the_former_version(host: Host) -> None:
     host.failure = "SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]\nERROR: No matching distribution"
 
     with pytest.raises(
-        UvError, match=r"(?s)uv 0.13.9 can't be installed.*not trusted.*site_ca_bundle_path.*Check site_package_index_url"
+        Trouble, match=r"(?s)uv 0.13.9 can't be installed.*not trusted.*site_ca_bundle_path.*Check site_package_index_url"
     ):
         host.bring("0.13.9")
 
@@ -99,14 +100,14 @@ def test_a_failed_installation_leaves_the_former_version(host: Host) -> None:
 def test_failures_tell_their_cause(host: Host, output: str, cause: str) -> None:
     host.failure = output
 
-    with pytest.raises(UvError, match=cause):
+    with pytest.raises(Trouble, match=cause):
         host.bring("0.13.9")
 
 
 def test_a_host_without_pip_names_the_package(host: Host) -> None:
     next((host.root / "usr/share/python-wheels").iterdir()).unlink()
 
-    with pytest.raises(UvError, match="python3-pip-whl"):
+    with pytest.raises(Trouble, match="python3-pip-whl"):
         host.bring("0.13.9")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.virtualenv import applying, find, required_python, satisfies
 
 from tests.unit.conftest import CHECKOUT
@@ -55,7 +55,7 @@ def test_a_project_that_installs_itself_owns_its_environment(tmp_path: Path) -> 
 
 
 def test_a_named_file_that_is_missing_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(ReleaseError, match=r"requirements/live\.txt"):
+    with pytest.raises(Trouble, match=r"requirements/live\.txt"):
         find(tmp_path, tmp_path, "requirements/live.txt")
 
 

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import redact
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -50,7 +50,7 @@ def run(
     :param stdin: text for its standard input.
     :param hidden: values replaced in its output before anybody sees it.
     :param timeout: seconds after which it is ended.
-    :raises ReleaseError: the program is missing, or it ran out of time.
+    :raises Trouble: the program is missing, or it ran out of time.
     """
     base = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
     account: dict[str, object] = {}
@@ -73,7 +73,7 @@ def run(
             **account,
         )
     except FileNotFoundError as error:
-        raise ReleaseError(f"{command[0]} is not installed on {os.uname().nodename} ({error}).") from error
+        raise Trouble(f"{command[0]} is not installed on {os.uname().nodename} ({error}).") from error
     except subprocess.TimeoutExpired as error:
-        raise ReleaseError(f"{command[0]} did not end within {timeout:.0f} s.") from error
+        raise Trouble(f"{command[0]} did not end within {timeout:.0f} s.") from error
     return Outcome(ended.returncode, redact(ended.stdout, hidden), redact(ended.stderr, hidden))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import change_time, children, newest_change, started
 
 PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload")
@@ -20,10 +21,6 @@ STAMPS = Path("/run/hotclub")
 CONFINED = "NoNewPrivileges=yes\n"
 
 Run = Callable[[list[str]], tuple[int, str]]
-
-
-class ServiceError(Exception):
-    """The service doesn't run as it should; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +45,11 @@ class Service:
     def properties(self) -> dict[str, str]:
         """Return what systemd knows of the unit.
 
-        :raises ServiceError: systemd doesn't answer.
+        :raises Trouble: systemd doesn't answer.
         """
         code, output = self.run(["systemctl", "show", self.name, f"--property={','.join(PROPERTIES)}"])
         if code != 0:
-            raise ServiceError(f"systemctl show {self.name} failed: {output}")
+            raise Trouble(f"systemctl show {self.name} failed: {output}")
         return dict.fromkeys(PROPERTIES, "") | dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 
     def workers(self) -> dict[int, float]:
@@ -111,7 +108,7 @@ class Service:
     def perform(self, action: str, timeout_seconds: float) -> None:
         """Take one step and make sure that it had its effect.
 
-        :raises ServiceError: it had not; the service goes on as before.
+        :raises Trouble: it had not; the service goes on as before.
         """
         if action in ("start", "restart", "reload"):
             self.check()
@@ -119,14 +116,14 @@ class Service:
         command = ["systemctl", action, *([] if action == "daemon-reload" else [self.name])]
         code, output = self.run(command)
         if code != 0:
-            raise ServiceError(f"{' '.join(command)} failed: {output}\n{self.complaints()}")
+            raise Trouble(f"{' '.join(command)} failed: {output}\n{self.complaints()}")
         if action == "reload":
             self._confirm_reload(old, timeout_seconds)
 
     def check(self) -> None:
         """Refuse a configuration that the service would refuse, where it can be asked.
 
-        :raises ServiceError: it would.
+        :raises Trouble: it would.
         """
 
     def complaints(self) -> str:
@@ -142,7 +139,7 @@ class Service:
         while not set(self.workers()) - set(old):
             if time.monotonic() > deadline:
                 wrong = f"{self.name} was reloaded, but after {timeout_seconds} s it still serves with the old configuration."
-                raise ServiceError(f"{wrong}\n{self.complaints()}")
+                raise Trouble(f"{wrong}\n{self.complaints()}")
             time.sleep(0.05)
 
 
@@ -157,14 +154,14 @@ def bring_up(module: Any, service: Service, needed: bool = True) -> None:
             actions = list(service.needless_actions())
         elif service.properties()["LoadState"] == "not-found":
             if not module.check_mode:
-                raise ServiceError(f"There is no {service.name} on this host. Install its package first.")
+                raise Trouble(f"There is no {service.name} on this host. Install its package first.")
             module.exit_json(changed=True, actions=["enable", "start"])
         else:
             actions = list(service.needed_actions(Path(module.params["configuration_path"])))
         if not module.check_mode:
             for action in actions:
                 service.perform(action, module.params["timeout_seconds"])
-    except ServiceError as error:
+    except Trouble as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(actions), actions=actions)
 

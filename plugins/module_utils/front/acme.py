@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+
 SCRIPT = "usr/local/lib/hotclub/acme_certificate.py"
 INTERPRETER = "/usr/bin/python3"
 WANTED_SOCKETS = "/etc/systemd/system/sockets.target.wants"
 
 Run = Callable[[list[str]], tuple[int, str]]
-
-
-class AcmeError(Exception):
-    """The certificate is not as it should be; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +81,11 @@ class Acme:
     def look(self) -> dict[str, Any]:
         """Return what is to be said about the certificate, without asking anybody.
 
-        :raises AcmeError: nothing can be said.
+        :raises Trouble: nothing can be said.
         """
         code, output = self.run([INTERPRETER, "-I", str(self.root / SCRIPT), "look", str(self.settings)])
         if code:
-            raise AcmeError(f"{self.settings} or {self.root / SCRIPT} is damaged. Run playbooks/site.yml again.\n{output}")
+            raise Trouble(f"{self.settings} or {self.root / SCRIPT} is damaged. Run playbooks/site.yml again.\n{output}")
         found: dict[str, Any] = json.loads(output.splitlines()[-1])
         return found
 
@@ -111,7 +109,7 @@ class Acme:
     def perform(self, action: str) -> None:
         """Take one step.
 
-        :raises AcmeError: it failed.
+        :raises Trouble: it failed.
         """
         command = {
             "daemon-reload": ["systemctl", "daemon-reload"],
@@ -123,7 +121,7 @@ class Acme:
         }[action]
         code, output = self.run(command)
         if code:
-            raise AcmeError(f"{' '.join(command)} failed: {output}")
+            raise Trouble(f"{' '.join(command)} failed: {output}")
 
     def order_renewal(self) -> None:
         """Let the next start ask for a certificate although nothing else asks for one."""
@@ -154,7 +152,7 @@ class Acme:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-        with suppress(AcmeError):
+        with suppress(Trouble):
             self.perform("daemon-reload")
 
 

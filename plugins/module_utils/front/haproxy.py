@@ -11,16 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+
 ADMIN_SOCKET = "/run/haproxy/admin.sock"
 TIMEOUT_SECONDS = 5.0
 # In what `show servers state` says of a server's administration: somebody drained it by this socket.
 DRAINED_HERE = 0x08
 # Servers that get no request for another reason than their health.
 HELD_BACK = ("MAINT", "DRAIN")
-
-
-class HaproxyError(Exception):
-    """HAProxy doesn't answer, or refuses; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Server:
 def ask(command: str, path: str = ADMIN_SOCKET) -> str:
     """Return the answer to a command.
 
-    :raises HaproxyError: nobody listens there.
+    :raises Trouble: nobody listens there.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -61,17 +59,17 @@ def ask(command: str, path: str = ADMIN_SOCKET) -> str:
             while part := connection.recv(65536):
                 parts.append(part)
     except OSError as error:
-        raise HaproxyError(f"HAProxy does not answer at {path}: {error}. See `systemctl status haproxy`.") from error
+        raise Trouble(f"HAProxy does not answer at {path}: {error}. See `systemctl status haproxy`.") from error
     return b"".join(parts).decode(errors="replace").strip()
 
 
 def order(command: str, path: str = ADMIN_SOCKET) -> None:
     """Give a command that answers nothing when it is obeyed.
 
-    :raises HaproxyError: HAProxy refuses it.
+    :raises Trouble: HAProxy refuses it.
     """
     if answer := ask(command, path):
-        raise HaproxyError(f"HAProxy refuses `{command}`: {answer}")
+        raise Trouble(f"HAProxy refuses `{command}`: {answer}")
 
 
 def servers(text: str, site: str) -> list[Server]:

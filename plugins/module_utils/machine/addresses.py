@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+
 TABLE = "hotclub_handover"
 # Before the firewall lets anything in.
 PRIORITY = -10
@@ -24,10 +26,6 @@ GUARD_SECONDS = 10
 POLL_SECONDS = 0.02
 
 Run = Callable[..., tuple[int, str]]
-
-
-class HandoverError(Exception):
-    """New connections can't be left unanswered; the message says why."""
 
 
 def ruleset(addresses: Iterable[str]) -> str:
@@ -70,7 +68,7 @@ class Handover:
         """Return those of the addresses that this host has now."""
         code, output = self.run(["ip", "-json", "address", "show"])
         if code:
-            raise HandoverError(f"ip address show failed: {output}")
+            raise Trouble(f"ip address show failed: {output}")
         present = {part["local"] for link in json.loads(output) for part in link.get("addr_info", []) if "local" in part}
         wanted = {str(ipaddress.ip_interface(address).ip) for address in self.addresses}
         return wanted & present
@@ -79,7 +77,7 @@ class Handover:
         """Let in nobody new, have the web server finish what it has, and return how long that took in seconds.
 
         :param seconds: when to go on although something still runs, such as a web socket.
-        :raises HandoverError: new connections can't be held off; nothing has changed then.
+        :raises Trouble: new connections can't be held off; nothing has changed then.
         """
         held = self.held()
         code, output = self.run(["nft", "--file", "-"], ruleset(held))
@@ -89,7 +87,7 @@ class Handover:
             if code:
                 self.run(["nft", "delete", "table", "inet", TABLE])
         if code:
-            raise HandoverError(f"New connections can't be held off: {output}")
+            raise Trouble(f"New connections can't be held off: {output}")
         began = time.monotonic()
         old = self.workers()
         # Workers of before take nothing new any more, close connections that wait for a request, and end with the last answer.

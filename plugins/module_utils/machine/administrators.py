@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import write_atomically
 
 RULES = Path("/etc/sudoers.d")
@@ -20,10 +21,6 @@ FIRST_PERSON = 1000
 SERVER_WORDS = {"root": "permitrootlogin", "passwords": "passwordauthentication"}
 
 Run = Callable[[list[str]], tuple[int, str]]
-
-
-class AdministratorError(Exception):
-    """An account that can't be an administrator's; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ class Host:
         """Run a program that has to succeed."""
         code, output = self.run(list(command))
         if code != 0:
-            raise AdministratorError(f"{' '.join(command)} failed: {output.strip() or f'exit code {code}'}")
+            raise Trouble(f"{' '.join(command)} failed: {output.strip() or f'exit code {code}'}")
 
     def granted(self) -> list[str]:
         """Return who may become root by our own rule."""
@@ -74,7 +71,7 @@ class Host:
 def steps(host: Host, wanted: Mapping[str, Sequence[str]], signed_in: str) -> Iterator[Step]:
     """Find what differs, the accounts first and the right to become root last."""
     if signed_in in host.granted() and signed_in not in wanted:
-        raise AdministratorError(
+        raise Trouble(
             f"{signed_in}, as whom this run has signed in, is no longer among the administrators and could not come back. "
             "Put it on the list again, or sign in as another one of them to take it off."
         )
@@ -94,9 +91,9 @@ def account_steps(host: Host, name: str) -> Iterator[Step]:
     if account is None:
         yield Step(f"account {name}", lambda: host.call(["useradd", "--create-home", "--shell", "/bin/bash", name]))
     elif account.pw_uid < FIRST_PERSON:
-        raise AdministratorError(f"{name} is an account of the system's own. Give the administrator another name.")
+        raise Trouble(f"{name} is an account of the system's own. Give the administrator another name.")
     elif not account.pw_shell.endswith("sh"):
-        raise AdministratorError(f"{name} can't sign in: its shell is {account.pw_shell}. Give it one, or take another name.")
+        raise Trouble(f"{name} can't sign in: its shell is {account.pw_shell}. Give it one, or take another name.")
 
 
 def key_steps(host: Host, name: str, keys: Sequence[str]) -> Iterator[Step]:
@@ -137,11 +134,11 @@ def write_keys(host: Host, name: str, keys: Sequence[str]) -> None:
     """Write an account's keys, as the account's own, so that nothing but its own files can be meant."""
     account = host.account(name)
     if account is None:
-        raise AdministratorError(f"{name} was not made.")
+        raise Trouble(f"{name} was not made.")
     file = keys_file(account)
     for path in (file.parent, file):
         if path.is_symlink():
-            raise AdministratorError(f"{path} is a link. Put a folder or a file there.")
+            raise Trouble(f"{path} is a link. Put a folder or a file there.")
     with contextlib.suppress(FileExistsError):
         file.parent.mkdir(mode=0o700)
     write_atomically(file, keys_text(host, read_keys(account), keys), 0o600)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import (
     ABSENT,
     Change,
@@ -49,10 +50,6 @@ WARM_UP_SECONDS = 2.0
 
 # A command, and what it reads; returns its exit code and its output.
 Run = Callable[..., tuple[int, str]]
-
-
-class FirewallError(Exception):
-    """The rules are not what they should be; the message says why."""
 
 
 def rules_of(text: str) -> list[str]:
@@ -152,25 +149,25 @@ class Firewall:
     def expected(self, text: str) -> list[Any] | None:
         """Return what the table would be, from a network of its own where it harms nobody.
 
-        :raises FirewallError: the rules can't be loaded.
+        :raises Trouble: the rules can't be loaded.
         """
         if not text:
             return None
         script = f"{NFT} --file - >&2 && exec {NFT} --json --stateless list table inet hotclub"
         code, output = self.run(["unshare", "--net", "sh", "-c", script], stdin=text)
         if code != 0:
-            raise FirewallError(f"nftables refuses the new rules, and nothing was changed:\n{output}")
+            raise Trouble(f"nftables refuses the new rules, and nothing was changed:\n{output}")
         return comparable(json.loads(output)["nftables"])
 
     def load(self, text: str) -> None:
         """Load all rules at once, or remove the table.
 
-        :raises FirewallError: the kernel does not take them; it goes on with what it had.
+        :raises Trouble: the kernel does not take them; it goes on with what it had.
         """
         command = [NFT, "--file", "-"] if text else [NFT, "delete", "table", "inet", "hotclub"]
         code, output = self.run(command, stdin=text)
         if code != 0:
-            raise FirewallError(f"The rules can't be loaded, and nothing was changed:\n{output}")
+            raise Trouble(f"The rules can't be loaded, and nothing was changed:\n{output}")
 
     def warm_up(self) -> None:
         """Let the kernel learn which connections there are."""
@@ -184,14 +181,12 @@ class Firewall:
     def wait(self, seconds: float) -> None:
         """Wait until another run's rules have been confirmed, or have gone.
 
-        :raises FirewallError: they are still waiting.
+        :raises Trouble: they are still waiting.
         """
         deadline = time.monotonic() + seconds
         while self.is_waiting():
             if time.monotonic() > deadline:
-                raise FirewallError(
-                    f"Other new rules wait for their confirmation for more than {seconds:.0f} s. See {TIMER}.timer."
-                )
+                raise Trouble(f"Other new rules wait for their confirmation for more than {seconds:.0f} s. See {TIMER}.timer.")
             self.sleep(0.5)
 
     def start_timer(self, seconds: int) -> None:
@@ -200,9 +195,7 @@ class Firewall:
         options = ["--quiet", "--collect", f"--unit={TIMER}", f"--on-active={seconds}", "--timer-property=AccuracySec=100ms"]
         code, output = self.run(["systemd-run", *options, NFT, *back])
         if code != 0:
-            raise FirewallError(
-                f"No timer could be started that would bring the old rules back, so nothing was changed:\n{output}"
-            )
+            raise Trouble(f"No timer could be started that would bring the old rules back, so nothing was changed:\n{output}")
 
     def stop_timer(self) -> None:
         """Let the rules stay."""
@@ -221,12 +214,12 @@ class Firewall:
     def perform(self, action: str) -> None:
         """Take a step with the service.
 
-        :raises FirewallError: systemd refuses.
+        :raises Trouble: systemd refuses.
         """
         command = ["systemctl", *action.split(), *([] if action == "daemon-reload" else [SERVICE])]
         code, output = self.run(command)
         if code != 0:
-            raise FirewallError(f"{' '.join(command)} failed:\n{output}")
+            raise Trouble(f"{' '.join(command)} failed:\n{output}")
 
 
 def comparable(listing: list[dict[str, Any]]) -> list[Any]:
@@ -263,7 +256,7 @@ def bring_about(firewall: Firewall, make_plan: Callable[[], Plan], confirmed: bo
     :param make_plan: reads the disk, which another run may have changed while this one waited.
     :param confirmed: whether the caller came through the new rules.
     :param dry: only say what would be done.
-    :raises FirewallError: nothing was changed.
+    :raises Trouble: nothing was changed.
     """
     if not confirmed and not dry and firewall.is_waiting():
         firewall.wait(seconds + 10)
@@ -271,7 +264,7 @@ def bring_about(firewall: Firewall, make_plan: Callable[[], Plan], confirmed: bo
     changes = changes_of(wanted.files)
     if not firewall.installed:
         if wanted.text and not dry:
-            raise FirewallError(f"This host has no {NFT}. Install the package nftables first.")
+            raise Trouble(f"This host has no {NFT}. Install the package nftables first.")
         return Outcome(changes, ["load"] if wanted.text else [], wanted.surplus)
     expected, present = firewall.expected(wanted.text), firewall.table()
     different = expected != present
@@ -301,7 +294,7 @@ def begin_trial(firewall: Firewall, text: str, is_first: bool, seconds: int) -> 
         if is_first:
             firewall.warm_up()
         firewall.load(text)
-    except FirewallError:
+    except Trouble:
         firewall.stop_timer()
         if is_first and firewall.table() is not None:
             firewall.load("")

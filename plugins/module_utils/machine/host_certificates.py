@@ -21,15 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+
 CHAIN, KEY, AUTHORITY, COMBINED = "fullchain.pem", "privkey.pem", "authority.pem", "combined.pem"
 # The one before the current one stays: a program that is just reading it finishes.
 KEPT_VERSIONS = 2
 
 OpenSSL = Callable[[list[str]], tuple[int, str]]
-
-
-class HostCertificateError(Exception):
-    """What can't be done on this host, as one message with its remedy."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ class Folder:
 
     def wrong_permissions(self) -> Iterator[str]:
         """Yield the files that others may read or change than shall."""
-        with contextlib.suppress(HostCertificateError):
+        with contextlib.suppress(Trouble):
             for name, mode in self.modes.items():
                 if (file := self.path / name).is_file():
                     found = file.stat()
@@ -148,7 +146,7 @@ class Folder:
         try:
             return pwd.getpwnam(self.owner).pw_uid, grp.getgrnam(self.group).gr_gid
         except KeyError:
-            raise HostCertificateError(
+            raise Trouble(
                 f"The certificate in {self.path} is for {self.owner}:{self.group}, and this host has no such account or group. "
                 "Install what brings it first."
             ) from None
@@ -156,7 +154,7 @@ class Folder:
     def _must(self, command: list[str]) -> str:
         code, output = self.openssl(command)
         if code:
-            raise HostCertificateError(f"openssl {command[0]} failed for {self.path}:\n{output}")
+            raise Trouble(f"openssl {command[0]} failed for {self.path}:\n{output}")
         return output
 
 

@@ -23,12 +23,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+
 ABSENT, DIRECTORY, FILE, LINK, OTHER = "absent", "directory", "file", "link", "other"
 LARGEST_SHOWN = 256 * 1024
-
-
-class HostFilesError(Exception):
-    """A set of files that can't be put in place; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -147,9 +145,7 @@ def refuse_impossible(changes: Iterable[Change]) -> None:
         ):
             what = "neither a file, a link nor a folder" if found == OTHER else f"a {found}"
             purpose = "be removed" if wanted == ABSENT else f"become a {wanted}"
-            raise HostFilesError(
-                f"{change.path} can't {purpose}: it is {what}. Nothing was changed. Move it away, then run this again."
-            )
+            raise Trouble(f"{change.path} can't {purpose}: it is {what}. Nothing was changed. Move it away, then run this again.")
 
 
 def differs(change: Change) -> bool:
@@ -197,8 +193,8 @@ def apply(changes: list[Change], check: str = "", remedy: str = "") -> None:
             make(change.wanted)
         if changes and check:
             prove(check, changes, remedy)
-    except (OSError, HostFilesError) as error:
-        raise HostFilesError(explain(error, put_back(begun))) from error
+    except (OSError, Trouble) as error:
+        raise Trouble(explain(error, put_back(begun))) from error
 
 
 def refuse_unknown_accounts(changes: Iterable[Change]) -> None:
@@ -209,7 +205,7 @@ def refuse_unknown_accounts(changes: Iterable[Change]) -> None:
             ("group", wanted.group, group_id(wanted.group)),
         ):
             if number is None:
-                raise HostFilesError(
+                raise Trouble(
                     f"{wanted.path} shall belong to the {what} {name}, which does not exist on this host. "
                     f"Nothing was changed. Create the {what} first (its package may be missing), then run this again."
                 )
@@ -277,11 +273,11 @@ def prove(check: str, changes: list[Change], remedy: str) -> None:
             umask=0o027,
         )
     except FileNotFoundError:
-        raise HostFilesError(f"The check {check!r} can't run: this host has no program {command[0]}.") from None
+        raise Trouble(f"The check {check!r} can't run: this host has no program {command[0]}.") from None
     if answer.returncode != 0:
         paths = ", ".join(change.path for change in changes)
         objection = answer.stdout.strip() or f"exit code {answer.returncode}"
-        raise HostFilesError("\n".join(filter(None, [f"{check!r} refuses what was written ({paths}):", objection, remedy])))
+        raise Trouble("\n".join(filter(None, [f"{check!r} refuses what was written ({paths}):", objection, remedy])))
 
 
 def put_back(begun: list[Change]) -> str:
@@ -312,9 +308,9 @@ def restore(path: str, found: Found) -> None:
         put(path, found.kind, found.content, found.uid, found.gid, found.mode)
 
 
-def explain(error: OSError | HostFilesError, state: str) -> str:
+def explain(error: OSError | Trouble, state: str) -> str:
     """Return the failure as cause, state and remedy."""
-    if isinstance(error, HostFilesError):
+    if isinstance(error, Trouble):
         return f"{error}\n{state}"
     file = error.filename or "A file"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -11,12 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+
 MIB = 1024 * 1024
 Run = Callable[[list[str]], tuple[int, str]]
-
-
-class OsSettingsError(Exception):
-    """A setting that the host refuses; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class System:
         """Run a program that has to succeed."""
         code, output = self.run(list(command))
         if code != 0:
-            raise OsSettingsError(f"{' '.join(command)} failed: {output.strip() or f'exit code {code}'}\n{remedy}")
+            raise Trouble(f"{' '.join(command)} failed: {output.strip() or f'exit code {code}'}\n{remedy}")
         return output
 
 
@@ -84,7 +82,7 @@ def set_sysctl(system: System, name: str, path: str, value: str) -> None:
             file.write(value)
     except OSError as error:
         if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise OsSettingsError(f"The kernel refuses {name} = {value}: {error.strerror}. Correct os_sysctl.") from error
+            raise Trouble(f"The kernel refuses {name} = {value}: {error.strerror}. Correct os_sysctl.") from error
         system.notes.append(f"{name} can't be changed from in here: it belongs to the machine below")
 
 
@@ -138,9 +136,7 @@ def reserve(system: System, path: str, size_mb: int) -> None:
         os.posix_fallocate(descriptor, 0, size_mb * MIB)
     except OSError as error:
         os.unlink(system.path(path))
-        raise OsSettingsError(
-            f"{path} can't have {size_mb} MiB: {error.strerror}. Make room, or set os_swap_mb lower."
-        ) from error
+        raise Trouble(f"{path} can't have {size_mb} MiB: {error.strerror}. Make room, or set os_swap_mb lower.") from error
     finally:
         os.close(descriptor)
 
@@ -171,7 +167,7 @@ def build_locale(system: System, locale: str) -> None:
             file.write("\n".join([*lines, f"{locale} UTF-8"]) + "\n")
     system.call(["locale-gen"], f"Correct os_locale ({locale}); /usr/share/i18n/SUPPORTED on the host lists what can be built.")
     if next(locale_steps(system, locale), None):
-        raise OsSettingsError(
+        raise Trouble(
             f"{locale} is no locale of this system. Correct os_locale; /usr/share/i18n/SUPPORTED on the host lists them."
         )
 
@@ -260,7 +256,7 @@ def configuration_of(system: System, service: str) -> list[str]:
 
 def missing_service(service: str) -> None:
     """Tell that a service can't be started."""
-    raise OsSettingsError(f"This host has no {service}. See whether its package was installed.")
+    raise Trouble(f"This host has no {service}. See whether its package was installed.")
 
 
 def control(system: System, verb: str, service: str) -> None:

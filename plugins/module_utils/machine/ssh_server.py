@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import newest_change
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, ServiceError
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service
 from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import server_settings
 
 UNIT = "ssh.service"
@@ -50,15 +51,13 @@ class Server(Service):
     def check(self) -> None:
         """Refuse settings that the server would refuse, and those that another file overrules.
 
-        :raises ServiceError: there are such.
+        :raises Trouble: there are such.
         """
         code, output = self.run(["sshd", "-t"])
         if code != 0:
-            raise ServiceError(f"The SSH server refuses its settings and goes on with the old ones.\n{output}")
+            raise Trouble(f"The SSH server refuses its settings and goes on with the old ones.\n{output}")
         if overruled := list(self.overruled()):
-            raise ServiceError(
-                "\n".join([*overruled, "Remove that line, or its file; the SSH server goes on with the old settings."])
-            )
+            raise Trouble("\n".join([*overruled, "Remove that line, or its file; the SSH server goes on with the old settings."]))
 
     def overruled(self) -> Iterator[str]:
         """Find words of ours that don't count, and say who has the first word."""
@@ -77,7 +76,7 @@ class Server(Service):
     def try_out(self, seconds: int) -> None:
         """Load the settings, and have those before return unless somebody says in time that they are proved.
 
-        :raises ServiceError: the server refuses them, or doesn't reload.
+        :raises Trouble: the server refuses them, or doesn't reload.
         """
         self.check()
         self.stop_guard()
@@ -86,7 +85,7 @@ class Server(Service):
         guard = ["systemd-run", "--quiet", "--collect", f"--unit={GUARD}", f"--on-active={seconds}", "/bin/sh", "-c", script]
         code, output = self.run(guard)
         if code != 0:
-            raise ServiceError(f"Nothing would bring the old settings back, so the new ones are not loaded: {output}")
+            raise Trouble(f"Nothing would bring the old settings back, so the new ones are not loaded: {output}")
         self.perform("reload", seconds)
 
     def keep(self) -> None:

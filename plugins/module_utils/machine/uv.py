@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+
 Run = Callable[[list[str], Mapping[str, str]], tuple[int, str]]
 
 CAUSES = {
@@ -28,10 +30,6 @@ CAUSES = {
     ),
     r"\b(401|403)\b|Unauthorized|Forbidden": "It wants other credentials.",
 }
-
-
-class UvError(Exception):
-    """Something that can't be installed; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def install_uv(tools: Tools, version: str, hashes: Sequence[str] = ()) -> None:
         code, output = tools.run(command, tools.environment)
         if code != 0:
             what = f"uv {version} can't be installed from the package index"
-            raise UvError(explained(what, output, "site_package_index_url and python_uv_version"))
+            raise Trouble(explained(what, output, "site_package_index_url and python_uv_version"))
         with suppress(FileNotFoundError):
             os.rename(tools.uv_folder, former)
         os.rename(fresh, tools.uv_folder)
@@ -115,7 +113,7 @@ def pip(tools: Tools) -> str:
     """Return the pip that Debian packs for virtualenvs: it runs out of its wheel, without one being made."""
     wheels = sorted(glob.glob(os.path.join(tools.root, "usr/share/python-wheels/pip-*.whl")))
     if not wheels:
-        raise UvError("This host has no pip in /usr/share/python-wheels. Install its package python3-pip-whl.")
+        raise Trouble("This host has no pip in /usr/share/python-wheels. Install its package python3-pip-whl.")
     return f"{wheels[-1]}/pip"
 
 
@@ -132,7 +130,7 @@ def provide_python(tools: Tools, version: str) -> None:
     code, output = tools.run([tools.uv, "python", "install", "--no-progress", version], {**tools.environment, **places})
     if code != 0 or not works(tools, tools.python(version)):
         what = f"Python {version} is not part of this distribution, and uv can't bring it"
-        raise UvError(
+        raise Trouble(
             explained(what, output, "python_version (uv python list --all-versions names what there is) and python_mirror_url")
         )
 

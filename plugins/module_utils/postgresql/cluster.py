@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+
 Run = Callable[[list[str]], tuple[int, str]]
 
 ACCESS_HEADER = """\
@@ -43,7 +45,7 @@ REMEDIES = {
 }
 
 
-class PostgresqlError(Exception):
+class PostgresqlError(Trouble):
     """A server that can't be brought to what its files say; the message says why and what to do."""
 
 

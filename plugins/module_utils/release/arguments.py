@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common import errors
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
+WHEN_FULL = "What served before still serves. Make room, or lower site_keep_releases, then run this again."
 SITE: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "root": {"type": "path", "required": True},
@@ -43,21 +43,12 @@ def health_of(module: AnsibleModule) -> HealthCheck:
 
 
 def carry_out(module: AnsibleModule, step: Callable[[AnsibleModule], dict[str, Any]], arguments_shown: bool = True) -> None:
-    """Run a step and report its result, or its failure as one message with cause and remedy.
+    """Run a step as a module, and report its result or its failure.
 
     :param arguments_shown: whether the result may hold the arguments, which Ansible prints at -vvv.
     """
     shown: dict[str, Any] = {} if arguments_shown else {"invocation": {}}
-    try:
-        result = step(module)
-    except ReleaseError as error:
-        module.fail_json(msg=error.message(), **shown)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        module.fail_json(
-            msg=f"The disk is full: {error.filename or module.params['root']} can't be written.\n"
-            "What served before still serves. Make room, or lower site_keep_releases, then run this again.",
-            **shown,
-        )
-    module.exit_json(**result, **shown)
+    result = errors.carry_out(lambda: step(module), WHEN_FULL) | shown
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.release.software import CREDENTIALS, Package, lock
 
@@ -38,19 +38,19 @@ class Audit:
     def warnings(self, uv: str, packages: Sequence[Package], python: str, environment: Mapping[str, str], user: str) -> list[str]:
         """Return what is to be said of the packages.
 
-        :raises ReleaseError: with ``stop``, one of them is vulnerable, or nobody can tell.
+        :raises Trouble: with ``stop``, one of them is vulnerable, or nobody can tell.
         """
         if self.mode == "off":
             return []
         try:
             found = self._ask(uv, packages, python, environment, user)
-        except ReleaseError as error:
+        except Trouble as error:
             if self.mode == "stop":
-                raise ReleaseError(f"{error.cause} Nothing was changed.", error.remedy, error.detail) from error
-            return [" ".join(error.message().split())]
+                raise Trouble(f"{error.cause} Nothing was changed.", error.remedy, error.detail) from error
+            return [" ".join(str(error).split())]
         lines = [described(each) for each in found["vulnerabilities"]] + [_warned_of(each) for each in found["adverse_statuses"]]
         if lines and self.mode == "stop":
-            raise ReleaseError(
+            raise Trouble(
                 f"{len(lines)} of what this release would install is known to be unsafe. Nothing was changed.",
                 "Update the project's requirements, or its lock, and deploy again. What you have looked at and can live with "
                 "goes into site_audit_ignored, by its identifier.",
@@ -74,7 +74,7 @@ class Audit:
             command += ["--service-url", self.service_url] if self.service_url else []
             done = run(command, user=user, environment=environment, cwd=name, timeout=SECONDS)
         if done.code not in (0, VULNERABLE):
-            raise ReleaseError(
+            raise Trouble(
                 "Nobody can tell whether this release has known vulnerabilities.",
                 "Give this host access to the database, name a mirror of it in site_audit_service_url, "
                 "or set site_audit_mode to report or off.",

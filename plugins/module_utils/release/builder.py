@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.release import project as projects
 from ansible_collections.hotclub.django.plugins.module_utils.release import software, virtualenv
@@ -47,11 +47,11 @@ def clear_unfinished(site: Site) -> None:
 def refuse_little_space(site: Site, minimum_mb: int) -> None:
     """Refuse a build that would fill the disk.
 
-    :raises ReleaseError: there is less free space than asked for.
+    :raises Trouble: there is less free space than asked for.
     """
     free_mb = shutil.disk_usage(site.root).free // MEBI
     if free_mb < minimum_mb:
-        raise ReleaseError(
+        raise Trouble(
             f"{site.root} on {os.uname().nodename} has {free_mb} MiB free, a build needs {minimum_mb} MiB. Nothing was changed.",
             "Make room, lower site_keep_releases, or set site_minimum_free_mb lower.",
         )
@@ -95,7 +95,7 @@ class Builder:
     def build(self) -> dict[str, Any]:
         """Build the release part by part.
 
-        :raises ReleaseError: a part failed; the message says which, why and what to do.
+        :raises Trouble: a part failed; the message says which, why and what to do.
         """
         commit = self._timed("source", self._fetch)
         source = self.folder / "src"
@@ -134,12 +134,12 @@ class Builder:
         release = f"{self.wanted['stamp']}-{commit[:7]}"
         # Of a release that other hosts have already, both are what they say.
         if not (COMMIT.fullmatch(commit) and RELEASE_ID.fullmatch(release)):
-            raise ReleaseError(
+            raise Trouble(
                 f"{release!r} of commit {commit!r} can't be a release.", "See which host says so: run playbooks/status.yml."
             )
         built = self.site.built()
         if built and release <= built[-1] and not self.wanted["rebuild"]:
-            raise ReleaseError(
+            raise Trouble(
                 f"The new release {release} would be older than {built[-1]}, which exists.",
                 "Set the clock of the machine that runs the playbook right.",
             )
@@ -154,7 +154,7 @@ class Builder:
     def _fetch(self) -> str:
         if self.wanted["archive"]:
             if self.wanted["signing_keys"]:
-                raise ReleaseError(
+                raise Trouble(
                     "A folder of the machine that runs the playbook carries no signature. Nothing was changed.",
                     "Set site_source to the address of a git repository, or remove site_source_signing_keys.",
                 )
@@ -176,7 +176,7 @@ class Builder:
         version = run([self.wanted["python"], "-c", "import platform; print(platform.python_version())"]).stdout.strip()
         required = virtualenv.required_python(source, project)
         if required and not virtualenv.satisfies(version, required):
-            raise ReleaseError(
+            raise Trouble(
                 f"The project requires Python {required}, but {os.uname().nodename} builds with Python {version}. "
                 "Nothing was changed.",
                 "Set python_version to one that the project takes, or choose a newer distribution for this host.",
@@ -194,7 +194,7 @@ class Builder:
         )
         requirements = virtualenv.find(source, project, self.wanted["requirements_file"])
         if requirements.kind == "none" and not self.wanted["packages"]:
-            raise ReleaseError(
+            raise Trouble(
                 "The source has no requirements.txt, no pyproject.toml with a [project] table and no uv.lock.",
                 "Add one, or name what the project needs in site_python_packages, for example [Django~=5.2.0].",
             )
@@ -216,7 +216,7 @@ class Builder:
                 hidden=self.hidden,
             )
             if done.code:
-                raise ReleaseError(
+                raise Trouble(
                     f"The build command `{command}` ended with code {done.code}.",
                     "Correct it in the project or in site_build_commands; what it needs installed goes into site_build_packages.",
                     done.tail(15),
@@ -270,14 +270,14 @@ class Builder:
         if "failed" in answer:
             raise self._failed(answer["stage"], answer["failed"], interpreter.hidden)
         if answer["errors"]:
-            raise ReleaseError(
+            raise Trouble(
                 "The project's own checks find errors.",
                 "Correct them, push, and deploy again.",
                 redact("\n".join(answer["errors"][:10]), interpreter.hidden),
             )
         self._compare_urls(answer)
         if answer["unmade"] and not self.wanted["unmade_migrations_allowed"]:
-            raise ReleaseError(
+            raise Trouble(
                 f"Models of {', '.join(answer['unmade'])} have changed without a migration.",
                 "Run `manage.py makemigrations`, commit what it writes and deploy again; "
                 "or set site_unmade_migrations_allowed to true.",
@@ -290,16 +290,16 @@ class Builder:
             theirs, ours = str(answer[setting] or ""), self.wanted[setting]
             # A full address is somebody else's server: an object store, or a network for content delivery.
             if theirs.startswith("/") and theirs != "/" and theirs.strip("/") != ours.strip("/"):
-                raise ReleaseError(
+                raise Trouble(
                     f"The project's {setting.upper()} is {theirs}, but the web server serves {ours}.",
                     f"Set site_{setting}: {theirs} in the inventory and run playbooks/site.yml.",
                 )
 
-    def _failed(self, stage: str, failure: dict[str, str], hidden: list[str]) -> ReleaseError:
+    def _failed(self, stage: str, failure: dict[str, str], hidden: list[str]) -> Trouble:
         place = failure["place"].replace(f"{self.folder}/src/", "")
         detail = redact(f"{failure['type']}: {failure['text']} ({place})", hidden)
         if "No space left on device" in detail:
-            return ReleaseError("The disk is full.", "Make room, or lower site_keep_releases, then deploy again.", detail)
+            return Trouble("The disk is full.", "Make room, or lower site_keep_releases, then deploy again.", detail)
         causes = {
             "import": ("The project can't be imported with production settings.", "Correct it, push, and deploy again; "
                        "a setting that it wants from the environment goes into site_env."),
@@ -310,7 +310,7 @@ class Builder:
                          "(playbooks/status.yml), and that the project's settings use DATABASE_URL or site_env."),
         }  # fmt: skip
         cause, remedy = causes[stage]
-        return ReleaseError(cause, remedy, detail)
+        return Trouble(cause, remedy, detail)
 
     def _describe(self, commit: str, python: str, settings: str, venv: Path, answer: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import UNITS, systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
@@ -66,13 +66,13 @@ class Departure:
     def stop(self, units: list[str]) -> None:
         """End these units, one kind after the other.
 
-        :raises ReleaseError: one of them goes on.
+        :raises Trouble: one of them goes on.
         """
         for unit in units:
             systemctl("stop", unit)
             systemctl("reset-failed", unit)
         if still := self.running():
-            raise ReleaseError(
+            raise Trouble(
                 f"{', '.join(still)} can't be stopped on {os.uname().nodename}.", f"See systemctl status {still[0]} there."
             )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances, systemctl
@@ -80,7 +80,7 @@ class Hold:
         started = systemctl("start", self.holder)
         if started.code:
             self._forget()
-            raise ReleaseError(
+            raise Trouble(
                 f"The requests of {self.site.name} can't be held.", f"See systemctl status {self.holder}.", started.tail(3)
             )
         self._set_guard(seconds)

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck, ask
@@ -143,7 +143,7 @@ class Instances:
         """Start a release where no visitor reaches it, see that it answers well, and end it; nobody notices.
 
         :param release: id of a finished release.
-        :raises ReleaseError: it doesn't start, or doesn't answer well.
+        :raises Trouble: it doesn't start, or doesn't answer well.
         """
         self.tidy()
         self._prove(release)
@@ -155,7 +155,7 @@ class Instances:
         settings of gunicorn are from before workers knew to wait: there it would serve at once.
 
         :param release: id of a finished release.
-        :raises ReleaseError: it doesn't start.
+        :raises Trouble: it doesn't start.
         """
         self.tidy()
         if not self.pointed() or not self._know_to_wait():
@@ -164,7 +164,7 @@ class Instances:
         write_atomically(self._waits(instance), "")
         try:
             self._must_start(self.service(instance), instance)
-        except ReleaseError:
+        except Trouble:
             self._stop([instance])
             raise
 
@@ -179,7 +179,7 @@ class Instances:
         :param action: what the history calls this: deploy, rollback, settings.
         :param by: who asked.
         :param proved: whether it was proved on this host a moment ago.
-        :raises ReleaseError: it doesn't start, or doesn't answer well; what served before still does.
+        :raises Trouble: it doesn't start, or doesn't answer well; what served before still does.
         """
         started = time.monotonic()
         ready = self._made_ready(release)
@@ -200,7 +200,7 @@ class Instances:
             self._reopen(instance, added)
         try:
             self._start(instance)
-        except ReleaseError:
+        except Trouble:
             if first:
                 self._close()
             raise
@@ -305,7 +305,7 @@ class Instances:
         try:
             self._must_start(unit, instance)
             self._await_answer(unit, f"/run/{self.site.name}/{instance}.sock", instance)
-        except ReleaseError:
+        except Trouble:
             self._stop([instance])
             systemctl("reset-failed", unit)
             raise
@@ -339,12 +339,12 @@ class Instances:
             f"{reason} to GET {self.check.path} for {self.check.host} within {self.check.seconds:.0f} s (good: {wanted})",
         )
 
-    def _failure(self, unit: str, instance: str, what: str, detail: str = "") -> ReleaseError:
+    def _failure(self, unit: str, instance: str, what: str, detail: str = "") -> Trouble:
         invocation = properties(unit, "InvocationID").get("InvocationID", "")
         match = f"_SYSTEMD_INVOCATION_ID={invocation}" if invocation else f"_SYSTEMD_UNIT={unit}"
         hidden = secrets(self.site.environment(release_of(instance)))
         lines = run(["journalctl", "--no-pager", "--output=cat", "--lines=15", match], hidden=hidden).stdout.strip()
-        return ReleaseError(
+        return Trouble(
             f"Release {release_of(instance)} {what} on {os.uname().nodename}. What served before still serves.",
             f"Correct the project and deploy again; the instance's whole log: journalctl -u {unit}",
             "\n".join(part for part in (detail, lines) if part),
@@ -406,7 +406,7 @@ class Instances:
         for name in self.closed_sockets():
             opened = systemctl("enable", "--quiet", "--now", name)
             if opened.code:
-                raise ReleaseError(
+                raise Trouble(
                     f"The socket of {self.site.name} can't be opened.",
                     f"See `systemctl status {name}`: another program may hold its address.",
                     opened.tail(5),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse
 
 # Sorts by time and carries the commit: 20261123T081500-1a2b3c4.
@@ -153,12 +153,12 @@ class Site:
     def environment(self, identifier: str = "") -> dict[str, str]:
         """Return the environment that the site's processes get, with a release's own part when one is named.
 
-        :raises ReleaseError: the host has not been prepared.
+        :raises Trouble: the host has not been prepared.
         """
         try:
             variables = parse(self.environment_file.read_text())
         except OSError as error:
-            raise ReleaseError(
+            raise Trouble(
                 f"{self.environment_file} can't be read: {error.strerror}.",
                 "Run playbooks/site.yml first: it prepares the host.",
             ) from error
@@ -173,7 +173,7 @@ class Site:
         The kernel lets go of it when the process ends, however it ends.
 
         :param wait_seconds: how long to wait for a step that still runs.
-        :raises ReleaseError: another step did not end in time.
+        :raises Trouble: another step did not end in time.
         """
         deadline = time.monotonic() + wait_seconds
         with open(os.open(self.root / ".step.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as handle:
@@ -183,7 +183,7 @@ class Site:
                     break
                 except OSError:
                     if time.monotonic() >= deadline:
-                        raise ReleaseError(
+                        raise Trouble(
                             f"A step of another deployment of {self.name} is still running on this host.",
                             "Wait until it has ended, then run this again.",
                         ) from None

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
@@ -27,14 +27,12 @@ def folder(source: Path, named: str) -> Path:
 
     :param source: top of the source.
     :param named: the folder that the operator names, relative to the source; empty to look.
-    :raises ReleaseError: there is none, or several.
+    :raises Trouble: there is none, or several.
     """
     if named:
         path = source / named
         if not (path / "manage.py").is_file():
-            raise ReleaseError(
-                f"The source has no {named}/manage.py.", "Set site_project_path to the folder that holds manage.py."
-            )
+            raise Trouble(f"The source has no {named}/manage.py.", "Set site_project_path to the folder that holds manage.py.")
         return path
     found = []
     for top, directories, files in os.walk(source):
@@ -49,24 +47,24 @@ def folder(source: Path, named: str) -> Path:
     if (source in found) or len(found) == 1:
         return found[0]
     if not found:
-        raise ReleaseError(
+        raise Trouble(
             "The source has no manage.py that names a settings module.",
             "Set site_project_path to the folder that holds manage.py, and site_settings_module to the settings' dotted name.",
         )
     names = ", ".join(str(path.relative_to(source)) for path in found)
-    raise ReleaseError(f"The source has several projects: {names}.", "Set site_project_path to the one to serve.")
+    raise Trouble(f"The source has several projects: {names}.", "Set site_project_path to the one to serve.")
 
 
 def settings_module(project: Path, named: str) -> str:
     """Return the dotted name of the project's own settings.
 
-    :raises ReleaseError: ``manage.py`` doesn't say it, and neither does the operator.
+    :raises Trouble: ``manage.py`` doesn't say it, and neither does the operator.
     """
     if named:
         return named
     found = SETTINGS.search((project / "manage.py").read_text(errors="replace"))
     if not found:
-        raise ReleaseError(
+        raise Trouble(
             "manage.py names no settings module.", "Set site_settings_module to the dotted name of the project's settings."
         )
     return found.group(1)
@@ -94,14 +92,14 @@ class Interpreter:
     def ask(self, question: str, extra: dict[str, str] | None = None) -> dict[str, Any]:
         """Run one of the questions of ``release_checks.py`` and return its answer.
 
-        :raises ReleaseError: the project's code failed before it could answer.
+        :raises Trouble: the project's code failed before it could answer.
         """
         outcome = self.run([str(self.folder / "lib" / "release_checks.py"), question], extra)
         for line in reversed(outcome.stdout.splitlines()):
             if line.startswith(ANSWER):
                 answer: dict[str, Any] = json.loads(line[len(ANSWER) :])
                 return answer
-        raise ReleaseError(
+        raise Trouble(
             f"The project ended with code {outcome.code} before it could be looked at.",
             "Run its `manage.py check` with production settings, correct it, push, and deploy again.",
             outcome.tail(15),

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, remove
 from ansible_collections.hotclub.django.plugins.module_utils.release.signatures import Keyring
@@ -83,7 +83,7 @@ class Git:
     def fetch(self) -> None:
         """Bring the mirror up to date.
 
-        :raises ReleaseError: the repository can't be reached or doesn't let us in.
+        :raises Trouble: the repository can't be reached or doesn't let us in.
         """
         repository = self.site.repository
         if not (repository / "HEAD").exists():
@@ -101,12 +101,12 @@ class Git:
             remedy = "Set site_deploy_key to a private SSH key that may read the repository, and site_source to its SSH address."
         else:
             remedy = "Check site_source, and that this host reaches it: run `git ls-remote` with the same address there."
-        raise ReleaseError(f"The source {self.source.url} can't be fetched.", remedy, fetched.tail(6))
+        raise Trouble(f"The source {self.source.url} can't be fetched.", remedy, fetched.tail(6))
 
     def resolve(self) -> str:
         """Return the commit that the version stands for.
 
-        :raises ReleaseError: the repository has no such branch, tag or commit.
+        :raises Trouble: the repository has no such branch, tag or commit.
         """
         version = self.source.version
         candidates = ["refs/hotclub/default"] if version == "HEAD" else [f"refs/tags/{version}", f"refs/heads/{version}"]
@@ -125,7 +125,7 @@ class Git:
             return version
         names = self.run("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").stdout.split()
         near = difflib.get_close_matches(version, names, n=3, cutoff=0.5) or sorted(names)[:8]
-        raise ReleaseError(
+        raise Trouble(
             f"The source {self.source.url} has no branch, tag or commit {version!r}.",
             f"Set site_version to one that it has, for example {', '.join(near) or 'none: the repository is empty'}.",
         )
@@ -133,7 +133,7 @@ class Git:
     def verify(self, commit: str) -> None:
         """Refuse a commit for which none of the signing keys vouches, by itself or by a tag that names it.
 
-        :raises ReleaseError: there is no such signature.
+        :raises Trouble: there is no such signature.
         """
         if not self.source.signing_keys:
             return
@@ -145,7 +145,7 @@ class Git:
         for tag in self._tags_of(commit):
             if self.run(*keyring.options(), "verify-tag", f"refs/tags/{tag}", extra=keyring.environment).code == 0:
                 return
-        raise ReleaseError(
+        raise Trouble(
             f"Commit {commit[:12]}, which {self.source.version} of {self.source.url} stands for, is signed by none of the keys "
             "in site_source_signing_keys, and neither is a tag of it. Nothing was changed.",
             "Have somebody sign it who has one of these keys (git commit --gpg-sign, or git tag --sign), push, and deploy again. "
@@ -176,7 +176,7 @@ class Git:
             stdin=keyring.gpg_keys,
         )
         if imported.code:
-            raise ReleaseError(
+            raise Trouble(
                 "A GPG key in site_source_signing_keys can't be read. Nothing was changed.",
                 "Write it as gpg --export --armor prints it.",
                 imported.tail(4),
@@ -190,12 +190,12 @@ class Git:
         ):
             done = self.run(*arguments, cwd=cwd)
             if done.code:
-                raise ReleaseError(f"The files of commit {commit[:12]} can't be written.", _full_disk(done), done.tail(6))
+                raise Trouble(f"The files of commit {commit[:12]} can't be written.", _full_disk(done), done.tail(6))
         if (target / ".gitmodules").exists():
             self.run("remote", "set-url", "origin", self.source.url, cwd=target)
             done = self.run("submodule", "update", "--init", "--recursive", "--quiet", cwd=target)
             if done.code:
-                raise ReleaseError("A submodule can't be fetched.", "Check the addresses in .gitmodules.", done.tail(6))
+                raise Trouble("A submodule can't be fetched.", "Check the addresses in .gitmodules.", done.tail(6))
             for trace in target.rglob(".git"):
                 if trace != target / ".git":
                     remove(trace)
@@ -216,7 +216,7 @@ def mirrored(site: Site, source: GitSource, environment: Mapping[str, str]) -> I
 def unpack(site: Site, archive: Path, target: Path) -> None:
     """Unpack the archive that the controller made of a folder.
 
-    :raises ReleaseError: the archive is damaged, or reaches outside of its folder.
+    :raises Trouble: the archive is damaged, or reaches outside of its folder.
     """
     target.mkdir()
     try:
@@ -233,12 +233,10 @@ def unpack(site: Site, archive: Path, target: Path) -> None:
                         )
                     )
                 ):
-                    raise ReleaseError(
-                        f"The source holds {member.name}, which points outside of it.", "Remove it from the source."
-                    )
+                    raise Trouble(f"The source holds {member.name}, which points outside of it.", "Remove it from the source.")
             packed.extractall(target)  # noqa: S202  (every member was looked at above)
     except (tarfile.TarError, EOFError) as error:
-        raise ReleaseError(f"The source's archive is damaged: {error}.", "Run this again.") from error
+        raise Trouble(f"The source's archive is damaged: {error}.", "Run this again.") from error
 
 
 def _give(path: Path, site: Site) -> None:

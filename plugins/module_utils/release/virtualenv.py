@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import ReleaseError
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, own, remove
 from ansible_collections.hotclub.django.plugins.module_utils.release.software import keep, normalised
@@ -72,14 +72,12 @@ def find(source: Path, project: Path, named: str) -> Requirements:
     :param source: top of the source.
     :param project: folder of ``manage.py``.
     :param named: the file that the operator names, relative to the source; empty to look.
-    :raises ReleaseError: the named file is not there.
+    :raises Trouble: the named file is not there.
     """
     if named:
         path = source / named
         if not path.is_file():
-            raise ReleaseError(
-                f"The source has no file {named}.", "Set site_requirements_file to one that it has, or to nothing."
-            )
+            raise Trouble(f"The source has no file {named}.", "Set site_requirements_file to one that it has, or to nothing.")
         if path.name == "uv.lock":
             return _lock(path)
         return _project(path) if path.name == "pyproject.toml" else _file(path)
@@ -99,9 +97,7 @@ def _file(path: Path) -> Requirements:
     while waiting:
         one = waiting.pop()
         if not one.is_file():
-            raise ReleaseError(
-                f"{path.name} names {one.name}, which the source doesn't have.", "Add the file, or remove the line."
-            )
+            raise Trouble(f"{path.name} names {one.name}, which the source doesn't have.", "Add the file, or remove the line.")
         text = one.read_text()
         content += text
         for nested in NESTED.findall(text):
@@ -174,7 +170,7 @@ class Virtualenvs:
 
         :param release: id of the release, which owns the environment when something local is installed into it.
         :returns: its folder, and whether it was built now.
-        :raises ReleaseError: something can't be resolved, fetched or built.
+        :raises Trouble: something can't be resolved, fetched or built.
         """
         key = self._key(requirements)
         folder = self.site.release(release) / "venv" if requirements.local else self.site.venvs / key
@@ -237,7 +233,7 @@ class Virtualenvs:
             )
         else:
             remedy = "Correct the project's requirements and deploy again."
-        raise ReleaseError(f"{what} of {self.site.name} can't be installed.", remedy, outcome.tail(15))
+        raise Trouble(f"{what} of {self.site.name} can't be installed.", remedy, outcome.tail(15))
 
     def _install(self, requirements: Requirements, folder: Path) -> None:
         parent = requirements.path.parent if requirements.kind != "none" else requirements.path
@@ -286,7 +282,7 @@ class Virtualenvs:
 
     def _missing(self, have: Mapping[str, str]) -> list[str]:
         if "django" not in have:
-            raise ReleaseError(
+            raise Trouble(
                 "The project's requirements don't install Django.",
                 "Name Django in requirements.txt, pyproject.toml or uv.lock in the source, or in site_python_packages.",
             )

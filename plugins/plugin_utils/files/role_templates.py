@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import (
     ABSENT,
     DIRECTORY,
     FILE,
     LINK,
-    HostFilesError,
     Wanted,
 )
 
@@ -74,7 +74,7 @@ def sources_in(templates: Path, subtree: str) -> list[Source]:
     """Return the files below a role's templates, or below one folder of them, in the order of their names."""
     top = templates / subtree.strip("/")
     if subtree and not top.is_dir():
-        raise HostFilesError(f"subtree: {subtree} is no folder below {templates}.")
+        raise Trouble(f"subtree: {subtree} is no folder below {templates}.")
     found = []
     for folder_path, folders, files in os.walk(top):
         folders[:] = sorted(set(folders) - LEFT_OUT)
@@ -94,7 +94,7 @@ def refuse_unknown_names(templates: Path, options: Options) -> None:
     ):
         for name in names:
             if name not in possible:
-                raise HostFilesError(f"{option}: {name} is not below {templates}; write the path as there, without {RENDERED}.")
+                raise Trouble(f"{option}: {name} is not below {templates}; write the path as there, without {RENDERED}.")
 
 
 def wanted_file(source: Source, options: Options, render: Render) -> Wanted:
@@ -143,7 +143,7 @@ def substitute(path: str, names: Mapping[str, str]) -> str:
 def absolute(path: str) -> str:
     """Return a path without needless slashes; refuse one that is not absolute."""
     if not path.startswith("/"):
-        raise HostFilesError(f"{path!r} is no absolute path; write it from the root of the host's file system.")
+        raise Trouble(f"{path!r} is no absolute path; write it from the root of the host's file system.")
     return os.path.normpath(path)
 
 
@@ -154,4 +154,4 @@ def octal(mode: object, path: str) -> int:
             return int(mode, 8)
         except ValueError:
             pass
-    raise HostFilesError(f'The mode of {path} is {mode!r}; write it quoted and octal, such as "0644".')
+    raise Trouble(f'The mode of {path} is {mode!r}; write it quoted and octal, such as "0644".')

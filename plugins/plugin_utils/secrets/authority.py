@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,10 +28,6 @@ LONGEST_COMMON_NAME = 64
 USAGES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 
 GeneralName = x509.DNSName | x509.IPAddress
-
-
-class AuthorityError(Exception):
-    """What the authority can't do, as one message with its remedy."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class Authority:
         """Return a certificate for the key of a request. Of the request nothing but the key counts."""
         asked = x509.load_pem_x509_csr(request.encode())
         if not asked.is_signature_valid:
-            raise AuthorityError("A host asked for a certificate of a key that it doesn't hold.")
+            raise Trouble("A host asked for a certificate of a key that it doesn't hold.")
         key = self._key(passphrase)
         certificate = (
             x509.CertificateBuilder()
@@ -97,16 +94,14 @@ class Authority:
         try:
             key = serialization.load_pem_private_key(file.read_bytes(), passphrase.encode() or None)
         except (OSError, ValueError, TypeError) as error:
-            raise AuthorityError(
+            raise Trouble(
                 f"The internal authority's key {file} can't be read with its passphrase: {error}\n"
                 f"Restore the key and the passphrase that belong to {self.folder / CERTIFICATE}. If they are lost, move "
                 f"{self.folder} away: a new authority is made, every certificate is issued anew, "
                 "and whoever trusts the old one must trust the new one."
             ) from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != self.certificate.public_key():
-            raise AuthorityError(
-                f"The key {file} is not that of {self.folder / CERTIFICATE}. Restore the two that belong together."
-            )
+            raise Trouble(f"The key {file} is not that of {self.folder / CERTIFICATE}. Restore the two that belong together.")
         return key
 
 
@@ -119,16 +114,14 @@ def read(folder: Path) -> Authority | None:
     try:
         certificates = x509.load_pem_x509_certificates(trusted.encode())
     except ValueError as error:
-        raise AuthorityError(
-            f"{file} is no certificate: {error}. Restore it, or move {folder} away to have a new authority."
-        ) from error
+        raise Trouble(f"{file} is no certificate: {error}. Restore it, or move {folder} away to have a new authority.") from error
     return Authority(folder, certificates[0], trusted)
 
 
 def ensure(folder: Path, name: str, passphrase: str, now: datetime) -> Authority:
     """Return the authority in a folder, made there when there is none. Hosts that ask at the same time get the same one."""
     if not passphrase:
-        raise AuthorityError("The internal authority has no passphrase for its key. Set authority_passphrase.")
+        raise Trouble("The internal authority has no passphrase for its key. Set authority_passphrase.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with locked(folder):
         return read(folder) or _make(folder, name, passphrase, now)
@@ -254,7 +247,7 @@ def _canonical(name: str) -> str:
     try:
         return name.lower() if name.isascii() else name.lower().encode("idna").decode()
     except UnicodeError as error:
-        raise AuthorityError(f"{name!r} can't be in a certificate: it is neither a host's name nor an address.") from error
+        raise Trouble(f"{name!r} can't be in a certificate: it is neither a host's name nor an address.") from error
 
 
 def _general_name(name: str) -> GeneralName:

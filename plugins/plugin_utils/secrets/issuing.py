@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets import authority as authorities
-from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import Authority, AuthorityError, Wanted
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import Authority, Wanted
 
 # What the host must know of a certificate.
 PLACE = ("path", "owner", "group", "key_mode", "combined")
@@ -19,7 +20,7 @@ PLACE = ("path", "owner", "group", "key_mode", "combined")
 Ask = Callable[[str, list[dict[str, Any]]], dict[str, Any]]
 
 
-class StepFailedError(Exception):
+class StepFailedError(Trouble):
     """The host couldn't take a step; its answer says why."""
 
     def __init__(self, answer: dict[str, Any]) -> None:
@@ -86,11 +87,11 @@ class Issuing:
     def _refuse_nonsense(self) -> None:
         for item in self.certificates:
             if bool(item["certificate"]) != bool(item["private_key"]):
-                raise AuthorityError(f"The certificate for {item['path']} is given without its key, or the key without it.")
+                raise Trouble(f"The certificate for {item['path']} is given without its key, or the key without it.")
             if not item["certificate"] and not self.authority_path:
-                raise AuthorityError(f"The certificate for {item['path']} is to be issued. Set authority_path.")
+                raise Trouble(f"The certificate for {item['path']} is to be issued. Set authority_path.")
             if not item["certificate"] and not item["names"] and not item["common_name"]:
-                raise AuthorityError(f"The certificate for {item['path']} has neither names nor a common name.")
+                raise Trouble(f"The certificate for {item['path']} has neither names nor a common name.")
             authorities.canonical(item["names"])
 
     def _planned(self, found: Sequence[Mapping[str, Any]], authority: Authority | None) -> list[Planned]:

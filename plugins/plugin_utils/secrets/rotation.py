@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import (
     CERTIFICATE,
     KEY,
     Authority,
-    AuthorityError,
     ensure,
     locked,
     read,
@@ -71,7 +71,7 @@ def certificates_in(text: str) -> list[str]:
 def _present(folder: Path) -> Authority:
     present = read(folder)
     if not present:
-        raise AuthorityError(f"{folder} has no authority yet. Run playbooks/site.yml first, which makes one.")
+        raise Trouble(f"{folder} has no authority yet. Run playbooks/site.yml first, which makes one.")
     return present
 
 
