@@ -35,6 +35,15 @@ def load_inventory(
     return {"groups": inventory.get_groups_dict(), "hostvars": HostVars(inventory, manager, loader), "loader": loader}
 
 
+def wiring() -> dict[str, Any]:
+    """What the role site works out for all others, as Ansible reads it: every file of the folder."""
+    loader = DataLoader()
+    known: dict[str, Any] = {}
+    for path in loader.find_vars_files(str(CHECKOUT / "roles" / "site" / "vars"), "main", extensions=["", ".yml"]):
+        known |= loader.load_from_file(path, trusted_as_template=True)
+    return known
+
+
 @pytest.fixture
 def inventory_vars() -> Callable[..., dict[str, Any]]:
     """Return a function that loads an inventory from the text of its files."""

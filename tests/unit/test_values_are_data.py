@@ -23,7 +23,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.strategies import SearchStrategy
 from yaml import safe_load
 
-from tests.unit.conftest import CHECKOUT, render_template
+from tests.unit.conftest import CHECKOUT, render_template, wiring
 
 # Beside what the other tools keep.
 set_hypothesis_home_dir(CHECKOUT / ".cache" / "hypothesis")
@@ -353,7 +353,7 @@ def test_no_value_changes_the_shape_of_a_file(role: str, path: str, shape: Shape
 
 # Places that take any text
 
-WIRING = DataLoader().load_from_file(str(CHECKOUT / "playbooks" / "vars" / "wiring.yml"), trusted_as_template=True)
+WIRING = wiring()
 
 
 def systemd_reads(text: str) -> dict[str, str]:

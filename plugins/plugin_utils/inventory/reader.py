@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check imp
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option, read_options
 
-WIRING = Path("playbooks/vars/wiring.yml")
+WIRING = Path("roles/site/vars/main")
 # Facts are not gathered yet: whatever needs them is known later, and checked by the roles.
 UNKNOWN_FACTS = "facts of the host are not known yet"
 NEEDS_FACTS = re.compile(rf"{UNKNOWN_FACTS}|'ansible_\w+' is undefined")
@@ -52,8 +52,9 @@ class InventoryReader:
         self._loader = loader
         self._groups = groups
         self._hostvars = hostvars
-        self._wiring = self._read(collection / WIRING)
-        self._expressions = Expressions(loader, self._read_defaults() | self._wiring, groups, hostvars)
+        self._wiring = self._read_all((collection / WIRING).glob("*.yml"))
+        defaults = self._read_all(collection.glob("roles/*/defaults/main.yml"))
+        self._expressions = Expressions(loader, defaults | self._wiring, groups, hostvars)
         self._plain: dict[int, Any] = {}
         self._encrypted_files: dict[str | None, bool] = {}
         self.rules = self._read_rules()
@@ -136,11 +137,11 @@ class InventoryReader:
         derived = {name: sources(name, self._wiring, settable) for name in self._wiring}
         return Rules(options, tuple(f"{role}_" for role in roles), derived)
 
-    def _read_defaults(self) -> dict[str, Any]:
-        defaults: dict[str, Any] = {}
-        for path in sorted(self._collection.glob("roles/*/defaults/main.yml")):
-            defaults |= self._read(path)
-        return defaults
+    def _read_all(self, paths: Iterable[Path]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for path in sorted(paths):
+            found |= self._read(path)
+        return found
 
     def _read(self, path: Path) -> dict[str, Any]:
         if not path.is_file():

@@ -1,0 +1,32 @@
+"""The wiring is a folder with a file for each role that is fed, so that one knows where to look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.unit.conftest import CHECKOUT, wiring
+
+FOLDER = CHECKOUT / "roles" / "site" / "vars" / "main"
+ROLES = {path.name for path in (CHECKOUT / "roles").iterdir()} - {"site"}
+# One role's variables may fill two files.
+FED = {"environment": "django"}
+
+
+def names(path: Path) -> list[str]:
+    return list(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda path: path.stem)
+def test_a_file_holds_what_its_role_is_fed_and_nothing_of_another(path: Path) -> None:
+    role = FED.get(path.stem, path.stem if path.stem in ROLES else "site")
+
+    assert [name for name in names(path) if not name.startswith((f"{role}_", "__site_"))] == []
+
+
+def test_each_variable_stands_in_one_file() -> None:
+    everywhere = [name for path in FOLDER.iterdir() for name in names(path)]
+
+    assert sorted(everywhere) == sorted(wiring())
