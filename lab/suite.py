@@ -7,20 +7,26 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from lab.bootstrap import bootstrap
+from lab.change import read_change
 from lab.commands import hand_over
 from lab.errors import LabError
+from lab.pace import VARIABLE, Pace, pace
 from lab.paths import LOGS, ROOT, STATE, VENV
 
 RESULTS = STATE / "results"
 SCENARIOS = ROOT / "molecule"
 # They run when named: nobody has seen Ubuntu's work, and the cluster of Debian 12 takes as long as that of Debian 13 again.
 ON_REQUEST = ("single-jammy", "single-noble", "cluster-bookworm")
+# Tells the behaviour tests that they run on a machine that is too slow for all of them.
+LEAVES_OUT = "HOTCLUB_LEAVES_OUT"
+# In a scenario that repeats tests of another one on a second distribution: the marker of those that run here alone.
+REPEATS_EXCEPT = "HOTCLUB_REPEATS_EXCEPT"
 # What the summary repeats of a failed test, in characters: enough for the message, which the log has in full further up.
 EXCERPT = 1500
 
@@ -62,21 +68,42 @@ class Outcome:
     counts: Counts
     seconds: float
     failures: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
-def run_stages(only: Iterable[str], beside: Iterable[str] = ()) -> int:
+@dataclass(frozen=True)
+class Scope:
+    """How the machine's pace shapes a run."""
+
+    apart: frozenset[str]
+    leaves_out: bool
+
+
+def scope_for(machine: Pace, only: Collection[str], beside: Collection[str], everything: bool) -> Scope:
+    """Return what runs side by side, and whether tests are left out.
+
+    A slow machine runs one stage after the other. It leaves tests out unless it was asked for everything, or for some stages.
+    """
+    if not machine.is_slow:
+        return Scope(frozenset(beside), leaves_out=False)
+    return Scope(frozenset(), leaves_out=not (everything or only))
+
+
+def run_stages(only: Collection[str], beside: Collection[str] = (), everything: bool = False) -> int:
     """Run all stages, or those named, one after the other; return the exit code.
 
-    Those in `beside` run at the same time as the others, one after another too, and each is shown when it has ended.
+    Those in `beside` run at the same time as the others, one after another too, and each is shown when it has ended. On a slow
+    machine nothing runs beside anything, and the longest tests are left out unless `everything` is wanted.
     """
     bootstrap()
     os.chdir(ROOT)
     os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
     if not sys.stdout.isatty():
         os.environ["NO_COLOR"] = "1"
-    chosen, apart = choose(list(only)), set(beside)
-    if unknown := apart - {stage.name for stage in chosen}:
+    chosen = choose(list(only))
+    if unknown := set(beside) - {stage.name for stage in chosen}:
         raise LabError(f"No stage that runs is called {', '.join(sorted(unknown))}.")
+    apart = _fit_machine(only, beside, everything).apart
     started = time.monotonic()
     # In turn, so that never more than two of them share the machine's cores.
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -85,6 +112,20 @@ def run_stages(only: Iterable[str], beside: Iterable[str] = ()) -> int:
         outcomes += [other.result() for other in others]
     sys.stdout.write(report(outcomes, time.monotonic() - started))
     return 0 if outcomes and all(outcome.succeeded for outcome in outcomes) else 1
+
+
+def _fit_machine(only: Collection[str], beside: Collection[str], everything: bool) -> Scope:
+    """Look how quick the machine is, say so, and let the stages know."""
+    machine = pace()
+    scope = scope_for(machine, only, beside, everything)
+    os.environ[VARIABLE] = f"{machine.ratio:.2f}"
+    os.environ[LEAVES_OUT] = "1" if scope.leaves_out else ""
+    sys.stdout.write(f"{machine}\n")
+    if machine.is_slow:
+        sys.stdout.write("So one stage runs after the other.\n")
+    if scope.leaves_out:
+        sys.stdout.write(f"Some tests are left out, and named at the end; ALL=1 runs them. {read_change()}\n")
+    return scope
 
 
 def choose(names: list[str]) -> list[Stage]:
@@ -133,6 +174,7 @@ def run_stage(stage: Stage, run: Callable[[Sequence[str]], int] | None = None) -
     if stage.results is not None:
         stage.results.parent.mkdir(parents=True, exist_ok=True)
         stage.results.unlink(missing_ok=True)
+        left_out_file(stage.results).unlink(missing_ok=True)
     started = time.monotonic()
     run = run or hand_over
     if stage.before:
@@ -143,7 +185,8 @@ def run_stage(stage: Stage, run: Callable[[Sequence[str]], int] | None = None) -
         return Outcome(stage, succeeded, Counts(), seconds)
     counts = read_counts(stage.results)
     failures = tuple(read_failures(stage.results))
-    return Outcome(stage, succeeded and counts.passed > 0 and counts.failed == 0, counts, seconds, failures)
+    succeeded = succeeded and counts.passed > 0 and counts.failed == 0
+    return Outcome(stage, succeeded, counts, seconds, failures, tuple(read_left_out(stage.results)))
 
 
 def read_counts(results: Path) -> Counts:
@@ -152,6 +195,17 @@ def read_counts(results: Path) -> Counts:
         return Counts()
     suites = ElementTree.parse(results).getroot().iter("testsuite")  # noqa: S314 (pytest wrote it a moment ago)
     return sum((_counts(suite) for suite in suites), Counts())
+
+
+def left_out_file(results: Path) -> Path:
+    """Return where the tests write which of them were left out, beside their results."""
+    return results.with_suffix(".left-out")
+
+
+def read_left_out(results: Path) -> list[str]:
+    """Return which tests were left out on this machine."""
+    file = left_out_file(results)
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
 def read_failures(results: Path) -> Iterator[str]:
@@ -170,7 +224,14 @@ def report(outcomes: list[Outcome], seconds: float) -> str:
     broken = [outcome.stage.name for outcome in outcomes if not outcome.succeeded]
     verdict = f"FAILED: {', '.join(broken)}" if broken else "all stages succeeded"
     failures = [f"{outcome.stage.name} {failure}\n" for outcome in outcomes for failure in outcome.failures]
-    return "\n".join(["", *failures, "===== summary =====", *lines, f"{total} in {seconds / 60:.1f} minutes; {verdict}", ""])
+    left_out = [f"{outcome.stage.name} {test}" for outcome in outcomes for test in outcome.left_out]
+    if left_out:
+        total_out = f", {len(left_out)} left out"
+        left_out = ["", "Left out on this slow machine; make test ALL=1 runs them:", *left_out, ""]
+    else:
+        total_out = ""
+    totals = f"{total}{total_out} in {seconds / 60:.1f} minutes; {verdict}"
+    return "\n".join(["", *failures, "===== summary =====", *lines, *left_out, totals, ""])
 
 
 def _line(outcome: Outcome) -> str:

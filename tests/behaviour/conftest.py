@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.behaviour.kit.lab import ROOT, Lab, Machine
+from tests.behaviour.kit.selection import deselect
 from tests.behaviour.kit.sites import ENVIRON, HASHED, PLAIN, Project, Site
 from tests.behaviour.kit.visitor import Visitor
 from tests.projects import variants
@@ -122,6 +123,12 @@ def workspace_hook(workspace: Path) -> Callable[[str], str]:
 def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Have a figure shown at the end of the run."""
     return request.config.stash.setdefault(FIGURES, []).append
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Last, so that what a scenario deselects by a marker is not named.
+    deselect(config, items)
 
 
 @pytest.hookimpl(wrapper=True)

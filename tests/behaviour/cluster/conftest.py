@@ -18,6 +18,7 @@ from lab import docker as engine
 from lab import hosts
 from lab.docker import NETWORK
 from tests.behaviour.kit.lab import Lab, Machine
+from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.sites import PLAIN, Site, connection
 from tests.behaviour.kit.visitor import Visitor
 from tests.load import Load, Plan
@@ -85,14 +86,15 @@ class Fleet(Site):
         """Wait until a balancer sees a host so, and return how long it took."""
         begin = time.monotonic()
         while not (seen := self.views(balancer)[host]["status"]).startswith(status):
-            assert time.monotonic() - begin < seconds, (
-                f"{balancer.name} sees {host} as {seen}, not as {status}, after {seconds} s"
+            assert time.monotonic() - begin < at_pace(seconds), (
+                f"{balancer.name} sees {host} as {seen}, not as {status}, after {at_pace(seconds):.1f} s"
             )
             time.sleep(0.1)
         return time.monotonic() - begin
 
     def await_full_shares(self, balancer: Machine, seconds: float = RETURN_SECONDS) -> None:
         """Wait until a balancer gives every host its whole share: one that came back starts with a small one."""
+        seconds = at_pace(seconds)
         deadline = time.monotonic() + seconds
         while short := [name for name, view in self.views(balancer).items() if view["status"] != "UP" or view["throttle"]]:
             assert time.monotonic() < deadline, f"{balancer.name} does not give {short} their whole shares after {seconds:.0f} s"
@@ -147,6 +149,7 @@ class Shared:
         state = (
             "journalctl --boot --unit keepalived --output cat | grep --only-matching '(fleet) Entering [A-Z]* STATE' | tail -1"
         )
+        seconds = at_pace(seconds)
         deadline = time.monotonic() + seconds
         while "BACKUP" not in (seen := machine.run(f"{state} || true")) or not machine.succeeds("systemctl is-active nginx"):
             assert time.monotonic() < deadline, f"{machine.name} says {seen!r} after {seconds:.0f} s, and was to stand by"
@@ -155,25 +158,25 @@ class Shared:
         time.sleep(2.5)
 
     def probes(self) -> Plan:
-        """A new connection every 25 ms, each with a second until it counts as failed."""
+        """A new connection every 25 ms, each with a second until it counts as failed; nginx answers far more than that."""
         return Plan(
             url=f"https://{self.address}{PROBED_PATH}",
             host=self.site.domain,
             authority=str(self.site.authority),
             rate=PROBES_A_SECOND,
-            seconds=RETURN_SECONDS * 2,
+            seconds=at_pace(RETURN_SECONDS * 2),
             post_every=0,
             fresh_every=1,
-            timeout_seconds=1.0,
+            timeout_seconds=at_pace(1.0),
         )
 
     def load(self, rate: float) -> Plan:
         """A load on the site through the address. A connection ends with the balancer that has it, so each request makes one."""
-        return dataclasses.replace(self.site.load(rate), url=f"https://{self.address}/", fresh_every=1)
+        return self.site.load(rate, url=f"https://{self.address}/", fresh_every=1)
 
     def await_answer(self, load: Load, since: float) -> None:
         """Wait until a probe that began after a moment was answered."""
-        deadline = time.monotonic() + TAKEOVER_SECONDS_AT_MOST + 2
+        deadline = time.monotonic() + at_pace(TAKEOVER_SECONDS_AT_MOST + 2)
         while not any(outcome.scheduled > since and not outcome.failed for outcome in list(load.generator.outcomes)):
             assert time.monotonic() < deadline, f"{self.address} does not answer any more"
             time.sleep(0.1)
@@ -205,7 +208,7 @@ def held_by_second(whole: Fleet) -> Iterator[Shared]:
     whole.play("site", "--limit", "lb", "--tags", "keepalived").must_succeed()
     held = Shared(whole, address.partition("/")[0])
     first, second = whole.lab.tier("lb")
-    deadline = time.monotonic() + RETURN_SECONDS
+    deadline = time.monotonic() + at_pace(RETURN_SECONDS)
     while held.holders() != [second]:
         assert time.monotonic() < deadline, f"{held.address} is on {[machine.name for machine in held.holders()]}"
         if held.is_on(first):
@@ -261,7 +264,7 @@ def docker() -> Iterator[Fault]:
 
 
 def _docker(*words: str) -> None:
-    subprocess.run(["docker", *words], check=True, capture_output=True, timeout=FAULT_SECONDS)
+    subprocess.run(["docker", *words], check=True, capture_output=True, timeout=at_pace(FAULT_SECONDS))
 
 
 @pytest.fixture
@@ -273,7 +276,7 @@ def power() -> Iterator[None]:
         mine = ["--filter", "status=exited", "--filter", f"label={engine.OWNER_LABEL}"]
         while not over.wait(0.5):
             for container in engine.call("ps", "--all", "--quiet", *mine).split():
-                engine.call("start", container, timeout=FAULT_SECONDS)
+                engine.call("start", container, timeout=at_pace(FAULT_SECONDS))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

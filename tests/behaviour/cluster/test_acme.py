@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import secrets
 import ssl
 import time
@@ -15,6 +14,7 @@ from tests.behaviour.cluster.conftest import Fault, Fleet
 from tests.behaviour.kit.authority import Authority
 from tests.behaviour.kit.confinement import CEILINGS, assert_exposure
 from tests.behaviour.kit.lab import Machine
+from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.reach import reached
 from tests.behaviour.kit.visitor import Visitor
 from tests.load import constant_load, judge
@@ -66,7 +66,7 @@ def trusted(fleet: Fleet, authority: Authority) -> Path:
 def answers(fleet: Fleet, balancer: Machine, authority: Authority) -> bool:
     """Whether visitors who trust an authority get the site from a balancer, once its old workers have gone."""
     issuers = trusted(fleet, authority)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + at_pace(10)
     while True:
         try:
             return Visitor(balancer.address, fleet.domain, issuers).get("/").status == 200
@@ -126,7 +126,7 @@ def test_the_key_is_given_to_balancers_of_the_site_alone(fleet: Fleet, certified
 def test_balancers_know_one_another_by_a_new_authority_as_well(fleet: Fleet, certified: dict[str, Authority]) -> None:
     first, second = fleet.lab.tier("lb")
     second.run(f"mkdir -p /root/old && cp {OWN}/fullchain.pem {OWN}/privkey.pem /root/old/")
-    plan = dataclasses.replace(fleet.load(rate=30), authority=str(trusted(fleet, certified[first.name])))
+    plan = fleet.load(rate=30, authority=str(trusted(fleet, certified[first.name])))
     with constant_load(plan) as load:
         fleet.play("rotate_certificates").must_succeed()
     verdict = judge(load.finish(), fleet.stored(plan))
@@ -137,6 +137,8 @@ def test_balancers_know_one_another_by_a_new_authority_as_well(fleet: Fleet, cer
     assert fleet.play("site", *STEPS).must_succeed().changed == 0
 
 
+@pytest.mark.long_on_slow
+@pytest.mark.about("acme")
 def test_a_balancer_that_died_stops_no_renewal_and_takes_the_new_certificate_when_it_is_back(
     fleet: Fleet, certified: dict[str, Authority], docker: Fault
 ) -> None:

@@ -6,6 +6,8 @@ import collections
 import contextlib
 from collections.abc import Callable, Iterator
 
+import pytest
+
 from tests.behaviour.cluster.conftest import Fleet
 from tests.behaviour.kit.lab import Machine
 from tests.load import constant_load, judge
@@ -144,6 +146,8 @@ WAIT = """
 """
 
 
+@pytest.mark.long_on_slow
+@pytest.mark.about("release", "deploy", "decommission")
 def test_no_host_leaves_during_a_deploy_and_the_mix_that_a_killed_one_leaves_ends_with_the_next_run(
     whole: Fleet, workspace_hook: Callable[[str], str]
 ) -> None:

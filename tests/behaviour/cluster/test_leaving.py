@@ -104,6 +104,8 @@ def test_hosts_leave_under_load_and_come_back_as_new_ones(whole: Fleet, held_by_
     assert held_by_second.times_taken(whole.lab.lb) == taken + 1, held_by_second.story()
 
 
+@pytest.mark.long_on_slow
+@pytest.mark.about("decommission", "haproxy")
 def test_a_dead_host_leaves_as_well(whole: Fleet, docker: Fault) -> None:
     """What is left is what the inventory without it makes, so that taking it out there comes to the same."""
     dead = whole.apps[2]
@@ -117,6 +119,8 @@ def test_a_dead_host_leaves_as_well(whole: Fleet, docker: Fault) -> None:
     assert whole.play("site").must_succeed().changed == 0
 
 
+@pytest.mark.long_on_slow
+@pytest.mark.about("decommission", "haproxy")
 def test_a_host_that_was_dead_is_taken_in_by_the_inventory(whole: Fleet) -> None:
     whole.play("site").must_succeed()
     for balancer in whole.lab.tier("lb"):

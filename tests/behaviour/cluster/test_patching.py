@@ -93,6 +93,8 @@ def version(machine: Machine) -> str:
     return number(machine, "hotclub-offer")
 
 
+@pytest.mark.long_on_slow
+@pytest.mark.about("patch", "packages")
 def test_hosts_are_patched_one_at_a_time_under_load(
     whole: Fleet, held_by_second: Shared, offer: Callable[[Machine], None], power: None
 ) -> None:
@@ -147,6 +149,8 @@ def test_requests_wait_while_the_database_host_reboots(whole: Fleet, power: None
     assert verdict.flawless, f"{verdict}\n{run!r}"
 
 
+@pytest.mark.long_on_slow
+@pytest.mark.about("patch", "packages")
 def test_a_host_that_fails_stays_out_and_nobody_else_is_touched(whole: Fleet, offer: Callable[[Machine], None]) -> None:
     sick, other, _ = whole.apps
     for machine in (sick, other):

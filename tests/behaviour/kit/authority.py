@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.behaviour.kit.lab import Machine
+from tests.behaviour.kit.pace import at_pace
 
 FOLDER = "/opt/pebble"
 STINGY = Path(__file__).with_name("stingy_authority.py")
@@ -123,7 +124,9 @@ class Authority:
         self.machine.run(f"systemctl stop pebble-{unit} 2>/dev/null; systemctl reset-failed pebble-{unit} 2>/dev/null; true")
 
     def _await(self, port: int) -> None:
-        self.machine.run(f"for i in $(seq 100); do (: < /dev/tcp/127.0.0.1/{port}) 2>/dev/null && exit; sleep 0.1; done; exit 1")
+        self.machine.run(
+            f"for i in $(seq {at_pace(100):.0f}); do (: < /dev/tcp/127.0.0.1/{port}) 2>/dev/null && exit; sleep 0.1; done; exit 1"
+        )
 
 
 TELL = """

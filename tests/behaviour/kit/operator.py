@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.behaviour.kit.lab import ROOT, TOOLS
+from tests.behaviour.kit.pace import at_pace
 
 PLAYBOOK_SECONDS = 900
 RECAP = re.compile(r"^(?P<host>\S+)\s+: (?P<counts>ok=\d+ .*)$", re.MULTILINE)
@@ -110,17 +111,17 @@ class Playbook:
 
     def wait(self) -> Run:
         try:
-            code = self._process.wait(PLAYBOOK_SECONDS)
+            code = self._process.wait(at_pace(PLAYBOOK_SECONDS))
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"still running after {PLAYBOOK_SECONDS} s: {self._run(-1)}") from None
+            raise AssertionError(f"still running after {at_pace(PLAYBOOK_SECONDS):.0f} s: {self._run(-1)}") from None
         # What inherits the pipe may outlive the controller: an SSH connection kept for the next run.
         self._reader.join(2)
         return self._run(code)
 
     def wait_for(self, pattern: str, seconds: float = 300) -> None:
         """Return as soon as a line of the output matches."""
-        wanted, seen, deadline = re.compile(pattern), 0, time.monotonic() + seconds
+        wanted, seen, deadline = re.compile(pattern), 0, time.monotonic() + at_pace(seconds)
         while True:
             with self._arrival:
                 lines = self._lines[seen:]

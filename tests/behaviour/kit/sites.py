@@ -15,6 +15,7 @@ import yaml
 from tests.behaviour.kit.database import Database
 from tests.behaviour.kit.lab import TIERS, Lab, Machine
 from tests.behaviour.kit.operator import Playbook, Run
+from tests.behaviour.kit.pace import at_pace, bearable
 from tests.behaviour.kit.visitor import Visitor
 from tests.load import Plan
 
@@ -188,15 +189,20 @@ class Site:
         return str(answer.json["version"]) if answer.status == 200 else ""
 
     def await_version(self, version: str, seconds: float = FIRST_ANSWER_SECONDS) -> None:
+        seconds = at_pace(seconds)
         deadline = time.monotonic() + seconds
         while (served := self.serves()) != version:
             assert time.monotonic() < deadline, f"{self.name} still serves {served!r} and not {version!r} after {seconds:.0f} s"
             time.sleep(0.5)
 
-    def load(self, rate: float = 60, seconds: float = 900) -> Plan:
-        """A load on the site for as long as a `constant_load` block runs, half of it POSTs."""
+    def load(self, rate: float = 60, seconds: float = 900, **said: Any) -> Plan:
+        """A load on the site for as long as a `constant_load` block runs, half of it POSTs.
+
+        At most half of what the site serves while nothing else happens to it: what is lost then was not lost to a busy machine.
+        """
         url = f"https://{self.visitor.address}{self.project.entries_path}"
-        return Plan(url=url, host=self.domain, authority=str(self.authority), rate=rate, seconds=seconds)
+        plan = Plan(url=url, host=self.domain, authority=str(self.authority), rate=rate, seconds=seconds)
+        return bearable.plan(dataclasses.replace(plan, **said))
 
     def stored(self, plan: Plan) -> list[str]:
         """The ids of a load that are in the database, each as often as it is there."""

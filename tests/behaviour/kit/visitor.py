@@ -18,6 +18,8 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
+from tests.behaviour.kit.pace import at_pace
+
 TIMEOUT_SECONDS = 20
 
 
@@ -57,7 +59,7 @@ class Visitor:
 
     def connect(self, timeout: float = TIMEOUT_SECONDS) -> socket.socket:
         """A connection on which nothing has been said but the handshake: for what no client that keeps to the rules would say."""
-        plain = socket.create_connection((self.address, self.port), timeout)
+        plain = socket.create_connection((self.address, self.port), at_pace(timeout))
         if not self.authority:
             return plain
         try:
@@ -120,7 +122,7 @@ class Visitor:
         """Send these bytes on a connection of their own, and return all that comes until it is closed or silent for so long."""
         heard = b""
         with self.connect() as connection, contextlib.suppress(TimeoutError, ConnectionError, ssl.SSLError):
-            connection.settimeout(seconds)
+            connection.settimeout(at_pace(seconds))
             connection.sendall(text)
             while more := connection.recv(65536):
                 heard += more

@@ -19,6 +19,8 @@ from tests.behaviour.kit.sites import Site
 from tests.behaviour.kit.visitor import Visitor
 from tests.load import constant_load, judge
 
+pytestmark = pytest.mark.about("acme", "certificates")
+
 NAMES = ["plain.example", "www.plain.example"]
 HOOK = Path(__file__).parents[1] / "kit" / "dns_hook.sh"
 # All that concerns a certificate, and no more.
@@ -117,7 +119,7 @@ def test_a_second_run_changes_nothing_and_asks_nobody(issued: Certified) -> None
 def test_a_renewal_costs_no_visitor_a_request(issued: Certified) -> None:
     serial = issued.shown().serial_number
     # Each request on a connection of its own, since a reload closes idle ones.
-    plan = dataclasses.replace(issued.site.load(rate=20), authority=str(issued.issuers), fresh_every=1)
+    plan = issued.site.load(rate=20, authority=str(issued.issuers), fresh_every=1)
     with constant_load(plan) as load:
         issued.renew().must_succeed()
     verdict = judge(load.finish(), issued.site.stored(plan))

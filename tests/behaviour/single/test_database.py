@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 import socket
 
+import pytest
+
 from tests.behaviour.kit.database import Database
 from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.sites import Site
+
+pytestmark = pytest.mark.about("postgresql")
 
 PORT = 5432
 

@@ -9,6 +9,8 @@ from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.reach import scan_from_outside
 from tests.behaviour.kit.sites import Site
 
+pytestmark = pytest.mark.about("os", "firewall", "gunicorn")
+
 
 def inside(site: Site, script: str) -> bool:
     """Whether a shell command succeeds as the site's account, seeing the host as the site's processes see it."""

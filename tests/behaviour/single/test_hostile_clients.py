@@ -14,7 +14,10 @@ import pytest
 
 from tests.behaviour.kit import smuggling
 from tests.behaviour.kit.lab import Machine
+from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.sites import Site
+
+pytestmark = pytest.mark.about("nginx")
 
 UPLOAD_LIMIT_MB = 10  # the default of nginx_client_max_body_size_mb
 MEBI = 1024 * 1024
@@ -120,7 +123,7 @@ def test_a_body_without_a_length_is_cut_off_at_the_limit(gallery: Site) -> None:
     head = b"POST /pictures HTTP/1.1\r\nHost: gallery.example\r\nTransfer-Encoding: chunked\r\n\r\n"
     heard = b""
     with gallery.visitor.connect() as connection:
-        connection.settimeout(10)
+        connection.settimeout(at_pace(10))
         connection.sendall(head)
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             for _ in range(UPLOAD_LIMIT_MB + 2):
@@ -186,6 +189,8 @@ def ended(connections: list[socket.socket], deadline: float) -> int:
 
 
 @pytest.mark.debian13
+@pytest.mark.long_on_slow
+@pytest.mark.about("nginx")
 def test_hundreds_of_slow_clients_keep_nobody_waiting_and_are_ended(gallery: Site) -> None:
     with slow_clients(gallery) as connections:
         begin = time.monotonic()
@@ -194,13 +199,13 @@ def test_hundreds_of_slow_clients_keep_nobody_waiting_and_are_ended(gallery: Sit
             asked = time.monotonic()
             assert gallery.visitor.get("/version").status == 200
             times.append(time.monotonic() - asked)
-        assert statistics.median(times) < 0.3 and max(times) < 2, (
+        assert statistics.median(times) < at_pace(0.3) and max(times) < at_pace(2), (
             f"median {statistics.median(times):.3f} s, max {max(times):.3f} s"
         )
-        assert ended(connections["headers"], begin + HEADER_SECONDS + 10) == SLOW_CLIENTS
-        assert ended(connections["body"], begin + SILENCE_SECONDS + 10) == SLOW_CLIENTS
+        assert ended(connections["headers"], begin + HEADER_SECONDS + at_pace(10)) == SLOW_CLIENTS
+        assert ended(connections["body"], begin + SILENCE_SECONDS + at_pace(10)) == SLOW_CLIENTS
         # Reading now would wake up those that the server has not given up. Their silence begins when all buffers are full.
-        deadline = begin + 2 * SILENCE_SECONDS + 20
+        deadline = begin + 2 * SILENCE_SECONDS + at_pace(20)
         while (held := held_back(gallery)) > 0:
             assert time.monotonic() < deadline, f"{held} connections of clients that don't read are still held"
             time.sleep(1)

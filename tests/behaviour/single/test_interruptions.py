@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.behaviour.kit.operator import TaskRun
+from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.sites import Site
 from tests.behaviour.kit.versions import versions
 from tests.load import constant_load, judge
@@ -70,33 +71,41 @@ def phases(plain: Site) -> dict[str, TaskRun]:
 
 
 @pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.long_on_slow
+@pytest.mark.about("release", "deploy")
 def test_a_deploy_killed_in_any_phase_leaves_a_working_site(plain: Site, phases: dict[str, TaskRun], phase: str) -> None:
     is_whole_after_a_kill(plain, phases[phase])
 
 
 @pytest.mark.parametrize("phase", [BUILD, SWITCH])
+@pytest.mark.long_on_slow
+@pytest.mark.about("release", "deploy")
 def test_a_killed_controller_whose_children_live_on_leaves_a_working_site(
     plain: Site, phases: dict[str, TaskRun], phase: str
 ) -> None:
     is_whole_after_a_kill(plain, phases[phase], whole_group=False)
 
 
+@pytest.mark.long_on_slow
+@pytest.mark.about("release", "deploy")
 def test_a_deploy_killed_while_it_installs_leaves_a_working_site(plain: Site) -> None:
     plain.app.run(f"cd {plain.root}/venvs && rm -rf $(ls -d */lib/python*/site-packages/packaging | cut -d/ -f1)")
-    is_whole_after_a_kill(plain, TaskRun(BUILD, 3.0), wanted="more-requirements")
+    is_whole_after_a_kill(plain, TaskRun(BUILD, at_pace(3.0)), wanted="more-requirements")
 
 
+@pytest.mark.long_on_slow
+@pytest.mark.about("release", "deploy")
 def test_a_deploy_killed_while_it_migrates_leaves_a_working_site(plain: Site, clean_schema: Callable[[], None]) -> None:
-    is_whole_after_a_kill(plain, TaskRun(MIGRATE, 1.0), wanted="additive")
+    is_whole_after_a_kill(plain, TaskRun(MIGRATE, at_pace(1.0)), wanted="additive")
 
 
 def test_a_second_deploy_is_told_who_is_deploying(plain: Site) -> None:
     before, wanted, refused = versions(plain)
-    first = plain.start("deploy", site_version=wanted, site_build_commands=["sleep 12"])
-    time.sleep(6)
+    first = plain.start("deploy", site_version=wanted, site_build_commands=[f"sleep {at_pace(12):.0f}"])
+    first.wait_for(rf"{BUILD}\]")
     second = plain.deploy(refused).must_fail()
     assert second.says("lock", "since", "deploy"), second
-    assert second.seconds < 10, f"the second deploy took {second.seconds:.0f} s to find out"
+    assert second.seconds < at_pace(10), f"the second deploy took {second.seconds:.0f} s to find out"
     assert plain.serves() == before
     first.wait().must_succeed()
     assert plain.serves() == wanted

@@ -14,6 +14,8 @@ from tests.behaviour.kit.sites import ENVIRON, HASHED, PLAIN, Site
 from tests.behaviour.kit.versions import versions
 from tests.projects import variants
 
+pytestmark = pytest.mark.about("django", "python", "release_build", "uv")
+
 PROJECTS = {"plain": PLAIN, "gallery": ENVIRON, "stock": HASHED}
 COLLECTION_WORDS = ("hotclub", "site_", "SITE_", "nginx", "ansible")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.sites import Site
 from tests.load import constant_load, judge
 
@@ -35,7 +36,7 @@ def test_workers_start_afresh_at_different_times_and_lose_no_request(plain: Site
     fresh: dict[str, float] = {}
     plan = plain.load(rate=RATE)
     with constant_load(plan) as load:
-        deadline = time.monotonic() + SECONDS_AT_MOST
+        deadline = time.monotonic() + at_pace(SECONDS_AT_MOST * RATE / plan.rate)
         while len(fresh) < len(before) and time.monotonic() < deadline:
             time.sleep(0.5)
             fresh |= {pid: began for pid, began in workers(plain).items() if pid not in before}

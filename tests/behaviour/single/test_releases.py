@@ -10,18 +10,23 @@ from collections.abc import Callable
 
 import pytest
 
+from lab.suite import LEAVES_OUT
+from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.sites import Site
 from tests.behaviour.kit.versions import versions
 from tests.behaviour.kit.visitor import Answer
 from tests.load import Outcome, Verdict, Window, constant_load, judge
 
+pytestmark = pytest.mark.about("django", "gunicorn", "release", "deploy", "rollback")
+
 RELEASE_ID = re.compile(r"^\d{8}T\d{6}-[0-9a-f]{7}$")
 KEPT = 5  # the default of site_keep_releases
-# A soak test asks for more.
-DEPLOYS_UNDER_LOAD = int(os.environ.get("HOTCLUB_DEPLOYS", "20"))
+# A soak test asks for more, and a slow machine for fewer.
+DEPLOYS_UNDER_LOAD = int(os.environ.get("HOTCLUB_DEPLOYS", "8" if os.environ.get(LEAVES_OUT) else "20"))
 SECONDS_A_DEPLOY_AT_MOST = 60
 RATE = 60
-RATE_AT_LEAST = 50
+# Of what was wanted, this much was sent.
+SENT_AT_LEAST = 5 / 6
 
 
 @pytest.mark.debian13
@@ -169,7 +174,7 @@ def test_migrations_are_applied_once_and_before_the_switch(plain: Site, clean_sc
 @pytest.mark.debian13
 def test_deploys_back_and_forth_lose_no_request(plain: Site, figure: Callable[[str], None]) -> None:
     plain.at("v1")
-    plan = plain.load(rate=RATE, seconds=DEPLOYS_UNDER_LOAD * SECONDS_A_DEPLOY_AT_MOST)
+    plan = plain.load(rate=RATE, seconds=DEPLOYS_UNDER_LOAD * at_pace(SECONDS_A_DEPLOY_AT_MOST))
     windows: list[Window] = []
     serving, since = "v1", 0.0
     with constant_load(plan) as load:
@@ -185,7 +190,7 @@ def test_deploys_back_and_forth_lose_no_request(plain: Site, figure: Callable[[s
     verdict = judge(outcomes, plain.stored(plan), windows)
     report(figure, outcomes, verdict, windows)
     assert verdict.flawless, str(verdict)
-    assert verdict.rate >= RATE_AT_LEAST, str(verdict)
+    assert verdict.rate >= plan.rate * SENT_AT_LEAST, str(verdict)
     kinds = {(outcome.method, outcome.fresh_connection) for outcome in outcomes}
     assert len(kinds) == 4, f"not every method used both kinds of connection: {kinds}"
 

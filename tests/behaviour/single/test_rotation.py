@@ -43,6 +43,8 @@ def test_secrets_are_replaced_under_load_and_who_is_logged_in_stays_so(plain: Si
     assert shown(rotated, everything) + shown(forgot, everything) == []
 
 
+@pytest.mark.long_on_slow
+@pytest.mark.about("rotate", "secret_rotation")
 def test_a_rotation_that_is_cut_off_anywhere_is_finished_by_the_next_one(plain: Site) -> None:
     before, login = plain.secrets["database_password"], plain.database_login
     plan = plain.load(rate=20)

@@ -11,6 +11,8 @@ from tests.behaviour.kit.sites import PLAIN, Site
 from tests.behaviour.kit.visitor import Visitor
 from tests.load import constant_load, judge
 
+pytestmark = pytest.mark.about("site")
+
 SITES = ["plain", "gallery", "stock"]
 
 

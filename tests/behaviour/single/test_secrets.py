@@ -15,6 +15,8 @@ from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.sites import Site
 from tests.behaviour.kit.versions import versions
 
+pytestmark = pytest.mark.about("django", "site")
+
 OWN_SECRET = "a-secret-that-the-operator-made-up-4711"
 STORED_SECRET = "a-password-from-a-store-of-the-operator-4712"
 

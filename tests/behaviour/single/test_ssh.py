@@ -15,7 +15,10 @@ import pytest
 from lab import docker as engine
 from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.operator import Run
+from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.sites import Site
+
+pytestmark = pytest.mark.about("ssh")
 
 # What playbooks/site.yml does besides takes longer than all of this.
 PLAYBOOK = "../tests/behaviour/kit/playbooks/ssh"
@@ -34,7 +37,11 @@ def sign_in(
     words += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5", *options]
     port = str(machine.variables.get("ansible_port", 22))
     return subprocess.run(
-        [*words, "-p", port, f"{account}@{machine.address}", command], capture_output=True, text=True, check=False, timeout=30
+        [*words, "-p", port, f"{account}@{machine.address}", command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=at_pace(30),
     )
 
 
@@ -122,7 +129,7 @@ def test_settings_that_would_lock_out_are_refused_or_return(harbour: Harbour) ->
     # What the server takes, and what nobody gets in with.
     locked = harbour.run(ssh_settings={"AllowUsers": "nobody-at-all"}, ssh_trial_seconds=5).must_fail()
     assert locked.says("failed with the new settings of its SSH server", "The settings before return within 5 seconds"), locked
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + at_pace(30)
     time.sleep(5)
     while not harbour.root_gets_in():
         assert time.monotonic() < deadline, "the settings before did not return"

@@ -13,8 +13,11 @@ import pytest
 
 from tests.behaviour.kit import vulnerabilities
 from tests.behaviour.kit.lab import Machine
+from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.sites import Site
 from tests.behaviour.kit.versions import versions
+
+pytestmark = pytest.mark.about("release_build", "signatures", "audit")
 
 SIGNED = "/srv/signed"
 # Three people with a key, one of them unknown to the operator, and what they make of the versions of the project.
@@ -78,7 +81,7 @@ def database(app: Machine) -> Iterator[str]:
     script = base64.b64encode(Path(vulnerabilities.__file__).read_bytes()).decode()
     app.run(f"echo {script} | base64 -d > /run/vulnerabilities.py")
     app.run("systemd-run --quiet --collect --unit vulnerabilities python3 /run/vulnerabilities.py 127.0.0.1 8991 django")
-    app.run("timeout 10 sh -c 'until ss -Hltn sport = :8991 | grep -q LISTEN; do sleep 0.1; done'")
+    app.run(f"timeout {at_pace(10):.0f} sh -c 'until ss -Hltn sport = :8991 | grep -q LISTEN; do sleep 0.1; done'")
     yield "http://127.0.0.1:8991/"
     app.run("systemctl stop vulnerabilities; rm -f /run/vulnerabilities.py")
 

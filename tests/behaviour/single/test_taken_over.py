@@ -13,6 +13,8 @@ import pytest
 from tests.behaviour.kit import intrusion
 from tests.behaviour.kit.sites import Site
 
+pytestmark = pytest.mark.about("gunicorn", "os")
+
 REPLACED = "Type|NotifyAccess|Sockets|NonBlocking|Restart|RestartSec|ExecStart"
 PROGRAM = "/run/taken-over.py"
 REPORT = "/run/taken-over.json"

@@ -17,6 +17,8 @@ from tests.behaviour.kit.sites import Site
 from tests.behaviour.kit.visitor import Answer, Visitor
 from tests.load import Verdict, constant_load, judge
 
+pytestmark = pytest.mark.about("certificates", "nginx")
+
 OLD = [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1]
 # Without forward secrecy, with the hash or the block mode of old, and with Diffie-Hellman over finite fields.
 WEAK = ["AES128-GCM-SHA256", "AES256-SHA", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "DHE-RSA-AES128-GCM-SHA256"]
@@ -174,7 +176,7 @@ def renewal(plain: Site) -> Iterator[Renewal]:
     before = shown(plain)["serialNumber"]
     # Each request on a connection of its own: a reload closes idle ones. A browser that writes at that very moment opens another
     # one by itself, as this load does not.
-    plan = dataclasses.replace(plain.load(rate=40), fresh_every=1)
+    plan = plain.load(rate=40, fresh_every=1)
     variables = {"certificates_renew_before_days": 400, "certificates_days": LAST_DAYS, "site_tls_hsts_seconds": HSTS_SECONDS}
     with constant_load(plan) as load:
         plain.play("site", "--tags", "nginx", **variables).must_succeed()

@@ -12,6 +12,8 @@ from tests.behaviour.kit.sites import Site
 from tests.behaviour.kit.versions import versions
 from tests.behaviour.kit.visitor import Visitor
 
+pytestmark = pytest.mark.about("nginx", "django")
+
 UPLOAD_LIMIT_MB = 10  # the default of nginx_client_max_body_size_mb
 YEAR_SECONDS = 31536000
 MEBI = 1024 * 1024
