@@ -46,10 +46,11 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import remove
 from ansible_collections.hotclub.django.plugins.module_utils.release import static_files
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import aliases, release_of
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, remove
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
 
 def main() -> None:

@@ -72,8 +72,9 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, now, write_atomically
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, now
 
 
 def main() -> None:

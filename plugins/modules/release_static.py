@@ -62,9 +62,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import remove
 from ansible_collections.hotclub.django.plugins.module_utils.release import static_files
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, remove
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
 # What the web server's account must be able to read, and nobody but root to write.
 FOLDER_MODE, FILE_MODE = 0o755, 0o644

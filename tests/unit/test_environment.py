@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse, redact, render, secrets
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import redact
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse, render, secrets
 
 AWKWARD = {
     "PLAIN": "value",

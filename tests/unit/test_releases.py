@@ -7,14 +7,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import link_atomically, write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.release import static_files
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import (
-    Site,
-    fleet_view,
-    link_atomically,
-    write_atomically,
-)
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, fleet_view
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import folder, settings_module
 from ansible_collections.hotclub.django.plugins.modules.release_finish import to_keep
 

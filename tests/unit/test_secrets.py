@@ -16,7 +16,8 @@ from ansible.template import Templar, trust_as_template
 from ansible_collections.hotclub.django.plugins.action.check_inventory import COLLECTION
 from ansible_collections.hotclub.django.plugins.filter.database_accounts import database_accounts
 from ansible_collections.hotclub.django.plugins.filter.database_login import database_login
-from ansible_collections.hotclub.django.plugins.module_utils.release.environment import redact, secrets
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import redact
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory, warn_inventory
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.reader import InventoryReader
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import (

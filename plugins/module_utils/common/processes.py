@@ -1,20 +1,26 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Running programs as another user, with an environment of their own and output that may be shown."""
+"""The one way to run a program: no shell, plain English, an environment of its own, an end, and output that may be shown."""
 
 from __future__ import annotations
 
 import os
 import pwd
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.environment import redact
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SHOWN_LINES = 25
+REDACTED = "********"
+# Longer than the slowest program of a healthy host takes: what is still running then hangs.
+HOUR_SECONDS = 3600.0
+# For a project's own code: the migration of a large table may take hours.
+DAY_SECONDS = 86400.0
 
 
 @dataclass(frozen=True)
@@ -22,13 +28,17 @@ class Outcome:
     """How a program ended: its exit code and what it printed."""
 
     code: int
-    stdout: str
-    stderr: str
+    stdout: str = ""
+    stderr: str = ""
+
+    @property
+    def output(self) -> str:
+        """All that it printed, errors after output."""
+        return "\n".join(part.strip() for part in (self.stdout, self.stderr) if part.strip())
 
     def tail(self, lines: int = SHOWN_LINES) -> str:
-        """Return the last lines of what it printed, errors after output."""
-        text = "\n".join(part.strip() for part in (self.stdout, self.stderr) if part.strip())
-        return "\n".join(text.splitlines()[-lines:])
+        """Return the last lines of what it printed."""
+        return "\n".join(self.output.splitlines()[-lines:])
 
 
 def run(
@@ -39,7 +49,7 @@ def run(
     cwd: str = "/",
     stdin: str | None = None,
     hidden: Sequence[str] = (),
-    timeout: float | None = None,
+    timeout: float = HOUR_SECONDS,
 ) -> Outcome:
     """Run a program and return how it ended.
 
@@ -49,31 +59,51 @@ def run(
     :param cwd: folder to run in.
     :param stdin: text for its standard input.
     :param hidden: values replaced in its output before anybody sees it.
-    :param timeout: seconds after which it is ended.
+    :param timeout: seconds after which it is ended, with what it has started.
     :raises Trouble: the program is missing, or it ran out of time.
     """
     base = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
-    account: dict[str, object] = {}
+    account: dict[str, Any] = {}
     if user is not None:
         entry = pwd.getpwnam(user)
         base["HOME"] = entry.pw_dir
         account = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": os.getgrouplist(user, entry.pw_gid)}
     try:
-        ended = subprocess.run(  # type: ignore[call-overload]
+        process = subprocess.Popen(
             list(command),
             env={**base, **(environment or {})},
             cwd=cwd,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=timeout,
+            # Files that it leaves behind, as nginx -t does logs, are not for everybody.
             umask=0o027,
+            process_group=0,
             **account,
         )
     except FileNotFoundError as error:
         raise Trouble(f"{command[0]} is not installed on {os.uname().nodename} ({error}).") from error
-    except subprocess.TimeoutExpired as error:
-        raise Trouble(f"{command[0]} did not end within {timeout:.0f} s.") from error
-    return Outcome(ended.returncode, redact(ended.stdout, hidden), redact(ended.stderr, hidden))
+    with process:
+        try:
+            stdout, stderr = process.communicate(stdin, timeout)
+        except subprocess.TimeoutExpired as error:
+            end(process)
+            raise Trouble(f"{command[0]} did not end within {timeout:.0f} s.") from error
+        except BaseException:
+            end(process)
+            raise
+    return Outcome(process.returncode, redact(stdout, hidden), redact(stderr, hidden))
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill a program and what it has started, which would keep its output open."""
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def redact(text: str, hidden: Iterable[str]) -> str:
+    """Return the text with every hidden value replaced."""
+    for value in hidden:
+        text = text.replace(value, REDACTED)
+    return text

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import write_atomically
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import write_atomically
 
 RULES = Path("/etc/sudoers.d")
 GRANT = re.compile(r"^(\S+) ALL=", re.MULTILINE)

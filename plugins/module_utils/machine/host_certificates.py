@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import link_atomically, prune, put
 
 CHAIN, KEY, AUTHORITY, COMBINED = "fullchain.pem", "privkey.pem", "authority.pem", "combined.pem"
 # The one before the current one stays: a program that is just reading it finishes.
@@ -110,18 +111,12 @@ class Folder:
         key = key or _text(self.next_key)
         contents = {CHAIN: chain, AUTHORITY: authority, KEY: key, COMBINED: key.rstrip("\n") + "\n" + chain}
         for name, mode in self.modes.items():
-            _write(version / name, contents[name], mode, *self._ids(name))
-        _point(self.path / "current", f"versions/{version.name}")
+            put(version / name, contents[name], mode, self._ids(name))
+        link_atomically(self.path / "current", f"versions/{version.name}")
         for name in self.modes:
-            _point(self.path / name, f"current/{name}")
+            link_atomically(self.path / name, f"current/{name}")
         shutil.rmtree(self.next_key.parent, ignore_errors=True)
-        self._prune(version.name)
-
-    def _prune(self, newest: str) -> None:
-        """Remove versions that nobody reads any more."""
-        others = sorted((version for version in self.versions.iterdir() if version.name != newest), key=lambda path: path.name)
-        for version in others[: max(len(others) - KEPT_VERSIONS + 1, 0)]:
-            shutil.rmtree(version)
+        prune(self.versions, version.name, KEPT_VERSIONS)
 
     def wrong_permissions(self) -> Iterator[str]:
         """Yield the files that others may read or change than shall."""
@@ -169,22 +164,3 @@ def _make_folder(path: Path) -> None:
         if not folder.exists():
             folder.mkdir()
             folder.chmod(0o755)
-
-
-def _write(path: Path, content: str, mode: int, user: int, group: int) -> None:
-    """Write a new file that nobody can read before its owner and its permissions are right."""
-    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-        file.write(content)
-        os.fchown(file.fileno(), user, group)
-        os.fchmod(file.fileno(), mode)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _point(link: Path, target: str) -> None:
-    """Let a link lead to a target in one step, whatever was there."""
-    if link.is_symlink() and os.readlink(link) == target:
-        return
-    beside = link.with_name(f".{link.name}.{secrets.token_hex(3)}")
-    beside.symlink_to(target)
-    os.replace(beside, link)

@@ -14,16 +14,17 @@ import grp
 import json
 import os
 import pwd
-import secrets
 import shlex
+import shutil
 import stat
-import subprocess
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
+from ansible_collections.hotclub.django.plugins.module_utils.common import files
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import PATH, run
 
 ABSENT, DIRECTORY, FILE, LINK, OTHER = "absent", "directory", "file", "link", "other"
 LARGEST_SHOWN = 256 * 1024
@@ -216,7 +217,7 @@ def make(wanted: Wanted) -> None:
     if wanted.kind == ABSENT:
         os.unlink(wanted.path)
     elif wanted.kind == LINK:
-        put_link(wanted.path, wanted.target)
+        files.put_link(wanted.path, wanted.target)
     else:
         put(wanted.path, wanted.kind, wanted.content, account_id(wanted.owner) or 0, group_id(wanted.group) or 0, wanted.mode)
 
@@ -229,54 +230,19 @@ def put(path: str, kind: str, content: bytes, uid: int, gid: int, mode: int) -> 
         os.chown(path, uid, gid)
         os.chmod(path, mode)
         return
-    with beside(path) as temporary:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            os.fchown(descriptor, uid, gid)
-            os.fchmod(descriptor, mode)
-        os.replace(temporary, path)
-
-
-def put_link(path: str, target: str) -> None:
-    """Make a link in one step, in place of a file or another link."""
-    with beside(path) as temporary:
-        os.symlink(target, temporary)
-        os.replace(temporary, path)
-
-
-@contextmanager
-def beside(path: str) -> Iterator[str]:
-    """Give a hidden name in the folder of a path, on the same file system; nothing is left of it afterwards."""
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}")
-    try:
-        yield temporary
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
+    files.put(path, content, mode, (uid, gid))
 
 
 def prove(check: str, changes: list[Change], remedy: str) -> None:
     """Run the check of the finished set."""
     command = shlex.split(check)
-    try:
-        answer = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            # Files that a check leaves behind, as nginx -t does logs, are not for everybody.
-            umask=0o027,
-        )
-    except FileNotFoundError:
-        raise Trouble(f"The check {check!r} can't run: this host has no program {command[0]}.") from None
-    if answer.returncode != 0:
+    if not shutil.which(command[0], path=PATH):
+        raise Trouble(f"The check {check!r} can't run: this host has no program {command[0]}.")
+    # Files that a check leaves behind, as nginx -t does logs, are not for everybody: that is how `run` does it.
+    answer = run(command)
+    if answer.code:
         paths = ", ".join(change.path for change in changes)
-        objection = answer.stdout.strip() or f"exit code {answer.returncode}"
+        objection = answer.output or f"exit code {answer.code}"
         raise Trouble("\n".join(filter(None, [f"{check!r} refuses what was written ({paths}):", objection, remedy])))
 
 
@@ -303,7 +269,7 @@ def restore(path: str, found: Found) -> None:
     elif found.kind == ABSENT:
         os.unlink(path)
     elif found.kind == LINK:
-        put_link(path, found.target)
+        files.put_link(path, found.target)
     else:
         put(path, found.kind, found.content, found.uid, found.gid, found.mode)
 

@@ -15,19 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import own, remove, write_atomically
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import redact, run
 from ansible_collections.hotclub.django.plugins.module_utils.release import project as projects
 from ansible_collections.hotclub.django.plugins.module_utils.release import software, virtualenv
 from ansible_collections.hotclub.django.plugins.module_utils.release.audit import Audit
-from ansible_collections.hotclub.django.plugins.module_utils.release.environment import redact, render, secrets
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import (
-    RELEASE_ID,
-    Site,
-    now,
-    own,
-    remove,
-    write_atomically,
-)
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import render, secrets
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import RELEASE_ID, Site, now
 from ansible_collections.hotclub.django.plugins.module_utils.release.source import COMMIT, GitSource, mirrored, unpack
 
 MEBI = 1024 * 1024

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 # Inside double quotes systemd, like a POSIX shell, takes a backslash before these four as an escape.
 ESCAPED = re.compile(r'([\\"`$])')
 ENTRY = re.compile(r'^([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTALL)
 SECRET_NAME = re.compile(r"SECRET|PASSW|TOKEN|CREDENTIAL|PRIVATE|_KEY$|^KEY$|_URL$|_DSN$", re.IGNORECASE)
-REDACTED = "********"
 
 
 def render(environment: Mapping[str, object]) -> str:
@@ -44,10 +43,3 @@ def secrets(environment: Mapping[str, str]) -> list[str]:
             found.update(part for part in [value, *value.split(",")] if len(part) >= 6)
         found.update(match for match in re.findall(r"://[^:/@\s]*:([^@\s]+)@", value) if len(match) >= 6)
     return sorted(found, key=len, reverse=True)
-
-
-def redact(text: str, hidden: Iterable[str]) -> str:
-    """Return the text with every hidden value replaced."""
-    for value in hidden:
-        text = text.replace(value, REDACTED)
-    return text

@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import remove, write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances, systemctl
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, remove, write_atomically
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
 RUNTIME_UNITS = Path("/run/systemd/system")
 # Whatever it says, a worker is there again.

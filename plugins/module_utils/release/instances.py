@@ -24,17 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import link_atomically, remove, write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck, ask
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import (
-    RELEASE_ID,
-    Site,
-    link_atomically,
-    now,
-    remove,
-    write_atomically,
-)
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import RELEASE_ID, Site, now
 
 UNITS = Path("/etc/systemd/system")
 RUNTIME = Path("/run")

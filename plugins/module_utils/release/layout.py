@@ -8,9 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
-import pwd
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -212,73 +210,3 @@ def fleet_view(site: Site) -> dict[str, Any]:
 def now() -> str:
     """Return the time in UTC as people read it: 2026-11-23T08:15:00Z."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> bool:
-    """Write a file so that nobody ever sees half of it.
-
-    :returns: whether its content changed.
-    """
-    with contextlib.suppress(OSError):
-        if path.read_text() == text:
-            return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.new")
-    with open(beside, "w") as handle:
-        os.fchmod(handle.fileno(), mode)
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(beside, path)
-    return True
-
-
-def link_atomically(path: Path, target: str) -> bool:
-    """Point a link somewhere else in one step.
-
-    :returns: whether it pointed elsewhere before.
-    """
-    with contextlib.suppress(OSError):
-        if os.readlink(path) == target:
-            return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.new")
-    with contextlib.suppress(FileNotFoundError):
-        beside.unlink()
-    beside.symlink_to(target)
-    os.replace(beside, path)
-    return True
-
-
-def own(path: Path, user: str, group: str, *, directory_mode: int = 0o750, file_mode: int = 0o640) -> None:
-    """Give a whole tree to an account, executables kept executable, links not followed.
-
-    :param path: the top of the tree.
-    :param user: owner of everything in it.
-    :param group: its group, by name.
-    """
-    import grp
-
-    uid, gid = pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
-    os.chown(path, uid, gid)
-    os.chmod(path, directory_mode)
-    for top, directories, files in os.walk(path):
-        for name in directories:
-            entry = os.path.join(top, name)
-            os.lchown(entry, uid, gid)
-            if not os.path.islink(entry):
-                os.chmod(entry, directory_mode)
-        for name in files:
-            entry = os.path.join(top, name)
-            os.lchown(entry, uid, gid)
-            if not os.path.islink(entry):
-                executable = os.stat(entry).st_mode & 0o100
-                os.chmod(entry, file_mode | ((file_mode & 0o444) >> 2 if executable else 0))
-
-
-def remove(path: Path) -> None:
-    """Remove a file, a link or a whole tree; nothing there is fine."""
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.exists():
-        shutil.rmtree(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, Outcome, run
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
@@ -87,6 +87,7 @@ class Interpreter:
             environment={**self.environment, "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})},
             cwd=str(self.folder / "project"),
             hidden=self.hidden,
+            timeout=DAY_SECONDS,
         )
 
     def ask(self, question: str, extra: dict[str, str] | None = None) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import remove
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, remove
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.signatures import Keyring
 
 COMMIT = re.compile(r"[0-9a-f]{7,64}")

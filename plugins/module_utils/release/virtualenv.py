@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import own, remove
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, own, remove
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.software import keep, normalised
 
 NESTED = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)", re.MULTILINE)

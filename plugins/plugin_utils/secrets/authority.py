@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import put
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -152,8 +153,8 @@ def _make(folder: Path, name: str, passphrase: str, now: datetime) -> Authority:
         serialization.BestAvailableEncryption(passphrase.encode()),
     )
     # The certificate last: with it, the authority is complete.
-    write(folder / KEY, encrypted, 0o600)
-    write(folder / CERTIFICATE, _pem(certificate).encode(), 0o644)
+    put(folder / KEY, encrypted, 0o600)
+    put(folder / CERTIFICATE, _pem(certificate).encode(), 0o644)
     return Authority(folder, certificate, _pem(certificate))
 
 
@@ -304,16 +305,6 @@ def _key_usage(**allowed: bool) -> x509.KeyUsage:
 
 def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def write(path: Path, content: bytes, mode: int) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import put
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import (
     CERTIFICATE,
     KEY,
@@ -21,7 +22,6 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority i
     ensure,
     locked,
     read,
-    write,
 )
 
 END = "-----END CERTIFICATE-----\n"
@@ -36,7 +36,7 @@ def prepare(folder: Path, name: str, passphrase: str, now: datetime) -> bool:
         return False
     coming = ensure(folder / NEXT, name, passphrase, now)
     with locked(folder):
-        write(folder / CERTIFICATE, (present.trusted + coming.trusted).encode(), 0o644)
+        put(folder / CERTIFICATE, (present.trusted + coming.trusted).encode(), 0o644)
     return True
 
 
@@ -47,8 +47,8 @@ def switch(folder: Path, _name: str, _passphrase: str, _now: datetime) -> bool:
         if not coming:
             return False
         others = [text for text in certificates_in(_present(folder).trusted) if text != coming.trusted]
-        write(folder / KEY, (folder / NEXT / KEY).read_bytes(), 0o600)
-        write(folder / CERTIFICATE, "".join([coming.trusted, *others]).encode(), 0o644)
+        put(folder / KEY, (folder / NEXT / KEY).read_bytes(), 0o600)
+        put(folder / CERTIFICATE, "".join([coming.trusted, *others]).encode(), 0o644)
         shutil.rmtree(folder / NEXT)
         return True
 
@@ -59,7 +59,7 @@ def finish(folder: Path, _name: str, _passphrase: str, _now: datetime) -> bool:
         trusted = certificates_in(_present(folder).trusted)
         if (folder / NEXT).exists() or len(trusted) == 1:
             return False
-        write(folder / CERTIFICATE, trusted[0].encode(), 0o644)
+        put(folder / CERTIFICATE, trusted[0].encode(), 0o644)
         return True
 
 

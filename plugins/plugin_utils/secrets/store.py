@@ -14,7 +14,6 @@ import os
 import secrets
 import shlex
 import string
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import AnsibleVaultError, VaultLib, VaultSecretsContext, match_encrypt_secret
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import put
 
 # Letters and digits need no quoting, neither in a URL nor in an environment file.
 ALPHABET = string.ascii_letters + string.digits
@@ -146,7 +146,7 @@ class SecretStore:
             before = self.read(name)
             after = step(before)
             if after != before:
-                self._write(self.folder / name, render(after).encode())
+                put(self.folder / name, self._encrypted(render(after).encode()), 0o600)
         return before, after
 
     def problems(self) -> list[str]:
@@ -219,20 +219,6 @@ class SecretStore:
             yield
         finally:
             os.close(handle)
-
-    def _write(self, path: Path, content: bytes) -> None:
-        """Replace a file as a whole, or not at all; nobody else may read it at any time."""
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=self.folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(self._encrypted(content))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
 
 
 def _begun(secret: Secret, length: int) -> Secret:
