@@ -75,7 +75,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall im
     read,
     site_file,
 )
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import diff_of, unpack
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import unpack
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files_diff import diff_of
 
 
 def main() -> None:

@@ -150,9 +150,9 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import (
     apply,
     changes_of,
-    diff_of,
     unpack,
 )
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files_diff import diff_of
 
 
 def main() -> None:

@@ -90,11 +90,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import properties, systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.front import haproxy
 from ansible_collections.hotclub.django.plugins.module_utils.front.acme import failing_renewal
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import HEALTH, SITE, carry_out, health_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck, ask
-from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances, properties, release_of, systemctl
+from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances, release_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter
 

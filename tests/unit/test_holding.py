@@ -11,6 +11,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release import hold
 from ansible_collections.hotclub.django.plugins.module_utils.release.holding import Hold
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.sockets import Sockets
 
 RELEASE = "20261123T081500-1a2b3c4"
 
@@ -38,7 +39,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
     monkeypatch.setattr(Hold, "since_file", property(lambda self: tmp_path / "since"))
     monkeypatch.setattr(Instances, "running", lambda self: [RELEASE])
     monkeypatch.setattr(Instances, "pointed", lambda self: RELEASE)
-    monkeypatch.setattr(Instances, "sockets", lambda self: ["shop.socket", "shop-net.socket"])
+    monkeypatch.setattr(Sockets, "names", lambda self: ["shop.socket", "shop-net.socket"])
     monkeypatch.setattr(Instances, "_start", lambda self, instance: asked("start", instance))
     return asked
 

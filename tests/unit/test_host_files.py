@@ -21,14 +21,12 @@ from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files 
     FILE,
     LINK,
     Wanted,
-    account_name,
     apply,
     changes_of,
-    diff_of,
-    group_name,
     pack,
     unpack,
 )
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files_diff import account_name, diff_of, group_name
 from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
 
 OWNER, GROUP = account_name(os.getuid()), group_name(os.getgid())

@@ -8,9 +8,11 @@ import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.release import instances as instances_module
+from ansible_collections.hotclub.django.plugins.module_utils.release import sockets as sockets_module
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.sockets import Sockets
 
 KNOWING = ("units/shop@.service", "etc/gunicorn.conf.py")
 OLD, NEW = "20261123T081500-1a2b3c4", "20261124T081500-5d6e7f8"
@@ -37,13 +39,14 @@ class Systemd:
 @pytest.fixture
 def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
     units = Systemd(OLD)
-    monkeypatch.setattr(instances_module, "systemctl", units)
-    monkeypatch.setattr(instances_module, "UNITS", tmp_path / "units")
+    for module in (instances_module, sockets_module):
+        monkeypatch.setattr(module, "systemctl", units)
+        monkeypatch.setattr(module, "UNITS", tmp_path / "units")
     monkeypatch.setattr(instances_module, "RUNTIME", tmp_path / "run")
     monkeypatch.setattr(Instances, "running", lambda self: sorted(units.running))
     monkeypatch.setattr(Instances, "stale", lambda self, instance: False)
-    monkeypatch.setattr(Instances, "closed_sockets", lambda self: [])
-    monkeypatch.setattr(Instances, "stale_sockets", lambda self: [])
+    monkeypatch.setattr(Sockets, "closed", lambda self: [])
+    monkeypatch.setattr(Sockets, "stale", lambda self: [])
     monkeypatch.setattr(Instances, "_await_answer", lambda self, unit, path, instance: None)
     monkeypatch.setattr(Instances, "_failure", lambda self, unit, instance, what, detail="": Trouble(what, "", ""))
     return units

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.instances import UNITS, systemctl
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import UNITS, systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
 # Sockets and timers first: nothing may wake what is meant to end. No pattern meets the units of another site.

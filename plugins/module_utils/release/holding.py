@@ -14,8 +14,9 @@ from pathlib import Path
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import remove, write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
-from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances, systemctl
+from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
 RUNTIME_UNITS = Path("/run/systemd/system")
@@ -71,7 +72,7 @@ class Hold:
         if self.is_held() or not running:
             return False
         # Reading units takes systemd seconds on a busy host: it does so before anybody waits, and after.
-        sockets = self.instances.sockets()
+        sockets = self.instances.sockets.names()
         write_atomically(
             RUNTIME_UNITS / self.holder, HOLDER.format(site=self.site.name, sockets=" ".join(sockets), program=PROGRAM)
         )
@@ -105,7 +106,7 @@ class Hold:
 
     def _pointers(self) -> list[Path]:
         # Read after current.conf, so that it wins.
-        return [RUNTIME_UNITS / f"{socket}.d" / "hold.conf" for socket in self.instances.sockets()]
+        return [RUNTIME_UNITS / f"{socket}.d" / "hold.conf" for socket in self.instances.sockets.names()]
 
     def _set_guard(self, seconds: int) -> None:
         """Have requests go on by themselves, even when the controller is gone."""

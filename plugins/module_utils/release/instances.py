@@ -15,7 +15,6 @@ and its workers, with the project loaded, wait before their first request for as
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import time
@@ -25,12 +24,13 @@ from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import link_atomically, remove, write_atomically
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import UNITS, older, properties, systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck, ask
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import RELEASE_ID, Site, now
+from ansible_collections.hotclub.django.plugins.module_utils.release.sockets import Sockets, service_of
 
-UNITS = Path("/etc/systemd/system")
 RUNTIME = Path("/run")
 # Workers of gunicorn look for a file of that name, by the variable in which their unit tells whose they are:
 # roles/gunicorn/templates/srv/_site_/etc/gunicorn.conf.py.j2.
@@ -40,32 +40,6 @@ POLL_SECONDS = 0.05
 ANSWER_SECONDS = 10.0
 # For what waits in a socket that nobody reaches any more.
 LINGER_SECONDS = 1.0
-
-
-def systemctl(*arguments: str) -> Outcome:
-    """Run systemctl."""
-    return run(["systemctl", *arguments])
-
-
-def properties(unit: str, *names: str) -> dict[str, str]:
-    """Return properties of a unit as systemd shows them."""
-    shown = systemctl("show", unit, f"--property={','.join(names)}").stdout
-    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-
-
-def older(unit: str, since: str, files: Sequence[Path]) -> bool:
-    """Say whether a unit took up its work before one of these files changed.
-
-    :param unit: name of the unit.
-    :param since: the property of systemd's that tells when it did.
-    :param files: what it read then.
-    """
-    # With all its digits: a change within the second in which it began is a change.
-    timestamp = systemctl("show", unit, "--value", "--timestamp=us+utc", f"--property={since}").stdout.strip()
-    if not timestamp:
-        return False
-    changed = max((path.stat().st_mtime for path in files if path.exists()), default=0.0)
-    return float(run(["date", "--date", timestamp, "+%s.%N"]).stdout.strip() or 0) < changed
 
 
 def release_of(instance: str) -> str:
@@ -88,10 +62,11 @@ class Instances:
     def __init__(self, site: Site, check: HealthCheck) -> None:
         self.site = site
         self.check = check
+        self.sockets = Sockets(site)
 
     def service(self, instance: str) -> str:
         """Return the unit of an instance."""
-        return f"{self.site.name}@{instance}.service"
+        return service_of(self.site, instance)
 
     def running(self) -> list[str]:
         """Return the instances that run or are starting, oldest release first."""
@@ -104,11 +79,7 @@ class Instances:
 
     def pointed(self) -> str:
         """Return the instance that traffic wakes and that starts at boot; empty when there is none."""
-        with contextlib.suppress(OSError):
-            found = re.search(r"^Service=.*@(.+)\.service$", self._pointer().read_text(), re.MULTILINE)
-            if found:
-                return found.group(1)
-        return ""
+        return self.sockets.pointed()
 
     def stale(self, instance: str) -> bool:
         """Say whether an instance runs with settings older than those on the disk."""
@@ -117,21 +88,7 @@ class Instances:
             self.site.root / "etc" / "gunicorn.conf.py",
             UNITS / f"{self.site.name}@.service",
         ]
-        return bool(self.stale_sockets()) or older(self.service(instance), "ExecMainStartTimestamp", files)
-
-    def sockets(self) -> list[str]:
-        """Return the socket units by which the site is reached from outside itself."""
-        names = [f"{self.site.name}.socket", f"{self.site.name}-net.socket"]
-        return [name for name in names if (UNITS / name).exists()]
-
-    def closed_sockets(self) -> list[str]:
-        """Return those of them that aren't open, or wouldn't be after a restart of the host."""
-        wanted = {"ActiveState": "active", "UnitFileState": "enabled"}
-        return [name for name in self.sockets() if properties(name, *wanted) != wanted]
-
-    def stale_sockets(self) -> list[str]:
-        """Return those of them that were opened before their unit changed."""
-        return [name for name in self.sockets() if older(name, "ActiveEnterTimestamp", [UNITS / name])]
+        return bool(self.sockets.stale()) or older(self.service(instance), "ExecMainStartTimestamp", files)
 
     def prove(self, release: str) -> None:
         """Start a release where no visitor reaches it, see that it answers well, and end it; nobody notices.
@@ -185,18 +142,18 @@ class Instances:
         first = not self.pointed()
         if first:
             # A socket unit can't be opened before it names something to wake.
-            self._write_pointer(instance)
-        reopened = [] if first else self.stale_sockets()
+            self.sockets.point(instance)
+        reopened = [] if first else self.sockets.stale()
         if reopened:
             self._reopen(instance, reopened)
-        if not first and (added := [name for name in self.closed_sockets() if name not in reopened]):
+        if not first and (added := [name for name in self.sockets.closed() if name not in reopened]):
             # Before the instance starts, since it holds the sockets that are open then.
             self._reopen(instance, added)
         try:
             self._start(instance)
         except Trouble:
             if first:
-                self._close()
+                self.sockets.close()
             raise
         self._point(instance)
         self.site.remember({"at": now(), "release": release, "action": action, "by": by})
@@ -233,9 +190,9 @@ class Instances:
             self._point(mine[-1] if mine else current)
             pointed, changed = self.pointed(), True
         # One that a running instance doesn't hold yet is opened when the instance is replaced.
-        closed = self.closed_sockets()
+        closed = self.sockets.closed()
         if f"{self.site.name}.socket" in closed or (closed and pointed not in running):
-            self._open()
+            self.sockets.open()
             changed = True
         if pointed not in running:
             self._start(pointed)
@@ -244,7 +201,7 @@ class Instances:
         if strays:
             self._stop(strays)
             changed = True
-        return self._close_leftover() or changed
+        return self.sockets.close_leftover() or changed
 
     def tidy(self, ready: str = "") -> None:
         """End the provings that an interrupted switch left under way, and the instances whose turn never came.
@@ -261,7 +218,7 @@ class Instances:
     def _made_ready(self, release: str) -> str:
         """Return the instance of this release that waits for its turn; empty when there is none that may serve as it is."""
         waiting = [instance for instance in self.waiting() if release_of(instance) == release]
-        if not waiting or waiting[-1] not in self.running() or self.stale(waiting[-1]) or self.closed_sockets():
+        if not waiting or waiting[-1] not in self.running() or self.stale(waiting[-1]) or self.sockets.closed():
             return ""
         return waiting[-1]
 
@@ -344,67 +301,30 @@ class Instances:
             "\n".join(part for part in (detail, lines) if part),
         )
 
-    def _pointer(self, socket: str = "") -> Path:
-        return UNITS / f"{socket or self.site.name + '.socket'}.d" / "current.conf"
-
     def _point(self, instance: str) -> None:
         """Name the instance that traffic wakes and that starts at boot, and the release that is current."""
-        self._write_pointer(instance)
+        self.sockets.point(instance)
         wants = UNITS / "multi-user.target.wants"
         link_atomically(wants / self.service(instance), str(UNITS / f"{self.site.name}@.service"))
         for other in wants.glob(f"{self.site.name}@*.service"):
             if other.name != self.service(instance):
                 other.unlink()
         link_atomically(self.site.current_link, f"releases/{release_of(instance)}")
-        self._open()
-
-    def _write_pointer(self, instance: str) -> None:
-        text = "# Written at each switch: what traffic wakes when no instance runs.\n[Socket]\nService={}\n"
-        written = [write_atomically(self._pointer(name), text.format(self.service(instance))) for name in self.sockets()]
-        if any(written):
-            systemctl("daemon-reload")
+        self.sockets.open()
 
     def _reopen(self, instance: str, sockets: Sequence[str]) -> None:
         """Open sockets anew as their changed units say, while what serves still holds the old ones.
 
         What runs keeps answering whoever has come through an old socket; whoever comes now waits in the new one.
         """
-        self._write_pointer(instance)
+        self.sockets.point(instance)
         for unit in sockets:
             systemctl("stop", unit)
             if systemctl("start", unit).code:
                 # The same address with other settings can't be opened twice: then the old holder has to let go first.
                 self._stop(self.running())
                 systemctl("reset-failed", unit)
-                self._open()
-
-    def _close(self) -> None:
-        for name in self.sockets():
-            systemctl("stop", name)
-            remove(self._pointer(name))
-        systemctl("daemon-reload")
-
-    def _close_leftover(self) -> bool:
-        """Close the address for balancers where no other host has one any more, which is where its unit is gone."""
-        name = f"{self.site.name}-net.socket"
-        if (UNITS / name).exists() or systemctl("is-active", "--quiet", name).code:
-            return False
-        systemctl("stop", name)
-        remove(UNITS / "sockets.target.wants" / name)
-        remove(self._pointer(name).parent)
-        systemctl("daemon-reload")
-        return True
-
-    def _open(self) -> None:
-        # To enable one has systemd read all units anew, which it has just done: only where it has to be.
-        for name in self.closed_sockets():
-            opened = systemctl("enable", "--quiet", "--now", name)
-            if opened.code:
-                raise Trouble(
-                    f"The socket of {self.site.name} can't be opened.",
-                    f"See `systemctl status {name}`: another program may hold its address.",
-                    opened.tail(5),
-                )
+                self.sockets.open()
 
     def _stop(self, instances: Sequence[str]) -> None:
         for instance in instances:

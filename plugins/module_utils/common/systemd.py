@@ -1,0 +1,38 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What systemd is asked and told about units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
+
+UNITS = Path("/etc/systemd/system")
+
+
+def systemctl(*arguments: str) -> Outcome:
+    """Run systemctl."""
+    return run(["systemctl", *arguments])
+
+
+def properties(unit: str, *names: str) -> dict[str, str]:
+    """Return properties of a unit as systemd shows them."""
+    shown = systemctl("show", unit, f"--property={','.join(names)}").stdout
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+
+def older(unit: str, since: str, files: Sequence[Path]) -> bool:
+    """Say whether a unit took up its work before one of these files changed.
+
+    :param unit: name of the unit.
+    :param since: the property of systemd's that tells when it did.
+    :param files: what it read then.
+    """
+    # With all its digits: a change within the second in which it began is a change.
+    timestamp = systemctl("show", unit, "--value", "--timestamp=us+utc", f"--property={since}").stdout.strip()
+    if not timestamp:
+        return False
+    changed = max((path.stat().st_mtime for path in files if path.exists()), default=0.0)
+    return float(run(["date", "--date", timestamp, "+%s.%N"]).stdout.strip() or 0) < changed
