@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 
-SCRIPT = "usr/local/lib/hotclub/acme_certificate.py"
+SCRIPT = "usr/local/lib/hotclub/acme"
 INTERPRETER = "/usr/bin/python3"
 WANTED_SOCKETS = "/etc/systemd/system/sockets.target.wants"
 
