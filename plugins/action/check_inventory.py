@@ -9,12 +9,9 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import (
-    TIERS,
-    Inventory,
-    check_inventory,
-    warn_inventory,
-)
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory, warn_inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.tiers import TIERS
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import Inventory
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.reader import InventoryReader
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import SecretStore
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import Host, login, steps
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import check_administrators
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.administrators import check_administrators
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDl6cYV4k5mWb0mC5u0r4yq2v7m3 alice@laptop"
 OTHER = KEY.replace("alice", "bob")

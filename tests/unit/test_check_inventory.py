@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.hotclub.django.plugins.action.check_inventory import COLLECTION, message
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory, sources
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.derivation import sources
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option, check_value, limits
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.reader import InventoryReader
 

@@ -9,8 +9,11 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.hotclub.django.plugins.filter.batches import batches
 from ansible_collections.hotclub.django.plugins.filter.fleet_release import fleet_release
 from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import answered_since, servers
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import Inventory, Rules, Setting, check_inventory
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import check_batch, check_hash_key, check_networks
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.network import check_networks
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.settings import check_batch
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.web import check_hash_key
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import Inventory, Rules, Setting
 
 TEN = [f"app{number}" for number in range(1, 11)]
 

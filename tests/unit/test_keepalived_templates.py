@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import check_virtual_addresses
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.network import check_virtual_addresses
 
 SITE = "etc/keepalived/sites/_site_.conf.j2"
 SHOP: dict[str, Any] = {

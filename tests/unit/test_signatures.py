@@ -15,7 +15,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release import sour
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.signatures import Keyring, kind_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.source import Git, GitSource
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import check_signing_keys
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.source import check_signing_keys
 
 PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPRu7YcCdFSCkcPOFnKe4YlVYpYmFhXv0xJ9Zq2kQJ2q anna@example.org"
 BLOCK = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ\n-----END PGP PUBLIC KEY BLOCK-----\n"

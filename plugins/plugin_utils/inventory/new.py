@@ -16,14 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.domains import check_address, check_domain
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.form import Rule
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.names import check_site_name
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.source import check_source
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Complaint
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import (
-    Rule,
-    check_address,
-    check_domain,
-    check_site_name,
-    check_source,
-)
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import SecretStore
 
 TOPOLOGIES = ("single", "cluster")

@@ -18,14 +18,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import EncryptedString, VaultLib
 from ansible.template import Templar, trust_as_template
 from ansible_collections.hotclub.django.plugins.filter.topology import topology
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import (
-    PEER_ADDRESS,
-    Inventory,
-    Rules,
-    Setting,
-    reason,
-    sources,
-)
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.certificate import reason
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.derivation import sources
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import PEER_ADDRESS, Inventory, Rules, Setting
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option, read_options
 
 WIRING = Path("roles/site/vars/main")

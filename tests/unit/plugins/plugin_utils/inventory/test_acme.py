@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import Inventory, Rules, Setting, check_inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import Inventory, Rules, Setting
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import RULES
 
 

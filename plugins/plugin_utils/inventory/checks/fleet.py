@@ -1,0 +1,96 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What can be wrong with hosts that work together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory import virtual_addresses
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.findings import Findings
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import Inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Complaint
+
+# Said for single application hosts.
+OF_ONE_APP_HOST = ("site_app_weight", "site_app_backup", "site_app_drained")
+
+
+def check_fleet(inventory: Inventory, findings: Findings) -> None:
+    """Refuse what no fleet of application hosts can do."""
+    apps = inventory.groups.get("app", [])
+    said = {(setting.host, setting.name): setting.value for setting in inventory.settings}
+    for setting in inventory.settings:
+        if setting.name in OF_ONE_APP_HOST and setting.host not in apps:
+            remedy = "Say it of single hosts of the group app."
+            findings.add(
+                Complaint(setting.name, "means something for application hosts alone", remedy), setting.place, [setting.host]
+            )
+    takers = [host for host in apps if not _true(said.get((host, "site_app_drained")))]
+    if apps and not takers:
+        wrong, remedy = "is set for every application host, so that nobody answers", "Take it from one of them."
+        findings.add(Complaint("site_app_drained", wrong, remedy), hosts=apps)
+    storage = {str(said.get((host, "site_media_storage"), "local")) for host in inventory.hosts}
+    if len(apps) > 1 and "local" in storage:
+        findings.add(
+            Complaint(
+                "site_media_storage",
+                f"is local, but {len(apps)} application hosts would each keep the files that reach it, and miss the others'",
+                "Set it to s3 and name a bucket, or to shared and name a folder that all of them mount in site_media_path; "
+                "or to none, if visitors upload nothing.",
+            )
+        )
+    methods = {str(said.get((host, "site_balance_method"), "")) for host in inventory.hosts}
+    if "hash" in methods and not any(said.get((host, "site_balance_hash_key")) for host in inventory.hosts):
+        remedy = "Set site_balance_hash_key to header:<name>, cookie:<name>, query:<name> or path."
+        findings.add(Complaint("site_balance_method", "is hash, and nothing says of what", remedy))
+
+
+def check_shared_addresses(inventory: Inventory, findings: Findings) -> None:
+    """Refuse addresses that these balancers could not pass on among them."""
+    balancers = {host: inventory.addresses[host] for host in inventory.groups.get("lb", []) if host in inventory.addresses}
+    for setting in inventory.by_name(virtual_addresses.NAME):
+        if setting.host in balancers and isinstance(setting.value, (list, tuple)) and setting.value:
+            addresses = [str(address) for address in setting.value]
+            for complaint, hosts in virtual_addresses.complaints(addresses, balancers):
+                findings.add(complaint, hosts=hosts)
+            return
+
+
+def check_signed_source(inventory: Inventory, findings: Findings) -> None:
+    """Refuse to ask a folder for signatures."""
+    folders = {setting.host for setting in inventory.by_name("site_source") if str(setting.value).startswith("/")}
+    for setting in inventory.by_name("site_source_signing_keys"):
+        if setting.value and setting.host in folders:
+            wrong = "is set, but site_source is a folder of this machine, which nobody signs"
+            findings.add(
+                Complaint(setting.name, wrong, "Write the address of its git repository there, or remove the keys."),
+                setting.place,
+                [setting.host],
+            )
+
+
+def check_challenge(inventory: Inventory, findings: Findings) -> None:
+    """Refuse a challenge that nothing can answer, and means of answering one that isn't used."""
+    said = {(setting.host, setting.name): setting.value for setting in inventory.settings}
+    balancers = inventory.groups.get("lb", [])
+    for host in balancers:
+        means = [name for name in ("site_acme_dns_plugin", "site_acme_dns_hook_path") if said.get((host, name))]
+        if said.get((host, "site_acme_challenge"), "http") == "dns":
+            if len(means) != 1:
+                named = "two ways are named" if means else "nothing says how"
+                wrong = f"is dns, and {named} to change the zone"
+                remedy = "Set either site_acme_dns_plugin or site_acme_dns_hook_path."
+                findings.add(Complaint("site_acme_challenge", wrong, remedy), hosts=[host])
+        else:
+            for name in means:
+                remedy = "Set site_acme_challenge: dns, or remove the line."
+                findings.add(Complaint(name, "is not used, since site_acme_challenge is http", remedy), hosts=[host])
+            by_acme = said.get((host, "site_tls_mode"), "acme") == "acme"
+            if by_acme and len(balancers) > 1 and _true(said.get((host, "nginx_proxy_protocol_enabled"))):
+                # nginx speaks the PROXY protocol to nobody whom it asks for a page, so balancers can't ask each other.
+                wrong = "is http, and with the PROXY protocol balancers can't answer an authority for one another"
+                findings.add(Complaint("site_acme_challenge", wrong, "Set site_acme_challenge: dns."), hosts=[host])
+
+
+def _true(value: Any) -> bool:
+    return str(value).lower() in ("true", "yes", "on", "1")
