@@ -17,7 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-COLLECTION = Path(__file__).parents[2]
+from tests.unit.conftest import CHECKOUT
+
+COLLECTION = CHECKOUT
 NOW = datetime.now(UTC)
 NAMES = ["shop.example.org", "192.0.2.7"]
 PEM = serialization.Encoding.PEM

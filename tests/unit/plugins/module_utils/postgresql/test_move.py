@@ -11,6 +11,8 @@ from ansible_collections.hotclub.django.plugins.filter.postgresql_move import po
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import move as handover
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
 
+from tests.unit.conftest import CHECKOUT
+
 OLD: dict[str, Any] = {
     "host": "web1",
     "suite": "trixie",
@@ -159,7 +161,7 @@ def test_data_of_its_own_is_never_overwritten(host: Host) -> None:
 
 def test_what_the_old_server_wrote_last_is_remembered_before_another_task_registers_under_the_same_name() -> None:
     """A task that a host skips registers there as well: the new server must be given what was kept, not what was registered."""
-    file = Path(__file__).resolve().parents[2] / "playbooks" / "tasks" / "switch_database.yml"
+    file = CHECKOUT / "playbooks" / "tasks" / "switch_database.yml"
     [switch] = [task for task in yaml.safe_load(file.read_text(encoding="utf-8")) if "rescue" in task]
     tasks = {task["name"]: task for task in switch["block"]}
     stop, keep, take_over = "Stop the old server", "Remember what the old server wrote last", "Let the new server take over"

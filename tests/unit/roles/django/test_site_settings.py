@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-LIBRARY = Path(__file__).parents[2] / "roles/django/templates/srv/_site_/lib"
+from tests.unit.conftest import CHECKOUT
+
+LIBRARY = CHECKOUT / "roles/django/templates/srv/_site_/lib"
 ENVIRONMENT = {
     "SECRET_KEY": "of-the-host",
     "ALLOWED_HOSTS": "shop.example.org,www.example.org",
