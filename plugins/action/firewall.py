@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible_collections.hotclub.django.plugins.action.host_files import Renderer
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import pack
 from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
 
 ARGUMENTS: dict[str, Any] = {
     "site": {"type": "str", "required": True},
@@ -26,7 +26,7 @@ PAUSE_SECONDS = 1
 GRACE_SECONDS = 15
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(HostSteps):
     """Controller side of firewall."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -52,13 +52,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleActionFail(str(error)) from error
 
     def _module(self, confirmed: bool = False) -> dict[str, Any]:
-        answer: dict[str, Any] = self._execute_module(
-            module_name="hotclub.django.firewall",
-            module_args={**self._wanted, "confirmed": confirmed},
-            task_vars=self._variables,
-        )
-        answer.pop("invocation", None)
-        return answer
+        return self.ask("firewall", {**self._wanted, "confirmed": confirmed}, self._variables)
 
     def _confirm(self, seconds: int) -> dict[str, Any]:
         """Try new connections until one comes through, or the old rules are back."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import USAGES
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.issuing import Issuing, StepFailedError
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
 
-MODULE = "hotclub.django.host_certificates"
 ARGUMENTS: dict[str, Any] = {
     "authority_path": {"type": "path", "default": ""},
     "authority_name": {"type": "str", "default": "Internal authority"},
@@ -40,7 +39,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(HostSteps):
     """Controller side of host_certificates."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -49,9 +48,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         _, arguments = self.validate_argument_spec(ARGUMENTS)
 
         def ask(step: str, certificates: list[dict[str, Any]]) -> dict[str, Any]:
-            answer: dict[str, Any] = self._execute_module(
-                module_name=MODULE, module_args={"step": step, "certificates": certificates}, task_vars=task_vars or {}
-            )
+            answer = self.ask("host_certificates", {"step": step, "certificates": certificates}, task_vars)
             if answer.get("failed") or (step == "look" and "found" not in answer):
                 raise StepFailedError(answer)
             return answer
@@ -59,8 +56,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         try:
             return Issuing(**arguments, ask=ask).carry_out(checking=self._task.check_mode, showing=self._task.diff)
         except StepFailedError as failure:
-            # Ansible prints a module's arguments at -vvv.
-            failure.answer.pop("invocation", None)
             return failure.answer
         except Trouble as error:
             raise AnsibleActionFail(str(error)) from error

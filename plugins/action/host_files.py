@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible.template import Templar, generate_ansible_template_vars, trust_as_template
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import pack
 from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
 
-MODULE = "hotclub.django.host_files"
 ARGUMENTS: dict[str, Any] = {
     "names": {"type": "dict", "default": {}},
     "present": {"type": "dict", "default": {}},
@@ -48,7 +47,7 @@ ARGUMENTS: dict[str, Any] = {
 OVERRIDES = {"trim_blocks": True}
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(HostSteps):
     """Controller side of host_files."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -63,12 +62,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             wanted = wanted_set(templates, Options(**arguments), renderer.render)
         except Trouble as error:
             raise AnsibleActionFail(str(error)) from error
-        result: dict[str, Any] = self._execute_module(
-            module_name=MODULE, module_args={"payload": pack(wanted), **proof}, task_vars=variables
-        )
-        # Ansible prints a module's arguments at -vvv: here, the content of every file.
-        result.pop("invocation", None)
-        return result
+        return self.ask("host_files", {"payload": pack(wanted), **proof}, variables)
 
 
 class Renderer:

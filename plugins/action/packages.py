@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ansible.plugins.action import ActionBase
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
 
 ARGUMENTS: dict[str, Any] = {
     "names": {"type": "list", "elements": "str", "required": True},
@@ -28,7 +28,7 @@ CAUSES = {
 }
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(HostSteps):
     """Controller side of packages."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -37,7 +37,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         self._variables = task_vars or {}
         _, arguments = self.validate_argument_spec(ARGUMENTS)
         names: list[str] = arguments["names"]
-        found = self._execute_module(module_args={"names": names}, task_vars=self._variables)
+        found = self.ask("packages", {"names": names}, self._variables)
         if found.get("failed") or not found["missing"]:
             return {"changed": False, **found}
         result = self._install(names, arguments["started"])

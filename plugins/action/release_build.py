@@ -15,14 +15,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import account
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
 
 ADDRESS = re.compile(r"^([a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:)", re.IGNORECASE)
 LEFT_OUT = {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox"}
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(HostSteps):
     """Controller side of a build."""
 
     TRANSFERS_FILES = True
@@ -63,8 +63,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             self._remove_tmp_path(self._connection._shell.tmpdir)
 
     def _build(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
-        return result
+        return self.ask("release_build", arguments, task_vars)
 
 
 def files_of(folder: Path) -> list[str]:

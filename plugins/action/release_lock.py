@@ -9,21 +9,21 @@ import os
 import socket
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import run_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(HostSteps):
     """Controller side of the deployment lock."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Take or let go of the lock; take it over from a holder that is dead."""
         super().run(tmp, task_vars)
         arguments = {**self._task.args, "holder": whoami()}
-        result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        result = self.ask("release_lock", arguments, task_vars)
         holder = result.get("held_by")
         if holder and is_dead(holder):
-            result = self._execute_module(module_args={**arguments, "dead_run": holder["run"]}, task_vars=task_vars)
+            result = self.ask("release_lock", {**arguments, "dead_run": holder["run"]}, task_vars)
             holder = result.get("held_by")
         if holder:
             result.update(failed=True, msg=refusal(holder, str(arguments["name"])))

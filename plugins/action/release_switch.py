@@ -6,15 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import account
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(HostSteps):
     """Controller side of a switch."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Switch on the host."""
         super().run(tmp, task_vars)
-        result: dict[str, Any] = self._execute_module(module_args={**self._task.args, "by": account()}, task_vars=task_vars)
-        return result
+        return self.ask("release_switch", {**self._task.args, "by": account()}, task_vars)

@@ -48,41 +48,13 @@ waited_seconds:
   returned: success
 """
 
-import re
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service
-from ansible_collections.hotclub.django.plugins.module_utils.machine.addresses import Handover
-
-# One that an earlier reload has told to end has long requests alone, such as web sockets.
-WORKER = re.compile(r"^nginx: worker process\s*$")
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import address_handover
 
 
 def main() -> None:
-    """Hold off, wait, and report."""
-    module = AnsibleModule(
-        {
-            "addresses": {"type": "list", "elements": "str", "required": True},
-            "seconds": {"type": "float", "default": 2},
-        },
-        supports_check_mode=True,
-    )
-
-    def run(command: list[str], text: str | None = None) -> tuple[int, str]:
-        code, out, err = module.run_command(command, data=text, handle_exceptions=False)
-        return code, out + err
-
-    nginx = Service("nginx.service", run, WORKER)
-    handover = Handover(tuple(module.params["addresses"]), run, lambda: set(nginx.workers()))
-    try:
-        held = sorted(handover.held())
-        waited = handover.quiet(module.params["seconds"]) if held and not module.check_mode else 0.0
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'A program'}: {error.strerror}. Install nftables and iproute2.")
-    module.exit_json(changed=bool(held), addresses=held, waited_seconds=round(waited, 3))
+    """Take the step by itself."""
+    run_alone(address_handover)
 
 
 if __name__ == "__main__":

@@ -41,55 +41,13 @@ EXAMPLES = r"""
 
 RETURN = r""""""
 
-import os
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import ADMIN_SOCKET, ask, order, servers
-
-AGAIN = (
-    "import socket, sys\n"
-    "for command in sys.argv[2:]:\n"
-    "    with socket.socket(socket.AF_UNIX) as connection:\n"
-    "        connection.connect(sys.argv[1]); connection.sendall(command.encode() + b'\\n'); connection.recv(4096)\n"
-)
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import balancer_checks
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["paused", "resumed"], "required": True},
-            "seconds": {"type": "int", "default": 60},
-        },
-        supports_check_mode=True,
-    )
-    if not os.path.exists(ADMIN_SOCKET):
-        module.exit_json(changed=False)
-    site, paused = module.params["name"], module.params["state"] == "paused"
-    try:
-        names = [server.name for server in servers(ask("show stat"), site)]
-        if names and not module.check_mode:
-            set_guard(module, site, names, paused)
-            for name in names:
-                order(f"{'disable' if paused else 'enable'} health {site}/{name}")
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(names))
-
-
-def set_guard(module: AnsibleModule, site: str, names: list[str], paused: bool) -> None:
-    """Have the checks come back by themselves, even when the controller is gone; or no longer."""
-    unit = f"{site}-checks-guard"
-    module.run_command(["systemctl", "stop", f"{unit}.timer"])
-    if paused:
-        again = [f"enable health {site}/{name}" for name in names]
-        module.run_command(
-            ["systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--on-active={module.params['seconds']}",
-             "/usr/bin/python3", "-c", AGAIN, ADMIN_SOCKET, *again],
-            check_rc=True,
-        )  # fmt: skip
+    """Take the step by itself."""
+    run_alone(balancer_checks)
 
 
 if __name__ == "__main__":

@@ -58,50 +58,13 @@ errors:
   returned: success
 """
 
-import os
-import time
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import (
-    ADMIN_SOCKET,
-    answered_since,
-    ask,
-    servers,
-)
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import balancer_watch
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        {
-            "site": {"type": "str", "required": True},
-            "servers": {"type": "list", "elements": "str", "required": True},
-            "seconds": {"type": "float", "default": 3},
-            "error_percent": {"type": "int", "default": 5},
-            "minimum": {"type": "int", "default": 10},
-        },
-        supports_check_mode=True,
-    )
-    if not os.path.exists(ADMIN_SOCKET):
-        # A balancer that isn't there yet sends no visitors.
-        module.exit_json(changed=False, answers=0, errors=0)
-    site, names = module.params["site"], module.params["servers"]
-    try:
-        before = servers(ask("show stat"), site)
-        time.sleep(module.params["seconds"])
-        answers, errors = answered_since(before, servers(ask("show stat"), site), names)
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    if answers >= module.params["minimum"] and errors * 100 > answers * module.params["error_percent"]:
-        module.fail_json(
-            msg=f"{errors} of {answers} answers that visitors got from {', '.join(names)} through {os.uname().nodename} "
-            f"within {module.params['seconds']:.0f} s are server errors, and site_deploy_error_percent allows "
-            f"{module.params['error_percent']} %. See the site's own log on these hosts: journalctl -u '{site}@*'",
-            answers=answers,
-            errors=errors,
-        )
-    module.exit_json(changed=False, answers=answers, errors=errors)
+    """Take the step by itself."""
+    run_alone(balancer_watch)
 
 
 if __name__ == "__main__":

@@ -61,64 +61,13 @@ surplus:
   type: bool
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall import (
-    ADMITTED,
-    BASE,
-    CLOSED,
-    LEFT,
-    OPENED,
-    Firewall,
-    bring_about,
-    plan,
-    read,
-    site_file,
-)
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import unpack
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files_diff import diff_of
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import firewall
 
 
 def main() -> None:
-    """Load, or confirm."""
-    module = AnsibleModule(
-        argument_spec={
-            "payload": {"type": "str", "required": True},
-            "site": {"type": "str", "required": True},
-            "state": {"type": "str", "default": CLOSED, "choices": [CLOSED, OPENED, ADMITTED, LEFT]},
-            "return_seconds": {"type": "int", "default": 30},
-            "confirmed": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
-    wanted = module.params
-    if wanted["state"] == ADMITTED and not read(BASE):
-        module.exit_json(changed=False, actions=[], surplus=False)
-
-    def run(command: list[str], stdin: str = "") -> tuple[int, str]:
-        code, out, err = module.run_command(command, data=stdin or None, environ_update={"LC_ALL": "C.UTF-8"})
-        return code, (out if code == 0 else out + err)
-
-    files = unpack(wanted["payload"])
-    try:
-        outcome = bring_about(
-            Firewall(run),
-            lambda: plan(wanted["state"], files, site_file(wanted["site"])),
-            confirmed=wanted["confirmed"],
-            seconds=wanted["return_seconds"],
-            dry=module.check_mode,
-        )
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=bool(outcome.changes or outcome.actions),
-        files=[change.path for change in outcome.changes],
-        actions=outcome.actions,
-        surplus=outcome.surplus,
-        pending=outcome.pending,
-        returned=outcome.returned,
-        **({"diff": diff_of(outcome.changes)} if module._diff else {}),
-    )
+    """Take the step by itself."""
+    run_alone(firewall)
 
 
 if __name__ == "__main__":

@@ -132,84 +132,14 @@ issued:
   sample: [{path: /etc/ssl/hotclub/shop, reasons: [there is none]}]
 """
 
-import shutil
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_certificates import (
-    Folder,
-    OpenSSL,
-)
-
-CERTIFICATE: dict[str, Any] = {
-    "path": {"type": "path", "required": True},
-    "owner": {"type": "str", "default": "root"},
-    "group": {"type": "str", "default": "root"},
-    "key_mode": {"type": "str", "default": "0600", "no_log": False},
-    "combined": {"type": "bool", "default": False},
-    "chain": {"type": "str", "default": ""},
-    "authority": {"type": "str", "default": ""},
-    "private_key": {"type": "str", "default": "", "no_log": True},
-}
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import host_certificates
 
 
 def main() -> None:
-    """Take the step that the action plugin asks for."""
-    module = AnsibleModule(
-        argument_spec={
-            "step": {"type": "str", "choices": ["look", "request", "install"], "required": True},
-            "certificates": {"type": "list", "elements": "dict", "options": CERTIFICATE, "required": True},
-        },
-        supports_check_mode=True,
-    )
-    wanted = module.params["certificates"]
-    openssl = _openssl(module)
-    try:
-        result = STEPS[module.params["step"]](wanted, openssl, module.check_mode)
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    """Take the step by itself."""
+    run_alone(host_certificates)
 
-
-def _openssl(module: AnsibleModule) -> OpenSSL:
-    if not shutil.which("openssl") and not module.check_mode:
-        module.fail_json(msg="This host has no openssl, which makes the keys of its certificates. Install the package openssl.")
-
-    def run(command: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(["openssl", *command])
-        return code, err if code else out
-
-    return run
-
-
-def look(wanted: list[dict[str, Any]], openssl: OpenSSL, checking: bool) -> dict[str, Any]:
-    """Return what is there, and give files the permissions that they should have."""
-    folders = [Folder.of(item, openssl) for item in wanted]
-    wrong = {folder: files for folder in folders if (files := list(folder.wrong_permissions()))}
-    if not checking:
-        for folder in wrong:
-            folder.permit()
-    return {
-        "changed": bool(wrong),
-        "permitted": [file for files in wrong.values() for file in files],
-        "found": [folder.look() for folder in folders],
-    }
-
-
-def request(wanted: list[dict[str, Any]], openssl: OpenSSL, _checking: bool) -> dict[str, Any]:
-    """Make keys, and return the requests for their certificates."""
-    return {"changed": True, "requests": [Folder.of(item, openssl).request() for item in wanted]}
-
-
-def install(wanted: list[dict[str, Any]], openssl: OpenSSL, _checking: bool) -> dict[str, Any]:
-    """Put certificates in place."""
-    for item in wanted:
-        Folder.of(item, openssl).install(item["chain"], item["authority"], item["private_key"])
-    return {"changed": True}
-
-
-STEPS = {"look": look, "request": request, "install": install}
 
 if __name__ == "__main__":
     main()

@@ -145,38 +145,13 @@ files:
   sample: [/etc/nginx/nginx.conf]
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import (
-    apply,
-    changes_of,
-    unpack,
-)
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files_diff import diff_of
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import host_files
 
 
 def main() -> None:
-    """Compare, write and prove the set of files that the action plugin sends."""
-    module = AnsibleModule(
-        argument_spec={
-            # One text which Ansible neither logs nor prints: it holds the content of every file.
-            "payload": {"type": "str", "required": True, "no_log": True},
-            "check": {"type": "str", "default": ""},
-            "remedy": {"type": "str", "default": ""},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        changes = changes_of(unpack(module.params["payload"]))
-        if not module.check_mode:
-            apply(changes, module.params["check"], module.params["remedy"])
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(
-        changed=bool(changes),
-        files=[change.path for change in changes],
-        **({"diff": diff_of(changes)} if module._diff else {}),
-    )
+    """Take the step by itself."""
+    run_alone(host_files)
 
 
 if __name__ == "__main__":

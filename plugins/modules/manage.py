@@ -43,51 +43,13 @@ output:
   returned: always
 """
 
-import shlex
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import manage
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **SITE,
-            "command": {"type": "str", "required": True},
-            "environment": {"type": "dict", "default": {}, "no_log": True},
-        },
-        supports_check_mode=True,
-    )
-    carry_out(module, manage)
-
-
-def manage(module: AnsibleModule) -> dict[str, Any]:
-    """Run the command.
-
-    :raises Trouble: nothing serves yet, or the command failed.
-    """
-    site, command = site_of(module), module.params["command"]
-    current = site.current()
-    if module.check_mode:
-        return {"changed": False, "output": "(not run in check mode)"}
-    if not current:
-        raise Trouble(f"{site.name} has no release on this host.", "Run playbooks/site.yml first.")
-    interpreter = Interpreter(site, current)
-    extra = {name: str(value) for name, value in module.params["environment"].items()}
-    interpreter.hidden += [value for value in extra.values() if len(value) >= 6]
-    done = interpreter.run(["manage.py", *shlex.split(command)], extra)
-    output = "\n".join(part.rstrip() for part in (done.stdout, done.stderr) if part.strip())
-    if done.code:
-        raise Trouble(
-            f"manage.py {shlex.split(command)[0]} ended with code {done.code}.",
-            f"It ran in release {current}; correct the command or the project.",
-            output,
-        )
-    return {"changed": True, "output": output or "(it printed nothing)"}
+    """Take the step by itself."""
+    run_alone(manage)
 
 
 if __name__ == "__main__":

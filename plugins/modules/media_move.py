@@ -60,71 +60,13 @@ removed:
   returned: always
 """
 
-import json
-from pathlib import Path
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.release.project import ANSWER, Interpreter
-
-FAILURES_SHOWN = 5
-NOTHING: dict[str, int] = {"files": 0, "bytes": 0, "copied": 0, "copied_bytes": 0, "removed": 0}
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import media_move
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **SITE,
-            "folder": {"type": "path", "required": True},
-            "environment": {"type": "dict", "default": {}, "no_log": True},
-            "remove": {"type": "bool", "default": False},
-        },
-        supports_check_mode=True,
-    )
-    carry_out(module, move)
-
-
-def move(module: AnsibleModule) -> dict[str, Any]:
-    """Copy the files, or remove those that were copied.
-
-    :raises Trouble: nothing serves, the release stores its files in the folder itself, or a file could not be copied.
-    """
-    site, folder, wanted = site_of(module), module.params["folder"], module.params
-    if not Path(folder).is_dir() or not any(Path(folder).iterdir()):
-        return {"changed": False, **NOTHING}
-    current = site.current()
-    if not current:
-        raise Trouble(f"{site.name} has no release on this host, but {folder} holds files.", "Run playbooks/site.yml first.")
-    interpreter = Interpreter(site, current)
-    extra = {name: str(value) for name, value in wanted["environment"].items()}
-    interpreter.hidden += [value for value in extra.values() if len(value) >= 16]
-    action = "look" if module.check_mode else "remove" if wanted["remove"] else "copy"
-    done = interpreter.run([str(site.root / "lib" / "move_media.py"), folder, action], extra)
-    told = [line for line in done.stdout.splitlines() if line.startswith(ANSWER)]
-    if not told:
-        raise Trouble(
-            f"The uploaded files of {site.name} can't be moved; nothing was removed.",
-            "Correct the site_media_* variables, or the project's own settings, and run this again.",
-            done.tail(10),
-        )
-    answer: dict[str, Any] = json.loads(told[-1][len(ANSWER) :])
-    if answer.get("same"):
-        raise Trouble(
-            f"Release {current} stores its files in {folder} itself, so there is nowhere to move them.",
-            "Set site_media_storage to s3 or shared, and for s3 deploy once (playbooks/deploy.yml), which installs its client; "
-            "a project with settings of its own must read the AWS_* variables.",
-        )
-    failed = answer.pop("failed")
-    if failed:
-        raise Trouble(
-            f"{len(failed)} of {answer['files'] + len(failed)} files could not be moved; {answer['copied']} were copied.",
-            "Run this again once the cause is gone: what is there is not copied twice.",
-            "\n".join(failed[:FAILURES_SHOWN]),
-        )
-    return {"changed": bool(answer["copied"] or answer["removed"]), **answer}
+    """Take the step by itself."""
+    run_alone(media_move)
 
 
 if __name__ == "__main__":

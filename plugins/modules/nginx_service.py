@@ -48,55 +48,13 @@ actions:
   elements: str
 """
 
-import re
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, bring_up, runner
-
-WORKER = re.compile(r"^nginx: worker process\s*$")
-NAME_TAKEN = re.compile(r'conflicting server name "([^"]*)"')
-LOG = Path("/var/log/nginx/error.log")
-
-
-class Nginx(Service):
-    """Nginx, which can be asked before, and says in a log of its own what it was that troubled it."""
-
-    def check(self) -> None:
-        """Refuse what nginx would refuse, and names of sites that it would silently ignore."""
-        code, output = self.run(["nginx", "-t"])
-        if code != 0:
-            raise Trouble(f"Nginx refuses its configuration and serves with the old one.\n{output}")
-        if taken := sorted(set(NAME_TAKEN.findall(output))):
-            raise Trouble(
-                f"Two sites of this host want to serve {', '.join(taken)}, and nginx would ignore one of them. "
-                "Give each site a site_domain and site_aliases of its own. Nginx serves with the old configuration."
-            )
-
-    def is_outdated(self) -> bool:
-        """Say no: a reload keeps the program that runs. An upgrade of the package replaces it by itself."""
-        return False
-
-    def complaints(self) -> str:
-        """Return what nginx said last about its troubles, else what systemd did."""
-        lines = LOG.read_text(errors="replace").splitlines()[-10:] if LOG.is_file() else []
-        told = (line.partition("[emerg] ")[2].partition(": ")[2] for line in lines if "[emerg] " in line)
-        return "\n".join(dict.fromkeys(told)) or super().complaints()
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import nginx_service
 
 
 def main() -> None:
-    """Bring nginx to where it should be."""
-    module = AnsibleModule(
-        {
-            "configuration_path": {"type": "path", "default": "/etc/nginx"},
-            "certificate_paths": {"type": "list", "elements": "path", "default": []},
-            "timeout_seconds": {"type": "int", "default": 15},
-        },
-        supports_check_mode=True,
-    )
-    certificates = tuple(Path(folder) for folder in module.params["certificate_paths"])
-    bring_up(module, Nginx("nginx.service", runner(module), WORKER, also_read=certificates))
+    """Take the step by itself."""
+    run_alone(nginx_service)
 
 
 if __name__ == "__main__":

@@ -49,28 +49,13 @@ missing:
   elements: str
 """
 
-from collections.abc import Iterator
-
-from ansible.module_utils.basic import AnsibleModule
-
-DPKG_LIST = "/var/lib/dpkg/status"
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import packages
 
 
 def main() -> None:
-    """Compare the wanted packages with dpkg's list."""
-    module = AnsibleModule(
-        argument_spec={"names": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True
-    )
-    with open(DPKG_LIST, encoding="utf-8", errors="replace") as file:
-        there = set(installed(file.read()))
-    module.exit_json(changed=False, missing=[name for name in module.params["names"] if name not in there])
-
-
-def installed(status: str) -> Iterator[str]:
-    """Return the packages that dpkg's list tells to be installed and configured."""
-    for paragraph in status.split("\n\n"):
-        if "\nStatus: install ok installed\n" in paragraph or "\nStatus: hold ok installed\n" in paragraph:
-            yield paragraph.lstrip().split("\n", 1)[0].removeprefix("Package: ")
+    """Take the step by itself."""
+    run_alone(packages)
 
 
 if __name__ == "__main__":

@@ -45,32 +45,13 @@ server:
   returned: always
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.move import view
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import postgresql_view
 
 
 def main() -> None:
-    """Look, and tell."""
-    module = AnsibleModule(
-        argument_spec={
-            "version": {"type": "str", "required": True},
-            "cluster": {"type": "str", "default": "main"},
-            "port": {"type": "int", "default": 5432},
-        },
-        supports_check_mode=True,
-    )
-
-    def run(command: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(command, cwd="/", environ_update={"LC_ALL": "C.UTF-8"})
-        return code, out + err
-
-    try:
-        module.exit_json(
-            changed=False, server=view(Cluster(module.params["version"], module.params["cluster"], module.params["port"], run))
-        )
-    except PostgresqlError as error:
-        module.fail_json(msg=str(error))
+    """Take the step by itself."""
+    run_alone(postgresql_view)
 
 
 if __name__ == "__main__":

@@ -181,72 +181,13 @@ seconds:
   returned: success
 """
 
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.release.builder import Builder, clear_unfinished, refuse_little_space
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import release_build
 
 
 def main() -> None:
-    """Run the module."""
-    text = {"type": "str", "default": ""}
-    texts = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
-        argument_spec={
-            **SITE,
-            "stamp": {"type": "str", "required": True},
-            "source": {"type": "str", "required": True},
-            "version": {"type": "str", "default": "HEAD"},
-            "deploy_key": {**text, "no_log": True},
-            "host_keys": {**texts, "no_log": False},
-            "signing_keys": {**texts, "no_log": False},
-            "archive": {"type": "path"},
-            "commit": text,
-            "rebuild": {"type": "bool", "default": False},
-            "project_path": text,
-            "settings_module": text,
-            "settings_mode": {"type": "str", "choices": ["layered", "project"], "default": "layered"},
-            "interface": {"type": "str", "choices": ["wsgi", "asgi"], "default": "wsgi"},
-            "application": text,
-            "requirements_file": text,
-            "python": {"type": "path", "default": "/usr/bin/python3"},
-            "uv": {"type": "path", "default": "/opt/uv/bin/uv"},
-            "extras": {"type": "dict", "default": {}},
-            "extra_hashes": text,
-            "packages": texts,
-            "environment": {"type": "dict", "default": {}},
-            "audit_mode": {"type": "str", "choices": ["off", "report", "stop"], "default": "off"},
-            "audit_service_url": text,
-            "audit_ignored": texts,
-            "build_commands": texts,
-            "shared_paths": texts,
-            "static_url": {"type": "str", "default": "/static/"},
-            "media_url": {"type": "str", "default": "/media/"},
-            "minimum_free_mb": {"type": "int", "default": 512},
-            "unmade_migrations_allowed": {"type": "bool", "default": False},
-            "by": text,
-        },
-        supports_check_mode=True,
-    )
-    # Addresses of sources and package indexes may hold passwords.
-    carry_out(module, build, arguments_shown=False)
-
-
-def build(module: AnsibleModule) -> dict[str, Any]:
-    """Build the release, or leave no trace of it."""
-    site = site_of(module)
-    if module.check_mode:
-        return {"changed": True, "release": {}, "pending": [], "seconds": {}}
-    with site.step(wait_seconds=300):
-        clear_unfinished(site)
-        refuse_little_space(site, module.params["minimum_free_mb"])
-        builder = Builder(site, module.params)
-        try:
-            return builder.build()
-        except BaseException:
-            builder.discard()
-            raise
+    """Take the step by itself."""
+    run_alone(release_build)
 
 
 if __name__ == "__main__":

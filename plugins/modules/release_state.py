@@ -40,21 +40,13 @@ known:
   returned: always
 """
 
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import fleet_view
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import release_state
 
 
 def main() -> None:
-    """Run the module."""
-    carry_out(AnsibleModule(argument_spec=SITE, supports_check_mode=True), look)
-
-
-def look(module: AnsibleModule) -> dict[str, Any]:
-    """Read the releases."""
-    return {"changed": False, **fleet_view(site_of(module))}
+    """Take the step by itself."""
+    run_alone(release_state)
 
 
 if __name__ == "__main__":

@@ -68,102 +68,13 @@ previous:
   returned: always
 """
 
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import HEALTH, SITE, carry_out, health_of, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances
-from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, fleet_view
-from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter
-from ansible_collections.hotclub.django.plugins.module_utils.release.static_files import publish
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import release_switch
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **SITE,
-            **HEALTH,
-            "release": {"type": "str", "default": ""},
-            "state": {"type": "str", "choices": ["switched", "restored", "proved", "ready", "settled"], "default": "switched"},
-            "action": {"type": "str", "default": "deploy"},
-            "proved": {"type": "bool", "default": False},
-            "migrations_allowed": {"type": "bool", "default": True},
-            "by": {"type": "str", "default": ""},
-        },
-        supports_check_mode=True,
-    )
-    carry_out(module, settle if module.params["state"] == "settled" else switch)
-
-
-def settle(module: AnsibleModule) -> dict[str, Any]:
-    """Run what is current, with its present settings."""
-    site = site_of(module)
-    current = site.current()
-    instances = Instances(site, health_of(module))
-    result: dict[str, Any] = {**fleet_view(site), "changed": False, "previous": current}
-    if not current:
-        return result
-    if module.check_mode:
-        result["changed"] = instances.running() != [instances.pointed()] or instances.stale(instances.pointed())
-        return result
-    with site.step(wait_seconds=300):
-        result["changed"] = instances.settle()
-        if instances.stale(instances.pointed()):
-            instances.switch(current, "settings", module.params["by"])
-            result["changed"] = True
-    return result
-
-
-def switch(module: AnsibleModule) -> dict[str, Any]:
-    """Let a release serve, or return to it, or see whether it could, or make it ready to.
-
-    :raises Trouble: there is no such release, or migrations stand in the way.
-    """
-    site = site_of(module)
-    release, previous = module.params["release"], site.current()
-    if release == "previous":
-        release = site.previous()
-        if not release:
-            raise Trouble(
-                f"This host has no release to return to from {previous or 'none'}.",
-                f"It has: {', '.join(site.runnable()) or 'none'}. Name one with -e rollback_release=<release>, or deploy.",
-            )
-    preparing = {"proved": Instances.prove, "ready": Instances.ready}.get(module.params["state"])
-    if module.check_mode:
-        return {"changed": release != previous and not preparing, "release": release, "previous": previous}
-    with site.step(wait_seconds=300):
-        if release not in site.runnable():
-            raise Trouble(f"This host has no release {release!r}.", f"It has: {', '.join(site.runnable()) or 'none'}.")
-        if not module.params["migrations_allowed"]:
-            refuse_newer_database(site, release)
-        instances = Instances(site, health_of(module))
-        if preparing:
-            preparing(instances, release)
-            return {"changed": False, "release": previous, "previous": previous}
-        publish(site, release)
-        if module.params["state"] == "restored":
-            changed = instances.restore(release)
-        else:
-            instances.switch(release, module.params["action"], module.params["by"], module.params["proved"])
-            changed = True
-    return {"changed": changed, "release": release, "previous": previous}
-
-
-def refuse_newer_database(site: Site, release: str) -> None:
-    """Refuse a release whose code doesn't know migrations that the database has.
-
-    :raises Trouble: names these migrations.
-    """
-    unknown = Interpreter(site, release).ask("migrations").get("unknown", [])
-    if unknown:
-        raise Trouble(
-            f"The database has migrations that release {release} doesn't know: {', '.join(unknown)}. Nothing was changed.",
-            "If the old code works with the newer tables (additive migrations), run this again with "
-            "-e rollback_ignore_migrations=true. Otherwise reverse them first with the current code: "
-            f"playbooks/manage.yml -e 'manage_command=\"migrate {unknown[0].split('.')[0]} <the migration before>\"'.",
-        )
+    """Take the step by itself."""
+    run_alone(release_switch)
 
 
 if __name__ == "__main__":

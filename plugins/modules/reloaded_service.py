@@ -61,30 +61,13 @@ actions:
   elements: str
 """
 
-import re
-from pathlib import Path
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, bring_up, has_files, runner
-
-ANY = re.compile("")
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import reloaded_service
 
 
 def main() -> None:
-    """Bring the service to where it should be."""
-    module = AnsibleModule(
-        {
-            "name": {"type": "str", "required": True},
-            "configuration_path": {"type": "path", "required": True},
-            "new_worker": {"type": "bool", "default": False},
-            "sites_path": {"type": "path"},
-            "timeout_seconds": {"type": "int", "default": 15},
-        },
-        supports_check_mode=True,
-    )
-    wanted = module.params
-    service = Service(wanted["name"], runner(module), ANY if wanted["new_worker"] else None)
-    bring_up(module, service, needed=not wanted["sites_path"] or has_files(Path(wanted["sites_path"])))
+    """Take the step by itself."""
+    run_alone(reloaded_service)
 
 
 if __name__ == "__main__":

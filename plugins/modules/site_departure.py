@@ -44,32 +44,13 @@ uploads:
   returned: always
 """
 
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.release.departure import Departure
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import site_departure
 
 
 def main() -> None:
-    """Run the module."""
-    carry_out(AnsibleModule(argument_spec=SITE, supports_check_mode=True), leave)
-
-
-def leave(module: AnsibleModule) -> dict[str, Any]:
-    """Stop what runs, then remove what it ran from."""
-    departure = Departure(site_of(module))
-    running = departure.running()
-    paths = [*departure.leftovers(), *departure.contents()]
-    if not module.check_mode:
-        departure.stop(running)
-        departure.remove(paths)
-    return {
-        "changed": bool(running or paths),
-        "stopped": running,
-        "removed": [str(path) for path in paths],
-        "uploads": departure.uploads(),
-    }
+    """Take the step by itself."""
+    run_alone(site_departure)
 
 
 if __name__ == "__main__":

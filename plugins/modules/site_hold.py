@@ -49,49 +49,13 @@ held_seconds:
   returned: with state=released
 """
 
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
-from ansible_collections.hotclub.django.plugins.module_utils.release.holding import Hold
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import site_hold
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            **SITE,
-            "state": {"type": "str", "choices": ["held", "released"], "required": True},
-            "seconds": {"type": "int", "default": 30},
-        },
-        supports_check_mode=True,
-    )
-    carry_out(module, hold if module.params["state"] == "held" else release)
-
-
-def hold(module: AnsibleModule) -> dict[str, Any]:
-    """Let requests wait."""
-    site = site_of(module)
-    if not site.current():
-        return {"changed": False, "held": False}
-    held = Hold(site)
-    if module.check_mode:
-        return {"changed": not held.is_held(), "held": held.is_held()}
-    with site.step(wait_seconds=30):
-        changed = held.take(module.params["seconds"])
-    return {"changed": changed, "held": held.is_held()}
-
-
-def release(module: AnsibleModule) -> dict[str, Any]:
-    """Let them go on."""
-    site = site_of(module)
-    held = Hold(site)
-    if not site.current() or module.check_mode:
-        return {"changed": held.is_held(), "held": False, "held_seconds": 0.0}
-    with site.step(wait_seconds=30):
-        was_held = held.is_held()
-        seconds = held.release()
-    return {"changed": was_held, "held": False, "held_seconds": round(seconds, 3)}
+    """Take the step by itself."""
+    run_alone(site_hold)
 
 
 if __name__ == "__main__":

@@ -51,32 +51,13 @@ seconds:
   type: int
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import runner
-from ansible_collections.hotclub.django.plugins.module_utils.machine.ssh_server import UNIT, Server, view
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import ssh_server
 
 
 def main() -> None:
-    """Load what is new, or keep what is proved."""
-    module = AnsibleModule(
-        {"proved": {"type": "bool", "default": False}, "seconds": {"type": "int", "default": 60}}, supports_check_mode=True
-    )
-    server, seconds = Server(UNIT, runner(module)), module.params["seconds"]
-    if module.check_mode:
-        # The files may be about to be written, and a connection proves nothing before they are.
-        module.exit_json(changed=False, unproved=False, seconds=seconds)
-    try:
-        left = view(server)
-        if module.params["proved"]:
-            server.keep()
-        elif left["unproved"]:
-            server.try_out(seconds)
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")
-    module.exit_json(changed=left["unproved"], unproved=left["unproved"] and not module.params["proved"], seconds=seconds)
+    """Take the step by itself."""
+    run_alone(ssh_server)
 
 
 if __name__ == "__main__":

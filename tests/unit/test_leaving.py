@@ -14,7 +14,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.service impo
 from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import Server, drained_here, takes_over
 from ansible_collections.hotclub.django.plugins.module_utils.release.departure import Departure, in_order
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
-from ansible_collections.hotclub.django.plugins.modules import balancer_drain
+from ansible_collections.hotclub.django.plugins.module_utils.steps import balancer_drain
 
 GROUPS = {
     "all": ["lb1", "lb2", "app1", "app2", "db1", "web1"],

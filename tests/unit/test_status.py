@@ -14,7 +14,7 @@ from ansible.playbook.task import Task
 from ansible_collections.hotclub.django.plugins.action.report_status import ActionModule
 from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
 from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import Server, troubles
-from ansible_collections.hotclub.django.plugins.modules.site_status import look_at_internal_certificates
+from ansible_collections.hotclub.django.plugins.module_utils.steps.site_status import look_at_internal_certificates
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import fleet_problems
 
 

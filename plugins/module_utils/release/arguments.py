@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hotclub.django.plugins.module_utils.common import errors
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
@@ -32,17 +32,17 @@ HEALTH: dict[str, Any] = {
 }
 
 
-def site_of(module: AnsibleModule) -> Site:
+def site_of(module: Call) -> Site:
     """Return the site that a module was called for."""
     return Site.at(module.params["name"], module.params["root"])
 
 
-def health_of(module: AnsibleModule) -> HealthCheck:
+def health_of(module: Call) -> HealthCheck:
     """Return the health check that a module was called with."""
     return HealthCheck(**module.params["health"])
 
 
-def carry_out(module: AnsibleModule, step: Callable[[AnsibleModule], dict[str, Any]], arguments_shown: bool = True) -> None:
+def carry_out(module: Call, step: Callable[[Call], dict[str, Any]], arguments_shown: bool = True) -> None:
     """Run a step as a module, and report its result or its failure.
 
     :param arguments_shown: whether the result may hold the arguments, which Ansible prints at -vvv.

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import change_time, newest_change, start_time
 from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service
-from ansible_collections.hotclub.django.plugins.modules.nginx_service import WORKER, Nginx
+from ansible_collections.hotclub.django.plugins.module_utils.steps.nginx_service import WORKER, Nginx
 
 RUNNING = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled", "MainPID": "1", "NeedDaemonReload": "no"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.hotclub.django.plugins.action.packages import explained
-from ansible_collections.hotclub.django.plugins.modules.packages import installed
+from ansible_collections.hotclub.django.plugins.module_utils.steps.packages import installed
 
 STATUS = """\
 Package: nginx

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, steps_of
-from ansible_collections.hotclub.django.plugins.modules.uv import environment_of
+from ansible_collections.hotclub.django.plugins.module_utils.steps.uv import environment_of
 
 
 class Host:

@@ -12,7 +12,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release import stat
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, fleet_view
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import folder, settings_module
-from ansible_collections.hotclub.django.plugins.modules.release_finish import to_keep
+from ansible_collections.hotclub.django.plugins.module_utils.steps.release_finish import to_keep
 
 OLD, MIDDLE, NEW = "20260101T000000-aaaaaaa", "20260102T000000-bbbbbbb", "20260103T000000-ccccccc"
 MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.modules.host_certificates import STEPS
+from ansible_collections.hotclub.django.plugins.module_utils.steps.host_certificates import STEPS
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets import authority as authorities
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.issuing import Issuing
 from cryptography import x509

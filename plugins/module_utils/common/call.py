@@ -1,0 +1,89 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How a step on a host is called: alone as the module of its name, or with others in one payload.
+
+A step is a module of the room `steps`: `SPEC` specifies its arguments, and `take` is given a call and ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn, Protocol
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble, carry_out
+
+
+class Step(Protocol):
+    """A module of the room `steps`."""
+
+    SPEC: dict[str, Any]
+
+    def take(self, module: Call) -> None:
+        """Take the step, and end the call with a result."""
+
+
+class Ended(BaseException):
+    """A step has ended with a result; no error, but the way out of it."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(str(result.get("msg", "")))
+        self.result = result
+
+
+class Call:
+    """The arguments of one step and what it may use, in the words of AnsibleModule.
+
+    :param module: the process that the step runs in.
+    :param params: the arguments, with defaults.
+    :param secrets: values of arguments that must not appear in the result.
+    """
+
+    def __init__(
+        self, module: AnsibleModule, params: dict[str, Any], check_mode: bool, secrets: frozenset[str] = frozenset()
+    ) -> None:
+        self.params = params
+        self.check_mode = check_mode
+        self._diff = module._diff
+        self._secrets = secrets
+        self.run_command = module.run_command
+        self.warn = module.warn
+
+    def exit_json(self, **result: Any) -> NoReturn:
+        """End well."""
+        raise Ended(remove_values(result, self._secrets))
+
+    def fail_json(self, msg: str, **result: Any) -> NoReturn:
+        """End with a message for the operator."""
+        raise Ended(remove_values({**result, "failed": True, "msg": msg}, self._secrets))
+
+
+def result_of(step: Step, module: AnsibleModule, arguments: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Take a step with these arguments and return its result, also where it failed."""
+
+    def taken() -> dict[str, Any]:
+        validated = ArgumentSpecValidator(step.SPEC).validate(dict(arguments))
+        if validated.error_messages:
+            raise Trouble("; ".join(validated.error_messages))
+        call = Call(module, validated.validated_parameters, check_mode, frozenset(validated._no_log_values))
+        try:
+            step.take(call)
+        except Ended as ended:
+            return {"changed": False, **ended.result}
+        raise AssertionError("a step has to end its call")
+
+    return carry_out(taken)
+
+
+def run_alone(step: Step) -> None:
+    """Be the module of a step's name."""
+    module = AnsibleModule(argument_spec=step.SPEC, supports_check_mode=True)
+    call = Call(module, module.params, module.check_mode)
+    try:
+        step.take(call)
+    except Ended as ended:
+        if ended.result.pop("failed", False):
+            module.fail_json(**ended.result)
+        module.exit_json(**ended.result)

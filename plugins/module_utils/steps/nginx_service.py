@@ -1,0 +1,55 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run nginx with the configuration that is on disk, and prove that it does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, bring_up, runner
+
+WORKER = re.compile(r"^nginx: worker process\s*$")
+NAME_TAKEN = re.compile(r'conflicting server name "([^"]*)"')
+LOG = Path("/var/log/nginx/error.log")
+
+
+class Nginx(Service):
+    """Nginx, which can be asked before, and says in a log of its own what it was that troubled it."""
+
+    def check(self) -> None:
+        """Refuse what nginx would refuse, and names of sites that it would silently ignore."""
+        code, output = self.run(["nginx", "-t"])
+        if code != 0:
+            raise Trouble(f"Nginx refuses its configuration and serves with the old one.\n{output}")
+        if taken := sorted(set(NAME_TAKEN.findall(output))):
+            raise Trouble(
+                f"Two sites of this host want to serve {', '.join(taken)}, and nginx would ignore one of them. "
+                "Give each site a site_domain and site_aliases of its own. Nginx serves with the old configuration."
+            )
+
+    def is_outdated(self) -> bool:
+        """Say no: a reload keeps the program that runs. An upgrade of the package replaces it by itself."""
+        return False
+
+    def complaints(self) -> str:
+        """Return what nginx said last about its troubles, else what systemd did."""
+        lines = LOG.read_text(errors="replace").splitlines()[-10:] if LOG.is_file() else []
+        told = (line.partition("[emerg] ")[2].partition(": ")[2] for line in lines if "[emerg] " in line)
+        return "\n".join(dict.fromkeys(told)) or super().complaints()
+
+
+SPEC: dict[str, Any] = {
+    "configuration_path": {"type": "path", "default": "/etc/nginx"},
+    "certificate_paths": {"type": "list", "elements": "path", "default": []},
+    "timeout_seconds": {"type": "int", "default": 15},
+}
+
+
+def take(module: Call) -> None:
+    """Bring nginx to where it should be."""
+    certificates = tuple(Path(folder) for folder in module.params["certificate_paths"])
+    bring_up(module, Nginx("nginx.service", runner(module), WORKER, also_read=certificates))

@@ -1,0 +1,59 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Clean up after a deployment, successful or not."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import remove
+from ansible_collections.hotclub.django.plugins.module_utils.release import static_files
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.instances import aliases, release_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+
+SPEC: dict[str, Any] = {**SITE, "keep": {"type": "int", "default": 5}, "discard": {"type": "str", "default": ""}}
+
+
+def take(module: Call) -> None:
+    """Run the module."""
+    carry_out(module, finish)
+
+
+def finish(module: Call) -> dict[str, Any]:
+    """Remove what is no longer needed."""
+    site = site_of(module)
+    kept = to_keep(site, module.params["keep"], module.params["discard"])
+    removed = [release for release in site.built() if release not in kept]
+    if not module.check_mode and site.releases.is_dir():
+        with site.step(wait_seconds=300):
+            for release in removed:
+                remove(site.release(release))
+            for alias in aliases(site):
+                if release_of(alias) not in kept:
+                    remove(site.release(alias))
+            prune_virtualenvs(site, kept)
+            static_files.prune(site, kept)
+    return {"changed": bool(removed), "removed": removed, "kept": kept}
+
+
+def to_keep(site: Site, keep: int, discard: str) -> list[str]:
+    """Return the releases to keep, oldest first: the current one, the way back, and the newest others that have served."""
+    current = site.current()
+    served = {entry["release"] for entry in site.history()}
+    candidates = [release for release in site.built() if release in served and release not in (current, discard)]
+    newest = candidates[-(keep - 1) :] if keep > 1 else []
+    previous = site.previous()
+    if newest and previous in candidates and previous not in newest:
+        newest[0] = previous
+    return sorted([*newest, *([current] if current else [])])
+
+
+def prune_virtualenvs(site: Site, kept: list[str]) -> None:
+    """Remove the virtualenvs that no kept release points to."""
+    used = {os.path.basename(os.path.realpath(site.release(release) / "venv")) for release in kept}
+    for entry in site.venvs.iterdir():
+        if entry.name not in used:
+            remove(entry)

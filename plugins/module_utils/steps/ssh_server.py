@@ -1,0 +1,33 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run the SSH server with the settings on disk, on trial until a new connection has got in with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import runner
+from ansible_collections.hotclub.django.plugins.module_utils.machine.ssh_server import UNIT, Server, view
+
+SPEC: dict[str, Any] = {"proved": {"type": "bool", "default": False}, "seconds": {"type": "int", "default": 60}}
+
+
+def take(module: Call) -> None:
+    """Load what is new, or keep what is proved."""
+    server, seconds = Server(UNIT, runner(module)), module.params["seconds"]
+    if module.check_mode:
+        # The files may be about to be written, and a connection proves nothing before they are.
+        module.exit_json(changed=False, unproved=False, seconds=seconds)
+    try:
+        left = view(server)
+        if module.params["proved"]:
+            server.keep()
+        elif left["unproved"]:
+            server.try_out(seconds)
+    except Trouble as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")
+    module.exit_json(changed=left["unproved"], unproved=left["unproved"] and not module.params["proved"], seconds=seconds)

@@ -1,0 +1,59 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Install the program uv, and an interpreter that the distribution doesn't have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, steps_of
+
+SPEC: dict[str, Any] = {
+    "version": {"type": "str", "required": True},
+    "hashes": {"type": "list", "elements": "str", "default": []},
+    "path": {"type": "path", "default": "/opt/uv"},
+    "python_version": {"type": "str", "default": ""},
+    "python_path": {"type": "path", "default": "/opt/python"},
+    "python_mirror_url": {"type": "str", "default": ""},
+    "index_url": {"type": "str", "default": "", "no_log": True},
+    "ca_bundle_path": {"type": "str", "default": ""},
+}
+
+
+def take(module: Call) -> None:
+    """Find what is missing, install it, and report."""
+    wanted = module.params
+    # What root installs here, everybody uses.
+    os.umask(0o022)
+
+    def run(command: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
+        code, out, err = module.run_command(command, environ_update={"LC_ALL": "C.UTF-8", **environment})
+        return code, out + err
+
+    tools = Tools(wanted["path"], wanted["python_path"], run, environment_of(wanted))
+    installed = []
+    try:
+        for step in steps_of(tools, wanted["version"], wanted["python_version"], wanted["hashes"]):
+            installed.append(step.name)
+            if not module.check_mode:
+                step.take()
+    except Trouble as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or wanted['path']} can't be written: {error.strerror}.")
+    module.exit_json(changed=bool(installed), installed=installed)
+
+
+def environment_of(wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return what pip and uv are told through their environment, where no process list shows it."""
+    given = {
+        "PIP_INDEX_URL": wanted["index_url"],
+        "PIP_CERT": wanted["ca_bundle_path"],
+        "SSL_CERT_FILE": wanted["ca_bundle_path"],
+        "UV_PYTHON_INSTALL_MIRROR": wanted["python_mirror_url"],
+    }
+    return {name: value for name, value in given.items() if value}

@@ -1,0 +1,63 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every step goes to a host by the same module, so that Ansible assembles one archive for a run and not one for each name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+PAYLOAD = "hotclub.django.steps"
+# What Ansible reports of a call as a whole.
+OF_THE_CALL = ("warnings", "deprecations")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a host: a module of the room `steps`, and its arguments."""
+
+    step: str
+    arguments: Mapping[str, Any]
+
+
+class HostSteps(ActionBase):  # type: ignore[misc]
+    """Can send steps to the host of its task."""
+
+    def send(
+        self, requests: Sequence[Request], task_vars: dict[str, Any] | None, comparing: bool = False
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Have steps taken on the host in one call, until one of them fails or waits for the controller.
+
+        :param comparing: take none, and ask all of them whether they would change anything.
+        :returns: the results of those that were taken, and what Ansible reports of the call. A host that can't be called at all
+            has one result, the failure.
+        """
+        steps = [{"step": request.step, "arguments": request.arguments} for request in requests]
+        # Texts of Ansible's own, such as encrypted ones, become plain.
+        payload = json.dumps({"steps": steps, "comparing": comparing}, default=str)
+        answer: dict[str, Any] = self._execute_module(
+            module_name=PAYLOAD, module_args={"payload": payload}, task_vars=task_vars or {}
+        )
+        # Ansible prints a module's arguments at -vvv: here, the content of every file.
+        answer.pop("invocation", None)
+        if "results" not in answer:
+            return [answer], {}
+        return answer["results"], {name: answer[name] for name in OF_THE_CALL if name in answer}
+
+    def ask(self, step: str, arguments: Mapping[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Have one step taken on the host, and return its result."""
+        results, of_the_call = self.send([Request(step, arguments)], task_vars)
+        return {**of_the_call, **results[0]}
+
+
+class HostStep(HostSteps):
+    """The controller's side of a step that needs nothing of the controller: its arguments are those of the task."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Take the step that the task is called by."""
+        super().run(tmp, task_vars)
+        return self.ask(self._task.action.rpartition(".")[2], self._task.args, task_vars)
