@@ -6,7 +6,8 @@ import time
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, redact, run
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 
 SHELL = "/bin/sh"
 
@@ -52,3 +53,8 @@ def test_a_program_that_hangs_is_ended_with_what_it_has_started() -> None:
 
 def test_what_it_leaves_behind_is_not_for_everybody() -> None:
     assert run([SHELL, "-c", "umask"]).stdout.strip() == "0027"
+
+
+def test_each_fallback_is_hidden_from_what_a_project_prints() -> None:
+    hidden = secrets({"SECRET_KEY_FALLBACKS": "first-key,second-key"})
+    assert redact("signed with second-key and first-key", hidden) == "signed with ******** and ********"

@@ -1,0 +1,46 @@
+"""What no fleet of application hosts can do is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import Inventory, Rules, Setting
+
+
+def complaints(apps: list[str], **said: Any) -> str:
+    hosts = ["lb1", *apps, "db1"]
+    groups = {"all": hosts, "lb": ["lb1"], "app": apps, "db": ["db1"]}
+    settings = [
+        Setting(name, variable, value)
+        for variable, value in said.items()
+        for name in (apps if variable.startswith("site_app_") else hosts)
+    ]
+    return "\n".join(check_inventory(Inventory(groups, settings), Rules({}, ())))
+
+
+def test_local_media_on_several_hosts_are_refused_with_both_remedies() -> None:
+    found = complaints(["app1", "app2"])
+
+    assert "site_media_storage" in found and "Set it to s3" in found and "or to shared" in found
+
+
+@pytest.mark.parametrize("storage", ["s3", "shared", "none"])
+def test_media_that_all_hosts_reach_are_fine(storage: str) -> None:
+    assert "each keep the files" not in complaints(["app1", "app2"], site_media_storage=storage)
+
+
+def test_draining_everybody_is_refused() -> None:
+    assert "so that nobody answers" in complaints(["app1"], site_app_drained=True)
+
+
+def test_a_hash_of_nothing_is_refused() -> None:
+    assert "nothing says of what" in complaints(["app1"], site_balance_method="hash")
+
+
+def test_the_share_of_a_host_that_takes_no_requests_is_refused() -> None:
+    groups = {"all": ["web1", "db1"], "lb": ["web1"], "app": ["web1"], "db": ["db1"]}
+    found = check_inventory(Inventory(groups, [Setting("db1", "site_app_weight", 2)]), Rules({}, ()))
+
+    assert any("application hosts alone" in line for line in found)
