@@ -2,7 +2,7 @@
 
     python -m tests.projects.variants .lab/git
 
-makes plain.git, environ.git and hashed.git there. The branch main is v1; every other tag is one commit upon v1.
+makes plain.git, environ.git, hashed.git and fresh.git there. The branch main is v1; every other tag is one commit upon v1.
 Commit ids depend on nothing but the content, so that a second run finds everything as it is.
 """
 
@@ -156,6 +156,11 @@ def in_view(statement: str) -> Edit:
     return replace("journal/views.py", VIEW_STARTS, f"{VIEW_STARTS}    {statement}\n")
 
 
+# As Django's own pages once advised it: whoever names other settings is overruled.
+ASSIGNMENT = "os.environ['DJANGO_SETTINGS_MODULE'] = 'mysite.settings'"
+PROPOSAL = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')"
+
+
 def importing(module: str) -> Edit:
     return replace("journal/views.py", "from journal import VERSION", f"import {module}\nfrom journal import VERSION")
 
@@ -187,6 +192,30 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
         "wsgi-fails": (
             plain_version("wsgi-fails"),
             append("mysite/wsgi.py", '\nraise RuntimeError("this release cannot be served")\n'),
+        ),
+        # It would show visitors its code on every error.
+        "settings-assigned": (
+            plain_version("settings-assigned"),
+            replace("mysite/settings.py", "ALLOWED_HOSTS = []", "ALLOWED_HOSTS = ['*']"),
+            replace("mysite/wsgi.py", PROPOSAL, ASSIGNMENT),
+        ),
+        # Only the server itself finds it.
+        "settings-assigned-when-served": (
+            plain_version("settings-assigned-when-served"),
+            replace("mysite/settings.py", "ALLOWED_HOSTS = []", "ALLOWED_HOSTS = ['*']"),
+            replace("mysite/wsgi.py", PROPOSAL, f"import sys\n\nif 'gunicorn' in sys.modules:\n    {ASSIGNMENT}"),
+        ),
+        "migrations-ignored": (
+            plain_version("migrations-ignored"),
+            append(".gitignore", "migrations/\n"),
+            remove("journal/migrations/__init__.py"),
+            remove("journal/migrations/0001_initial.py"),
+        ),
+        # Python takes it for an application all the same.
+        "no-init": (
+            replace("journal/views.py", "from journal import VERSION\n", ""),
+            replace("journal/views.py", "\n\n@csrf_exempt", "\nVERSION = 'no-init'\n\n\n@csrf_exempt"),
+            remove("journal/__init__.py"),
         ),
         "health-500": (
             plain_version("health-500"),
@@ -248,6 +277,7 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
         ),
         "no-lock": (remove("uv.lock"),),
     },
+    "fresh": {},
     "hashed": {
         "v2": (write("config/__init__.py", 'VERSION = "v2"\n'),),
         "wrong-hashes": (spoil_hashes("requirements.txt"),),

@@ -51,4 +51,6 @@ def carry_out(module: Call, step: Callable[[Call], dict[str, Any]], arguments_sh
     result = errors.carry_out(lambda: step(module), WHEN_FULL) | shown
     if result.get("failed"):
         module.fail_json(**result)
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
     module.exit_json(**result)

@@ -101,13 +101,13 @@ class Builder:
         warnings = self._timed("audit", lambda: self._audit(packages, python))
         self._timed("commands", lambda: self._run_commands(source, venv))
         self._lay_out(source, project, venv, settings)
-        answer = self._timed("examine", self._examine)
+        answer = self._timed("examine", lambda: self._examine(source, project))
         described = self._describe(commit, python, settings, venv, answer)
         write_atomically(self.folder / software.BILL, software.bill(self.site.name, described, packages))
         self._finish(described, answer)
         return {
             "changed": True,
-            "warnings": warnings,
+            "warnings": warnings + [f"The project's own checks warn of {text}" for text in answer["warnings"]],
             "release": described,
             "pending": answer["pending"],
             "unknown": answer["unknown"],
@@ -231,7 +231,9 @@ class Builder:
         layered = self.wanted["settings_mode"] == "layered"
         environment = {
             "DJANGO_SETTINGS_MODULE": "site_settings" if layered else settings,
-            "PYTHONPATH": os.pathsep.join(dict.fromkeys(map(str, (self.folder / "lib", self.folder / "project", source)))),
+            # As the working directory is known once Python is in it: by two spellings of one folder, an application without
+            # __init__.py would lie in two places.
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys(map(str, (self.folder / "lib", project.resolve(), source.resolve())))),
             "SITE_INTERFACE": self.wanted["interface"],
             "SITE_RELEASE": self.release,
             "STATIC_ROOT": str(self.folder / "static"),
@@ -254,7 +256,7 @@ class Builder:
         linked.parent.mkdir(parents=True, exist_ok=True)
         linked.symlink_to(kept)
 
-    def _examine(self) -> dict[str, Any]:
+    def _examine(self, source: Path, project: Path) -> dict[str, Any]:
         static = self.folder / "static"
         static.mkdir(mode=0o755)
         account = pwd.getpwnam(self.site.name)
@@ -263,12 +265,16 @@ class Builder:
         answer = interpreter.ask("examine")
         if "failed" in answer:
             raise self._failed(answer["stage"], answer["failed"], interpreter.hidden)
+        projects.refuse_other_settings(
+            source, answer["application"], answer["checked_settings"], answer["served_settings"], answer["debug"]
+        )
         if answer["errors"]:
             raise Trouble(
                 "The project's own checks find errors.",
                 "Correct them, push, and deploy again.",
                 redact("\n".join(answer["errors"][:10]), interpreter.hidden),
             )
+        answer["warnings"] = [redact(text, interpreter.hidden) for text in answer["warnings"]]
         self._compare_urls(answer)
         if answer["unmade"] and not self.wanted["unmade_migrations_allowed"]:
             raise Trouble(
@@ -276,7 +282,22 @@ class Builder:
                 "Run `manage.py makemigrations`, commit what it writes and deploy again; "
                 "or set site_unmade_migrations_allowed to true.",
             )
+        self._refuse_unmigrated(answer["unmigrated"], source, project)
         return answer
+
+    def _refuse_unmigrated(self, applications: list[str], source: Path, project: Path) -> None:
+        """Refuse a project that would serve without some of its tables."""
+        if not applications or self.wanted["unmade_migrations_allowed"]:
+            return
+        ignored = projects.ignored_migrations(source, project)
+        several = len(applications) > 1
+        raise Trouble(
+            f"{', '.join(applications)} {'have' if several else 'has'} models and no migrations, "
+            f"so that {'their' if several else 'its'} tables would never be made.",
+            f"Run `manage.py makemigrations {' '.join(applications)}`, commit the migrations folder with its __init__.py"
+            f"{f', which {ignored} leaves out,' if ignored else ' (see that .gitignore leaves it in)'} and deploy again; "
+            "or, where something else makes the tables, set site_unmade_migrations_allowed to true.",
+        )
 
     def _compare_urls(self, answer: dict[str, Any]) -> None:
         """Refuse a project whose files visitors would ask for where the web server doesn't look."""

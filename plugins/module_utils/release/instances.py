@@ -15,6 +15,7 @@ and its workers, with the project loaded, wait before their first request for as
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -29,12 +30,15 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.systemd impo
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck, ask
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import RELEASE_ID, Site, now
+from ansible_collections.hotclub.django.plugins.module_utils.release.project import refuse_other_settings
 from ansible_collections.hotclub.django.plugins.module_utils.release.sockets import Sockets, service_of
 
 RUNTIME = Path("/run")
 # Workers of gunicorn look for a file of that name, by the variable in which their unit tells whose they are:
 # roles/gunicorn/templates/srv/_site_/etc/gunicorn.conf.py.j2.
 WAITS, INSTANCE = ".waits", "GUNICORN_INSTANCE"
+# A worker that is proved writes there which settings it has; the same file, and <site>-probe@.service.
+SETTINGS_FILE = "GUNICORN_SETTINGS_FILE"
 ALIAS = re.compile(r"^(\d{8}T\d{6}-[0-9a-f]{7})(?:\.(\d+))?$")
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 10.0
@@ -241,9 +245,39 @@ class Instances:
         unit = f"{self.site.name}-probe@{instance}.service"
         try:
             self._must_start(unit, instance)
-            self._await_answer(unit, f"/run/{self.site.name}/{instance}.probe.sock", instance)
+            try:
+                self._await_answer(unit, f"/run/{self.site.name}/{instance}.probe.sock", instance)
+            except Trouble:
+                # Other settings explain a bad answer better than the answer does.
+                self._refuse_other_settings(unit, instance, must_tell=False)
+                raise
+            self._refuse_other_settings(unit, instance)
         finally:
             self._end_probe(instance)
+
+    def _refuse_other_settings(self, unit: str, instance: str, must_tell: bool = True) -> None:
+        """Refuse a release whose application, as it is served, has other settings than those that were checked.
+
+        A host whose unit or whose settings of gunicorn are from before workers told theirs can't be asked.
+        """
+        files = (UNITS / f"{self.site.name}-probe@.service", self.site.root / "etc" / "gunicorn.conf.py")
+        if not all(path.is_file() and SETTINGS_FILE in path.read_text() for path in files):
+            return
+        try:
+            told = json.loads((RUNTIME / f"{self.site.name}-{instance}-probe" / "settings.json").read_text())
+            served, debug = str(told["module"]), bool(told["debug"])
+        except (OSError, ValueError, KeyError, TypeError):
+            if not must_tell:
+                return
+            raise self._failure(unit, instance, "does not tell which settings it has") from None
+        environment = self.site.environment(release_of(instance))
+        refuse_other_settings(
+            self.site.release(release_of(instance)) / "src",
+            environment.get("SITE_APPLICATION", ""),
+            environment.get("DJANGO_SETTINGS_MODULE", ""),
+            served,
+            debug,
+        )
 
     def _end_probe(self, instance: str) -> None:
         unit = f"{self.site.name}-probe@{instance}"

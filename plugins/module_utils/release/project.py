@@ -17,6 +17,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.environment
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
+ASSIGNED = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*\]\s*=[^=]""")
 ANSWER = "hotclub-answer:"
 SKIPPED_FOLDERS = {"node_modules", "tests", "test", "docs", "examples", "venv", "env", "site-packages"}
 DEPTH = 3
@@ -68,6 +69,53 @@ def settings_module(project: Path, named: str) -> str:
             "manage.py names no settings module.", "Set site_settings_module to the dotted name of the project's settings."
         )
     return found.group(1)
+
+
+def refuse_other_settings(source: Path, application: str, checked: str, served: str, debug: bool) -> None:
+    """Refuse a project that serves with other settings than those that were checked, or with DEBUG on.
+
+    :param source: top of the source.
+    :param application: the callable to serve, as gunicorn writes it.
+    :param checked: dotted name of the settings that were checked.
+    :param served: dotted name of those with which the application runs.
+    :param debug: whether DEBUG is on in them.
+    :raises Trouble: it would; the message names the line that is to blame.
+    """
+    if served != checked:
+        place = _assignment(source, application)
+        raise Trouble(
+            f"Served by {application}, the project runs with the settings {served or 'that it makes itself'}, "
+            f"and not with {checked}, which were checked.",
+            f'{place} Write os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{served or "..."}") there, push, and deploy again.',
+        )
+    if debug:
+        raise Trouble(
+            f"DEBUG is on in {checked}: visitors would see the project's code and settings on every error.",
+            "Write DEBUG = False there, push, and deploy again; or set site_settings_mode to layered, which sees to it.",
+        )
+
+
+def _assignment(source: Path, application: str) -> str:
+    """Say which line of the source assigns a settings module whatever the environment says."""
+    named = Path(*application.partition(":")[0].split(".")).with_suffix(".py")
+    files = sorted(source.rglob("*.py"), key=lambda path: (not str(path).endswith(f"/{named}"), path))
+    for path in files:
+        if SKIPPED_FOLDERS.isdisjoint(path.relative_to(source).parts) and path.is_file():
+            for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+                if ASSIGNED.search(line):
+                    return f"{path.relative_to(source)}:{number} says `{line.strip()}`, which overrules what the host has set."
+    return f"Something that {named} imports overrules what the host has set."
+
+
+def ignored_migrations(source: Path, project: Path) -> str:
+    """Return the line by which git leaves migrations out, and where it is; empty when there is none."""
+    for folder in dict.fromkeys((source, project)):
+        path = folder / ".gitignore"
+        if path.is_file():
+            for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+                if "migrations" in line and not line.startswith(("#", "!")):
+                    return f"{path.relative_to(source)}:{number} ({line.strip()})"
+    return ""
 
 
 class Interpreter:

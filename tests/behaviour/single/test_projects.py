@@ -105,6 +105,13 @@ def test_a_project_without_a_lock_is_deployed_from_its_pyproject(gallery: Site) 
 
 
 @pytest.mark.debian12
+def test_an_application_without_init_is_served(plain: Site) -> None:
+    plain.deploy("no-init").must_succeed()
+    assert plain.visitor.get("/").json["version"] == "no-init"
+    plain.deploy("v1").must_succeed()
+
+
+@pytest.mark.debian12
 def test_changed_requirements_are_installed_beside_those_that_serve(plain: Site) -> None:
     _, following, _ = versions(plain)
     before = plain.app.run(f"readlink -f {plain.root}/current/venv")

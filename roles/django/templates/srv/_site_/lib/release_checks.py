@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 ANSWER = "hotclub-answer:"
+# Strict-Transport-Security and the way from http to https, of which the web server in front takes care.
+DONE_IN_FRONT = {"security.W004", "security.W008"}
 
 
 def main(question: str) -> None:
@@ -62,6 +64,10 @@ def examine() -> dict[str, Any]:
             static_root=str(settings.STATIC_ROOT or ""),
             media_url=settings.MEDIA_URL,
             media_root=str(settings.MEDIA_ROOT or ""),
+            checked_settings=settings.SETTINGS_MODULE,
+            # Whoever serves the application reads this name after having imported it.
+            served_settings=os.environ["DJANGO_SETTINGS_MODULE"],
+            debug=bool(settings.DEBUG),
             database={key: str(settings.DATABASES["default"].get(key, "")) for key in ("ENGINE", "HOST", "NAME", "CONN_MAX_AGE")},
         )
         answer["stage"] = "check"
@@ -71,6 +77,7 @@ def examine() -> dict[str, Any]:
         answer["stage"] = "database"
         answer.update(compare_migrations())
         answer["unmade"] = unmade_migrations()
+        answer["unmigrated"] = unmigrated_apps()
     except BaseException as error:
         answer["failed"] = describe(error)
     return answer
@@ -88,13 +95,26 @@ def default_application(settings: Any) -> str:
 
 def system_checks() -> dict[str, list[str]]:
     """Run ``check --deploy``: errors stop a release, warnings are told."""
+    from django.conf import settings
     from django.core import checks
 
     messages = [message for message in checks.run_checks(include_deployment_checks=True) if not message.is_silenced()]
+    errors = [message for message in messages if message.level >= checks.ERROR]
+    untouched = [message for message in errors if is_untouched_mail(message.id, getattr(settings, "MAILERS", None))]
+    warnings = [message for message in messages if message.level == checks.WARNING and message.id not in DONE_IN_FRONT]
     return {
-        "errors": [f"{message.id}: {message.msg}" for message in messages if message.level >= checks.ERROR],
-        "warnings": [f"{message.id}: {message.msg}" for message in messages if message.level == checks.WARNING],
+        "errors": [f"{message.id}: {message.msg}" for message in errors if message not in untouched],
+        "warnings": [f"{message.id}: {message.msg}" for message in warnings]
+        + [f"{message.id}: {message.msg} Set site_mail_host, or MAILERS in the project." for message in untouched],
     }
+
+
+def is_untouched_mail(check: str, mailers: Any) -> bool:
+    """Say whether a check complains of nothing but the mail to the console that ``startproject`` writes.
+
+    Since Django 6.1 it is an error, so that no fresh project could ever be deployed.
+    """
+    return check == "mail.E001" and mailers == {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
 
 
 def collect_static(settings: Any) -> bool:
@@ -143,6 +163,33 @@ def unmade_migrations() -> list[str]:
         label
         for label in changes
         if label in loader.migrated_apps and here in Path(apps.get_app_config(label).path).resolve().parents
+    )
+
+
+def unmigrated_apps() -> list[str]:
+    """Return the applications that have tables to be made, and no migrations that would make them."""
+    from django.apps import apps
+    from django.db import router
+    from django.db.migrations.loader import MigrationLoader
+
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+
+    def wants_tables(config: Any) -> bool:
+        return any(
+            model._meta.managed
+            and not model._meta.proxy
+            and not model._meta.swapped
+            and router.allow_migrate_model("default", model)
+            for model in config.get_models()
+        )
+
+    return sorted(
+        config.label
+        for config in apps.get_app_configs()
+        # MIGRATION_MODULES may say None of an application whose tables somebody else makes.
+        if config.label not in loader.migrated_apps
+        and MigrationLoader.migrations_module(config.label)[0] is not None
+        and wants_tables(config)
     )
 
 

@@ -1,0 +1,135 @@
+"""What serves has the settings that were checked, and a project that would have others is refused by the line to blame."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.release import instances as instances_module
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import render
+from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
+from ansible_collections.hotclub.django.plugins.module_utils.release.instances import SETTINGS_FILE, Instances
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.project import ignored_migrations, refuse_other_settings
+
+RELEASE = "20261124T081500-5d6e7f8"
+ASSIGNS = "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'shop.settings'\n"
+PROPOSES = 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "releases" / RELEASE / "src"
+    (folder / "shop").mkdir(parents=True)
+    (folder / "shop" / "wsgi.py").write_text(PROPOSES)
+    (folder / "manage.py").write_text(PROPOSES)
+    return folder
+
+
+def refusal(source: Path, served: str = "shop.settings", debug: bool = False) -> str:
+    with pytest.raises(Trouble) as refused:
+        refuse_other_settings(source, "shop.wsgi:application", "site_settings", served, debug)
+    return str(refused.value)
+
+
+def test_the_settings_that_were_checked_may_serve(source: Path) -> None:
+    refuse_other_settings(source, "shop.wsgi:application", "site_settings", "site_settings", debug=False)
+
+
+def test_the_line_that_overrules_is_named_with_what_to_write(source: Path) -> None:
+    (source / "shop" / "wsgi.py").write_text(ASSIGNS)
+    # Another file of the same kind is not what serves.
+    (source / "a_script.py").write_text(ASSIGNS)
+    text = refusal(source)
+    assert "shop/wsgi.py:2 says `os.environ['DJANGO_SETTINGS_MODULE'] = 'shop.settings'`" in text
+    assert 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")' in text
+    assert "a_script.py" not in text
+
+
+def test_a_line_elsewhere_is_found(source: Path) -> None:
+    (source / "shop" / "__init__.py").write_text(ASSIGNS)
+    assert "shop/__init__.py:2 says" in refusal(source)
+
+
+def test_settings_made_without_a_module_are_refused(source: Path) -> None:
+    assert "Something that shop/wsgi.py imports" in refusal(source, served="")
+
+
+def test_debug_is_refused(source: Path) -> None:
+    text = refusal(source, served="site_settings", debug=True)
+    assert "DEBUG is on in site_settings" in text
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ("*.pyc\n**/migrations/*.py\n", ".gitignore:2 (**/migrations/*.py)"),
+        ("# migrations/\n!migrations/\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_line_that_leaves_migrations_out_is_found(source: Path, lines: str, found: str) -> None:
+    (source / ".gitignore").write_text(lines)
+    assert ignored_migrations(source, source) == found
+
+
+class TestTheProbe:
+    """What a worker told while its release was proved."""
+
+    @pytest.fixture
+    def instances(self, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Instances:
+        monkeypatch.setattr(instances_module, "UNITS", tmp_path / "units")
+        monkeypatch.setattr(instances_module, "RUNTIME", tmp_path / "run")
+        monkeypatch.setattr(Instances, "_must_start", lambda self, unit, instance: None)
+        monkeypatch.setattr(Instances, "_await_answer", lambda self, unit, path, instance: None)
+        monkeypatch.setattr(Instances, "_end_probe", lambda self, instance: None)
+        monkeypatch.setattr(Instances, "tidy", lambda self, ready="": None)
+        monkeypatch.setattr(Instances, "_failure", lambda self, unit, instance, what, detail="": Trouble(what))
+        for folder in ("units", "etc", f"run/shop-{RELEASE}-probe", f"run/shop-{RELEASE}.2-probe"):
+            (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / "etc" / "gunicorn.conf.py").write_text(SETTINGS_FILE)
+        (tmp_path / "units" / "shop-probe@.service").write_text(SETTINGS_FILE)
+        (tmp_path / "etc" / "environment").write_text("")
+        environment = {"DJANGO_SETTINGS_MODULE": "site_settings", "SITE_APPLICATION": "shop.wsgi:application"}
+        (source.parent / "release.env").write_text(render(environment))
+        return Instances(Site.at("shop", str(tmp_path)), HealthCheck(host="localhost", path="/", statuses=("200",), seconds=1))
+
+    def tells(self, instances: Instances, instance: str = RELEASE, **told: object) -> None:
+        (instances_module.RUNTIME / f"shop-{instance}-probe" / "settings.json").write_text(json.dumps(told))
+
+    def test_a_release_with_the_settings_that_were_checked_passes(self, instances: Instances) -> None:
+        self.tells(instances, module="site_settings", debug=False)
+        instances.prove(RELEASE)
+
+    def test_one_with_others_is_refused(self, instances: Instances) -> None:
+        self.tells(instances, module="shop.settings", debug=True)
+        with pytest.raises(Trouble, match=r"settings shop\.settings, and not with site_settings"):
+            instances.prove(RELEASE)
+
+    def test_one_with_debug_is_refused(self, instances: Instances) -> None:
+        self.tells(instances, module="site_settings", debug=True)
+        with pytest.raises(Trouble, match="DEBUG is on"):
+            instances.prove(RELEASE)
+
+    def test_other_settings_are_said_rather_than_the_bad_answer_that_they_give(
+        self, instances: Instances, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def answers_badly(self: Instances, unit: str, path: str, instance: str) -> None:
+            raise Trouble("answered 500")
+
+        monkeypatch.setattr(Instances, "_await_answer", answers_badly)
+        with pytest.raises(Trouble, match="answered 500"):
+            instances.prove(RELEASE)
+        self.tells(instances, module="shop.settings", debug=True)
+        with pytest.raises(Trouble, match=r"settings shop\.settings"):
+            instances.prove(RELEASE)
+
+    def test_one_that_does_not_tell_is_refused(self, instances: Instances) -> None:
+        with pytest.raises(Trouble, match="does not tell which settings it has"):
+            instances.prove(RELEASE)
+
+    def test_a_host_from_before_workers_told_proves_as_it_did(self, instances: Instances, tmp_path: Path) -> None:
+        (tmp_path / "units" / "shop-probe@.service").write_text("")
+        instances.prove(RELEASE)
