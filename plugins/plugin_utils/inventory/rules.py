@@ -145,6 +145,7 @@ RULES: dict[str, Rule] = {
     "site_media_s3_endpoint_url": check_web_address,
     "site_media_s3_bucket": form(BUCKET, "not the name of a bucket", "Write 2 to 63 letters, digits and ._-"),
     "site_media_s3_region": form(REGION, "not a region", "Write letters, digits and dashes, for example eu-central-1."),
+    "site_mail_host": check_address,
     "site_health_path": check_url_path,
     "site_health_statuses": check_statuses,
     "site_acme_email": check_email,

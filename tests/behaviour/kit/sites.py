@@ -87,6 +87,20 @@ HASHED = Project(
 )
 
 
+# What `startproject` of Django 6.1 writes, which has no page but its administration.
+FRESH = Project(
+    name="fresh",
+    entries_path="/admin/login/",
+    entries_table="auth_user",
+    variables={
+        "site_name": "atelier",
+        "site_domain": "atelier.example",
+        "site_source": f"{REPOSITORIES}/fresh.git",
+        "site_version": "v1",
+    },
+)
+
+
 class Site:
     """One site: its operator, its visitors and its database."""
 

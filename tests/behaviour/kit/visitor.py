@@ -143,6 +143,14 @@ class Visitor:
             yield WebSocket(connection, path, self.domain)
 
 
+class SocketClosedError(Exception):
+    """The server has said that it closes a web socket, as RFC 6455 wants it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the web socket was closed with code {code}")
+        self.code = code
+
+
 class WebSocket:
     """Just enough of RFC 6455 to exchange short texts."""
 
@@ -166,9 +174,12 @@ class WebSocket:
         self._connection.sendall(struct.pack("!BB", 0x81, 0x80 | len(content)) + mask + masked)
 
     def receive(self) -> str:
-        _, length = self._read(2)
+        kind, length = self._read(2)
         assert length < 126, "this web socket receives short texts only"
-        return self._read(length).decode()
+        content = self._read(length)
+        if kind == 0x88:
+            raise SocketClosedError(int.from_bytes(content[:2], "big"))
+        return content.decode()
 
     def _read_head(self) -> str:
         head = b""

@@ -29,14 +29,44 @@ FRESH: dict[str, Any] = {
 }
 
 
-@pytest.fixture(name="layer")
-def _layer() -> Any:
-    spec = importlib.util.spec_from_file_location("site_settings", LIBRARY / "site_settings.py")
+CONSOLE = {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
+MAIL = {
+    "EMAIL_HOST": "mail.example.org",
+    "EMAIL_PORT": "587",
+    "EMAIL_HOST_USER": "shop",
+    "EMAIL_HOST_PASSWORD": "of-the-mail",
+    "EMAIL_USE_TLS": "True",
+    "EMAIL_USE_SSL": "False",
+    "DEFAULT_FROM_EMAIL": "shop@example.org",
+}
+
+
+def loaded(name: str) -> Any:
+    """Return a program of the hosts, which no package holds."""
+    spec = importlib.util.spec_from_file_location(name, LIBRARY / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.layer
+    return module
+
+
+@pytest.fixture(name="layer")
+def _layer() -> Any:
+    return loaded("site_settings").layer
+
+
+@pytest.fixture(name="layer_of")
+def _layer_of(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what lays settings over a project's under one version of Django."""
+
+    def layer(version: tuple[int, int], project: dict[str, Any]) -> dict[str, Any]:
+        module = loaded("site_settings")
+        monkeypatch.setattr(module, "_version", lambda: version)
+        settings: dict[str, Any] = module.layer({**FRESH, **project}, {**ENVIRONMENT, **MAIL})
+        return settings
+
+    return layer
 
 
 def test_a_fresh_startproject_becomes_fit_for_production(layer: Any) -> None:
@@ -139,3 +169,88 @@ def test_a_projects_own_object_store_is_left_alone(layer: Any) -> None:
 
 def test_a_release_without_a_client_for_buckets_goes_on_as_it_was(layer: Any) -> None:
     assert "STORAGES" not in layer(FRESH, {**ENVIRONMENT, **BUCKET})
+
+
+SMTP = {
+    "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+    "OPTIONS": {
+        "host": "mail.example.org",
+        "port": 587,
+        "username": "shop",
+        "password": "of-the-mail",
+        "use_tls": True,
+        "use_ssl": False,
+        "timeout": 10,
+    },
+}
+
+
+@pytest.mark.parametrize("project", [{}, {"MAILERS": {}}, {"MAILERS": {"default": CONSOLE}}, {"EMAIL_SUBJECT_PREFIX": "[shop] "}])
+def test_mail_goes_to_the_sites_server_by_mailers_where_django_has_them(layer_of: Any, project: dict[str, Any]) -> None:
+    settings = layer_of((6, 1), project)
+    assert settings["MAILERS"] == {"default": SMTP}
+    assert not [name for name in settings if name.startswith("EMAIL_")], "Django stops where it finds both"
+    assert settings["DEFAULT_FROM_EMAIL"] == settings["SERVER_EMAIL"] == "shop@example.org"
+
+
+def test_other_mailers_of_the_project_stay(layer_of: Any) -> None:
+    settings = layer_of((6, 1), {"MAILERS": {"default": CONSOLE, "news": {"BACKEND": "news.Backend"}}})
+    assert settings["MAILERS"] == {"default": SMTP, "news": {"BACKEND": "news.Backend"}}
+
+
+@pytest.mark.parametrize("project", [{}, {"EMAIL_BACKEND": CONSOLE["BACKEND"]}, {"MAILERS": {"default": CONSOLE}}])
+def test_an_older_django_gets_the_older_settings(layer_of: Any, project: dict[str, Any]) -> None:
+    settings = layer_of((5, 2), project)
+    assert "MAILERS" not in settings
+    assert {name: value for name, value in settings.items() if name.startswith("EMAIL_")} == {
+        "EMAIL_BACKEND": SMTP["BACKEND"],
+        "EMAIL_HOST": "mail.example.org",
+        "EMAIL_PORT": 587,
+        "EMAIL_HOST_USER": "shop",
+        "EMAIL_HOST_PASSWORD": "of-the-mail",
+        "EMAIL_USE_TLS": True,
+        "EMAIL_USE_SSL": False,
+        "EMAIL_TIMEOUT": 10,
+    }
+
+
+def test_a_project_that_keeps_the_older_settings_under_a_newer_django_gets_no_mailers(layer_of: Any) -> None:
+    settings = layer_of((6, 1), {"EMAIL_BACKEND": CONSOLE["BACKEND"]})
+    assert "MAILERS" not in settings
+    assert settings["EMAIL_HOST"] == "mail.example.org"
+
+
+@pytest.mark.parametrize(
+    ("version", "project"),
+    [
+        ((6, 1), {"MAILERS": {"default": {"BACKEND": "post.Backend"}}}),
+        ((6, 1), {"MAILERS": {"default": {"OPTIONS": {"host": "own.example.org"}}}}),
+        ((6, 1), {"EMAIL_HOST": "own.example.org"}),
+        ((5, 2), {"EMAIL_HOST": "own.example.org"}),
+        ((5, 2), {"EMAIL_BACKEND": "post.Backend"}),
+    ],
+)
+def test_mail_that_the_project_sends_its_own_way_stays_so(
+    layer_of: Any, version: tuple[int, int], project: dict[str, Any]
+) -> None:
+    settings = layer_of(version, {**project, "DEFAULT_FROM_EMAIL": "own@example.org"})
+    assert not [name for name in settings if name == "MAILERS" or name.startswith("EMAIL_") or name == "DEFAULT_FROM_EMAIL"]
+
+
+def test_without_a_server_nothing_is_said_of_mail(layer: Any) -> None:
+    settings = layer({**FRESH, "MAILERS": {"default": CONSOLE}}, ENVIRONMENT)
+    assert not [name for name in settings if "MAIL" in name]
+
+
+@pytest.mark.parametrize(
+    ("check", "mailers", "untouched"),
+    [
+        ("mail.E001", {"default": CONSOLE}, True),
+        ("mail.E002", {"default": CONSOLE}, False),
+        ("mail.E001", {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}, False),
+        ("mail.E001", {"default": CONSOLE, "news": CONSOLE}, False),
+        ("mail.E001", None, False),
+    ],
+)
+def test_only_the_mail_of_a_fresh_project_is_no_error(check: str, mailers: Any, untouched: bool) -> None:
+    assert loaded("release_checks").is_untouched_mail(check, mailers) is untouched

@@ -1,4 +1,4 @@
-"""HTTP goes to Django; a web socket gets back what it sends."""
+"""HTTP goes to Django; a web socket gets back what it sends; a start and an end of the server are noticed."""
 
 import os
 
@@ -12,6 +12,8 @@ django_application = get_asgi_application()
 async def application(scope, receive, send):
     if scope["type"] == "websocket":
         await echo(receive, send)
+    elif scope["type"] == "lifespan":
+        await live(receive, send)
     else:
         await django_application(scope, receive, send)
 
@@ -24,4 +26,14 @@ async def echo(receive, send):
         elif event["type"] == "websocket.receive":
             await send({"type": "websocket.send", "text": event.get("text") or ""})
         elif event["type"] == "websocket.disconnect":
+            return
+
+
+async def live(receive, send):
+    while True:
+        event = await receive()
+        if event["type"] == "lifespan.shutdown":
+            print("The gallery closes.", flush=True)
+        await send({"type": f"{event['type']}.complete"})
+        if event["type"] == "lifespan.shutdown":
             return

@@ -17,6 +17,15 @@ LOCAL_STORAGE = "django.core.files.storage.FileSystemStorage"
 STATIC_STORAGE = "django.contrib.staticfiles.storage.StaticFilesStorage"
 S3_STORAGE = "storages.backends.s3.S3Storage"
 POSTGRESQL = "django.db.backends.postgresql"
+CONSOLE_MAIL = "django.core.mail.backends.console.EmailBackend"
+SMTP_MAIL = "django.core.mail.backends.smtp.EmailBackend"
+# A mail server that hangs must not hold a worker for as long as a request may take.
+MAIL_SECONDS = 10
+# Django takes either these, or from 6.1 on MAILERS, and stops where it finds both.
+OLD_MAIL_SETTINGS = {
+    *("EMAIL_BACKEND", "EMAIL_FILE_PATH", "EMAIL_HOST", "EMAIL_HOST_PASSWORD", "EMAIL_HOST_USER", "EMAIL_PORT"),
+    *("EMAIL_SSL_CERTFILE", "EMAIL_SSL_KEYFILE", "EMAIL_TIMEOUT", "EMAIL_USE_SSL", "EMAIL_USE_TLS"),
+}
 
 
 def layer(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -53,6 +62,8 @@ def layer(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
         changes["SECURE_PROXY_SSL_HEADER"] = ("HTTP_X_FORWARDED_PROTO", "https")
     if secure:
         changes.update(SESSION_COOKIE_SECURE=True, CSRF_COOKIE_SECURE=True)
+    if environment.get("EMAIL_HOST"):
+        changes.update(_mail(project, environment))
     if not project.get("LOGGING"):
         # Without DEBUG, Django's default shows no error anywhere but in mails to ADMINS.
         changes["LOGGING"] = {
@@ -93,6 +104,32 @@ def _media_in_bucket(project: Mapping[str, Any], environment: Mapping[str, str],
     }
     storages = {"staticfiles": {"BACKEND": STATIC_STORAGE}, **project.get("STORAGES", {})}
     return {"STORAGES": {**storages, "default": {"BACKEND": S3_STORAGE, "OPTIONS": options}}}
+
+
+def _mail(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return what sends mail by the site's server, unless the project has one of its own."""
+    sender = environment.get("DEFAULT_FROM_EMAIL")
+    changes: dict[str, Any] = {}
+    if sender:
+        changes = {name: sender for name in ("DEFAULT_FROM_EMAIL", "SERVER_EMAIL") if name not in project}
+    server = {
+        "host": environment["EMAIL_HOST"],
+        "port": int(environment.get("EMAIL_PORT", "25")),
+        "username": environment.get("EMAIL_HOST_USER", ""),
+        "password": environment.get("EMAIL_HOST_PASSWORD", ""),
+        "use_tls": environment.get("EMAIL_USE_TLS") == "True",
+        "use_ssl": environment.get("EMAIL_USE_SSL") == "True",
+        "timeout": MAIL_SECONDS,
+    }
+    if _version() >= (6, 1) and not OLD_MAIL_SETTINGS.intersection(project):
+        mailers = project.get("MAILERS", {})
+        if mailers.get("default", {"BACKEND": CONSOLE_MAIL}).get("BACKEND") == CONSOLE_MAIL:
+            changes["MAILERS"] = {**mailers, "default": {"BACKEND": SMTP_MAIL, "OPTIONS": server}}
+    elif project.get("EMAIL_BACKEND", CONSOLE_MAIL) == CONSOLE_MAIL and "EMAIL_HOST" not in project:
+        names = {"username": "EMAIL_HOST_USER", "password": "EMAIL_HOST_PASSWORD"}
+        changes["EMAIL_BACKEND"] = SMTP_MAIL
+        changes.update({names.get(option, f"EMAIL_{option.upper()}"): value for option, value in server.items()})
+    return changes
 
 
 def _database(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
