@@ -126,6 +126,11 @@ class TestTheProbe:
         with pytest.raises(Trouble, match=r"settings shop\.settings"):
             instances.prove(RELEASE)
 
+    def test_one_that_could_store_no_upload_is_refused(self, instances: Instances) -> None:
+        self.tells(instances, module="site_settings", debug=False, media="/data/shop is read-only")
+        with pytest.raises(Trouble, match=r"(?s)Uploads would fail.*/data/shop is read-only.*shop:www-data"):
+            instances.prove(RELEASE)
+
     def test_one_that_does_not_tell_is_refused(self, instances: Instances) -> None:
         with pytest.raises(Trouble, match="does not tell which settings it has"):
             instances.prove(RELEASE)

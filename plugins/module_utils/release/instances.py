@@ -265,7 +265,7 @@ class Instances:
             return
         try:
             told = json.loads((RUNTIME / f"{self.site.name}-{instance}-probe" / "settings.json").read_text())
-            served, debug = str(told["module"]), bool(told["debug"])
+            served, debug, media = str(told["module"]), bool(told["debug"]), str(told.get("media", ""))
         except (OSError, ValueError, KeyError, TypeError):
             if not must_tell:
                 return
@@ -278,6 +278,12 @@ class Instances:
             served,
             debug,
         )
+        if media:
+            raise Trouble(
+                f"Uploads would fail: as the site sees it from inside its sandbox on {os.uname().nodename}, {media}.",
+                f"Mount the folder so that it can be written, or make it, for {self.site.name}:www-data with mode 2750; "
+                "or correct site_media_path. Then run this again.",
+            )
 
     def _end_probe(self, instance: str) -> None:
         unit = f"{self.site.name}-probe@{instance}"
@@ -298,7 +304,16 @@ class Instances:
     def _must_start(self, unit: str, instance: str) -> None:
         done = systemctl("start", unit)
         if done.code:
-            raise self._failure(unit, instance, "does not start", done.tail(3))
+            raise self._failure(unit, instance, "does not start", "\n".join([*self._missing_folders(unit), done.tail(3)]))
+
+    def _missing_folders(self, unit: str) -> list[str]:
+        """Name the folders without which systemd can't make the unit's sandbox, of which it says little itself."""
+        folders = properties(unit, "ReadWritePaths").get("ReadWritePaths", "").split()
+        missing = [folder for folder in folders if not folder.startswith("-") and not os.path.exists(folder)]
+        return [
+            f"{folder}, which the site may write, is not there: make it, or correct gunicorn_writable_paths."
+            for folder in missing
+        ]
 
     def _await_answer(self, unit: str, path: str, instance: str) -> None:
         deadline = time.monotonic() + self.check.seconds

@@ -37,6 +37,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.pac
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.paths import (
     check_absolute_path,
     check_local_file,
+    check_media_path,
     check_plain_path,
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.secret_values import (
@@ -141,7 +142,7 @@ RULES: dict[str, Rule] = {
     "site_packages": check_packages,
     "site_build_packages": check_packages,
     "site_python_packages": check_requirements,
-    "site_media_path": check_plain_path,
+    "site_media_path": check_media_path,
     "site_media_s3_endpoint_url": check_web_address,
     "site_media_s3_bucket": form(BUCKET, "not the name of a bucket", "Write 2 to 63 letters, digits and ._-"),
     "site_media_s3_region": form(REGION, "not a region", "Write letters, digits and dashes, for example eu-central-1."),

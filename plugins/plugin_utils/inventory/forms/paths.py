@@ -14,6 +14,9 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.for
 # Beyond letters, digits and these, configuration files give a character a meaning of their own.
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~@+,=/-]*")
 
+# Folders that are empty, or another one's, as the unit of a site sees them.
+HIDDEN_PATH = re.compile(r"/(home|root|tmp|run|dev|proc|sys|var/tmp)(/|$)")
+
 
 def check_local_file(value: Any) -> Iterator[Finding]:
     """Refuse a file on the controller that isn't there."""
@@ -38,3 +41,13 @@ check_plain_path = form(
     "not a path that every program reads alike",
     "Write an absolute one of letters, digits and ._~@+,=- without spaces.",
 )
+
+
+def check_media_path(value: Any) -> Iterator[Finding]:
+    """Refuse folders that a service's sandbox hides from it."""
+    yield from check_plain_path(value)
+    if HIDDEN_PATH.match(str(value)):
+        yield (
+            f"{value} lies where the site's sandbox lets it see nothing",
+            "Choose a folder elsewhere, for example below /data or /mnt.",
+        )

@@ -1,0 +1,45 @@
+"""Uploads on a file system of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.behaviour.kit.lab import Machine
+from tests.behaviour.kit.sites import Site
+
+pytestmark = [pytest.mark.debian13, pytest.mark.about("gunicorn", "django", "release_switch", "site")]
+
+DISK = "/mnt/pictures"
+FOLDER = f"{DISK}/gallery/uploads"
+
+
+@pytest.fixture
+def disk(app: Machine, gallery: Site) -> Iterator[str]:
+    """Another disk of the host, as far as a container can have one."""
+    app.run(f"mkdir -p {DISK} && mount -t tmpfs -o size=64m a-disk {DISK}")
+    yield DISK
+    # An instance that has it open holds it until the site is back at its own folder.
+    gallery.play("site")
+    app.run(f"umount --lazy {DISK}; rmdir {DISK}")
+
+
+def test_a_disk_of_its_own_takes_uploads_from_inside_the_sandbox(gallery: Site, disk: str) -> None:
+    gallery.play("site", site_media_path=FOLDER).must_succeed()
+    owner = gallery.app.run(f"stat --format '%U:%G %a' {FOLDER}")
+    assert owner == f"{gallery.name}:www-data 2750", owner
+    content = b"%PDF-1.7 on a disk of its own"
+    stored = gallery.visitor.upload("/pictures", {"text_id": "on-a-disk"}, "disk.pdf", content)
+    assert stored.status == 201, stored
+    assert gallery.visitor.get(stored.json["url"]).body == content
+    assert gallery.app.run(f"cat {FOLDER}/pictures/$(basename {stored.json['url']}) || find {FOLDER}") == content.decode()
+    required = gallery.app.run(f"systemctl show --property RequiresMountsFor {gallery.instances()[0]}")
+    assert FOLDER in required, required
+
+    serving, other = gallery.serves(), "v2" if gallery.serves() == "v1" else "v1"
+    gallery.app.run(f"mount -o remount,ro {disk}")
+    refused = gallery.deploy(other, site_media_path=FOLDER).must_fail()
+    assert refused.says("Uploads would fail", f"{FOLDER} is read-only", "site_media_path"), refused
+    assert gallery.serves() == serving
+    gallery.app.run(f"mount -o remount,rw {disk}")
