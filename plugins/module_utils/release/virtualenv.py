@@ -158,6 +158,38 @@ def _meets(have: tuple[int, ...], operator: str, want: tuple[int, ...], wildcard
     return {"==": equal, "===": equal, "!=": not equal, "<=": a <= b, ">=": a >= b, "<": a < b, ">": a > b}[operator]
 
 
+# What a build says that it lacks, and the Debian package that has it.
+HEADERS = {
+    "Python.h": "python3-dev",
+    "pg_config": "libpq-dev",
+    "libpq-fe.h": "libpq-dev",
+    "ffi.h": "libffi-dev",
+    "mysql_config": "default-libmysqlclient-dev",
+    "libxml/xmlversion.h": "libxml2-dev",
+    "libxslt": "libxslt1-dev",
+    "openssl/ssl.h": "libssl-dev",
+}
+NO_COMPILER = re.compile(
+    r"command '[^']*g?cc' failed: No such file|[Uu]nable to find.*compiler|No such file or directory: '[^']*(gcc|cc|g\+\+)'"
+)
+
+
+def compiling_remedy(text: str) -> str:
+    """Return what to install for a package that could not be compiled.
+
+    :param text: what its build said.
+    """
+    packages = [package for said, package in HEADERS.items() if said in text]
+    if NO_COMPILER.search(text):
+        packages.insert(0, "build-essential")
+        # Whoever lacks a compiler lacks what it is to read, too.
+        packages.append("python3-dev")
+    if not packages:
+        return "A package needs to be compiled: name its Debian build packages in site_build_packages."
+    named = ", ".join(dict.fromkeys(packages))
+    return f"A package needs to be compiled: set site_build_packages: [{named}] and run playbooks/site.yml."
+
+
 class Virtualenvs:
     """The virtualenvs of one site."""
 
@@ -226,7 +258,7 @@ class Virtualenvs:
         elif "hash" in text.lower() and "mismatch" in text.lower():
             remedy = "A file of the package index is not the one that the project has locked: find out why before you go on."
         elif "Failed to build" in text or "build backend" in text:
-            remedy = "A package needs to be compiled: name its Debian build packages in site_build_packages."
+            remedy = compiling_remedy(outcome.output)
         elif NETWORK.search(text):
             remedy = (
                 "The package index can't be reached from this host: "

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.virtualenv import applying, find, required_python, satisfies
+from ansible_collections.hotclub.django.plugins.module_utils.release.virtualenv import (
+    applying,
+    compiling_remedy,
+    find,
+    required_python,
+    satisfies,
+)
 
 from tests.unit.conftest import CHECKOUT
 
@@ -100,3 +106,22 @@ def test_the_file_of_hashes_has_the_versions_that_are_asked_for() -> None:
         assert f"'{requirement}'" in defaults, f"{requirement} is not what django_extra_requirements says"
         assert f"\n{requirement.replace('[binary]', '')} " in hashed, f"extras.txt was not made again for {requirement}"
     assert len(asked) == defaults.count("==") - defaults.count(" == "), "a requirement is missing from extras.in"
+
+
+@pytest.mark.parametrize(
+    ("said", "packages"),
+    [
+        ("fatal error: Python.h: No such file or directory", "[python3-dev]"),
+        ("Error: pg_config executable not found.", "[libpq-dev]"),
+        ("./psycopg/psycopg.h:35:10: fatal error: libpq-fe.h: No such file\nPython.h: no", "[python3-dev, libpq-dev]"),
+        ("error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory", "[build-essential, python3-dev]"),
+    ],
+)
+def test_what_a_build_lacks_is_named_by_its_package(said: str, packages: str) -> None:
+    assert f"site_build_packages: {packages}" in compiling_remedy(said)
+
+
+def test_what_nobody_knows_is_left_to_the_reader() -> None:
+    assert compiling_remedy("error: something else") == (
+        "A package needs to be compiled: name its Debian build packages in site_build_packages."
+    )
