@@ -8,11 +8,14 @@ import os
 import pwd
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+
+# How whatever runs programs is handed to what needs it, so that tests can answer in their place.
+Run = Callable[..., "Outcome"]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SHOWN_LINES = 25
@@ -50,6 +53,7 @@ def run(
     stdin: str | None = None,
     hidden: Sequence[str] = (),
     timeout: float = HOUR_SECONDS,
+    umask: int = 0o027,
 ) -> Outcome:
     """Run a program and return how it ended.
 
@@ -60,6 +64,7 @@ def run(
     :param stdin: text for its standard input.
     :param hidden: values replaced in its output before anybody sees it.
     :param timeout: seconds after which it is ended, with what it has started.
+    :param umask: what others may not do with files that it writes; as a rule they may not read them.
     :raises Trouble: the program is missing, or it ran out of time.
     """
     base = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/nonexistent"}
@@ -78,8 +83,7 @@ def run(
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            # Files that it leaves behind, as nginx -t does logs, are not for everybody.
-            umask=0o027,
+            umask=umask,
             process_group=0,
             **account,
         )
@@ -107,3 +111,8 @@ def redact(text: str, hidden: Iterable[str]) -> str:
     for value in hidden:
         text = text.replace(value, REDACTED)
     return text
+
+
+def run_for_everybody(command: Sequence[str], **more: Any) -> Outcome:
+    """Run a program whose files everybody may read, such as trusted certificates, locales and interpreters."""
+    return run(command, umask=0o022, **more)

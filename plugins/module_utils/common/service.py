@@ -7,20 +7,19 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import change_time, children, newest_change, started
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 
 PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload")
 STAMPS = Path("/run/hotclub")
 # No process gets rid of it, so that its status tells how it was started.
 CONFINED = "NoNewPrivileges=yes\n"
-
-Run = Callable[[list[str]], tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,10 @@ class Service:
 
         :raises Trouble: systemd doesn't answer.
         """
-        code, output = self.run(["systemctl", "show", self.name, f"--property={','.join(PROPERTIES)}"])
-        if code != 0:
-            raise Trouble(f"systemctl show {self.name} failed: {output}")
-        return dict.fromkeys(PROPERTIES, "") | dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+        shown = self.run(["systemctl", "show", self.name, f"--property={','.join(PROPERTIES)}"])
+        if shown.code:
+            raise Trouble(f"systemctl show {self.name} failed: {shown.output}")
+        return dict.fromkeys(PROPERTIES, "") | dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
 
     def workers(self) -> dict[int, float]:
         """Return the processes that a reload starts anew, with the time at which each began."""
@@ -114,9 +113,9 @@ class Service:
             self.check()
         old = self.workers() if action == "reload" else {}
         command = ["systemctl", action, *([] if action == "daemon-reload" else [self.name])]
-        code, output = self.run(command)
-        if code != 0:
-            raise Trouble(f"{' '.join(command)} failed: {output}\n{self.complaints()}")
+        done = self.run(command)
+        if done.code:
+            raise Trouble(f"{' '.join(command)} failed: {done.output}\n{self.complaints()}")
         if action == "reload":
             self._confirm_reload(old, timeout_seconds)
 
@@ -128,7 +127,7 @@ class Service:
 
     def complaints(self) -> str:
         """Return what the service said last."""
-        return self.run(["journalctl", "--unit", self.name, "--lines", "10", "--no-pager", "--output", "cat"])[1]
+        return self.run(["journalctl", "--unit", self.name, "--lines", "10", "--no-pager", "--output", "cat"]).output
 
     def _confirm_reload(self, old: dict[int, float], timeout_seconds: float) -> None:
         if not self.worker:
@@ -169,14 +168,3 @@ def bring_up(module: Any, service: Service, needed: bool = True) -> None:
 def has_files(folder: Path) -> bool:
     """Say whether a folder is there and has files in it."""
     return folder.is_dir() and any(path.is_file() for path in folder.iterdir())
-
-
-def runner(module: Any) -> Run:
-    """Return a way to run commands by which a module has their exit code and all of their output."""
-
-    def run(command: list[str]) -> tuple[int, str]:
-        # A test of the configuration opens logs, which are not for everybody.
-        code, out, err = module.run_command(command, umask=0o027)
-        return code, (out + err).strip()
-
-    return run

@@ -7,19 +7,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 
 SCRIPT = "usr/local/lib/hotclub/acme"
 INTERPRETER = "/usr/bin/python3"
 WANTED_SOCKETS = "/etc/systemd/system/sockets.target.wants"
-
-Run = Callable[[list[str]], tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -83,17 +81,17 @@ class Acme:
 
         :raises Trouble: nothing can be said.
         """
-        code, output = self.run([INTERPRETER, "-I", str(self.root / SCRIPT), "look", str(self.settings)])
-        if code:
-            raise Trouble(f"{self.settings} or {self.root / SCRIPT} is damaged. Run playbooks/site.yml again.\n{output}")
-        found: dict[str, Any] = json.loads(output.splitlines()[-1])
+        looked = self.run([INTERPRETER, "-I", str(self.root / SCRIPT), "look", str(self.settings)])
+        if looked.code:
+            raise Trouble(f"{self.settings} or {self.root / SCRIPT} is damaged. Run playbooks/site.yml again.\n{looked.output}")
+        found: dict[str, Any] = json.loads(looked.stdout.splitlines()[-1])
         return found
 
     def unit_actions(self) -> list[str]:
         """Return what is left to do until the timer runs, and the socket where there are other balancers, in order."""
         names = ("ActiveState", "UnitFileState", "NeedDaemonReload")
         shown = ["systemctl", "show", self.timer, self.service, self.socket, f"--property={','.join(names)}"]
-        units = [dict(line.split("=", 1) for line in unit.splitlines()) for unit in self.run(shown)[1].split("\n\n")]
+        units = [dict(line.split("=", 1) for line in unit.splitlines()) for unit in self.run(shown).stdout.split("\n\n")]
         changed = [unit.get("NeedDaemonReload") == "yes" for unit in units]
         timer_runs, _, socket_runs = (
             (unit.get("ActiveState"), unit.get("UnitFileState")) == ("active", "enabled") for unit in units
@@ -119,9 +117,9 @@ class Acme:
             # Its file is gone, so that it can't be disabled any more.
             "listen-no-more": ["sh", "-c", 'systemctl stop "$1" && rm -f "$2/$1"', "sh", self.socket, WANTED_SOCKETS],
         }[action]
-        code, output = self.run(command)
-        if code:
-            raise Trouble(f"{' '.join(command)} failed: {output}")
+        done = self.run(command)
+        if done.code:
+            raise Trouble(f"{' '.join(command)} failed: {done.output}")
 
     def order_renewal(self) -> None:
         """Let the next start ask for a certificate although nothing else asks for one."""
@@ -131,13 +129,13 @@ class Acme:
 
     def ask(self) -> str:
         """Have a certificate issued and installed; return why it failed, else nothing."""
-        code, output = self.run(["systemctl", "start", self.service])
-        if not code:
+        started = self.run(["systemctl", "start", self.service])
+        if not started.code:
             return ""
         invocation = ["systemctl", "show", "--value", "--property=InvocationID", self.service]
-        _, number = self.run(invocation)
+        number = self.run(invocation).stdout
         journal = ["journalctl", "--output=cat", "--no-pager", f"_SYSTEMD_INVOCATION_ID={number.strip()}"]
-        return self.run(journal)[1] or output
+        return self.run(journal).output or started.output
 
     def leftovers(self) -> list[Path]:
         """Return what is still there of the site."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 
 TABLE = "hotclub_handover"
 # Before the firewall lets anything in.
@@ -24,8 +25,6 @@ PRIORITY = -10
 # New connections are let in again when the addresses have left, for they may come back; and after this time in any case.
 GUARD_SECONDS = 10
 POLL_SECONDS = 0.02
-
-Run = Callable[..., tuple[int, str]]
 
 
 def ruleset(addresses: Iterable[str]) -> str:
@@ -55,7 +54,7 @@ def guard_script(addresses: Iterable[str]) -> str:
 class Handover:
     """The addresses that a host is about to give away.
 
-    ``run`` runs a command, with an optional text for its standard input, and returns its exit code and output.
+    ``run`` runs a command, with an optional text for its standard input.
     ``workers`` returns the processes of the web server that answer visitors.
     """
 
@@ -66,10 +65,10 @@ class Handover:
 
     def held(self) -> set[str]:
         """Return those of the addresses that this host has now."""
-        code, output = self.run(["ip", "-json", "address", "show"])
-        if code:
-            raise Trouble(f"ip address show failed: {output}")
-        present = {part["local"] for link in json.loads(output) for part in link.get("addr_info", []) if "local" in part}
+        shown = self.run(["ip", "-json", "address", "show"])
+        if shown.code:
+            raise Trouble(f"ip address show failed: {shown.output}")
+        present = {part["local"] for link in json.loads(shown.stdout) for part in link.get("addr_info", []) if "local" in part}
         wanted = {str(ipaddress.ip_interface(address).ip) for address in self.addresses}
         return wanted & present
 
@@ -80,14 +79,14 @@ class Handover:
         :raises Trouble: new connections can't be held off; nothing has changed then.
         """
         held = self.held()
-        code, output = self.run(["nft", "--file", "-"], ruleset(held))
-        if code == 0:
+        done = self.run(["nft", "--file", "-"], stdin=ruleset(held))
+        if not done.code:
             # On its own, so that a caller that dies leaves nothing.
-            code, output = self.run(["systemd-run", "--quiet", "--collect", "/bin/sh", "-c", guard_script(held)])
-            if code:
+            done = self.run(["systemd-run", "--quiet", "--collect", "/bin/sh", "-c", guard_script(held)])
+            if done.code:
                 self.run(["nft", "delete", "table", "inet", TABLE])
-        if code:
-            raise Trouble(f"New connections can't be held off: {output}")
+        if done.code:
+            raise Trouble(f"New connections can't be held off: {done.output}")
         began = time.monotonic()
         old = self.workers()
         # Workers of before take nothing new any more, close connections that wait for a request, and end with the last answer.

@@ -14,13 +14,12 @@ from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import write_atomically
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 
 RULES = Path("/etc/sudoers.d")
 GRANT = re.compile(r"^(\S+) ALL=", re.MULTILINE)
 FIRST_PERSON = 1000
 SERVER_WORDS = {"root": "permitrootlogin", "passwords": "passwordauthentication"}
-
-Run = Callable[[list[str]], tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,9 @@ class Host:
 
     def call(self, command: Sequence[str]) -> None:
         """Run a program that has to succeed."""
-        code, output = self.run(list(command))
-        if code != 0:
-            raise Trouble(f"{' '.join(command)} failed: {output.strip() or f'exit code {code}'}")
+        done = self.run(list(command))
+        if done.code:
+            raise Trouble(f"{' '.join(command)} failed: {done.output or f'exit code {done.code}'}")
 
     def granted(self) -> list[str]:
         """Return who may become root by our own rule."""
@@ -174,7 +173,7 @@ def login(run: Run, environment: Mapping[str, str]) -> dict[str, str]:
 
 def server_settings(run: Run) -> dict[str, str]:
     """Return the settings that the SSH server's files amount to; none when it can't read them."""
-    code, output = run(["sshd", "-T", "-C", "user=root,host=localhost,addr=127.0.0.1"])
-    if code != 0:
+    shown = run(["sshd", "-T", "-C", "user=root,host=localhost,addr=127.0.0.1"])
+    if shown.code:
         return {}
-    return dict(line.split(" ", 1) for line in output.splitlines() if " " in line)
+    return dict(line.split(" ", 1) for line in shown.stdout.splitlines() if " " in line)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import (
     ABSENT,
     Change,
@@ -49,7 +50,6 @@ table inet hotclub {
 WARM_UP_SECONDS = 2.0
 
 # A command, and what it reads; returns its exit code and its output.
-Run = Callable[..., tuple[int, str]]
 
 
 def rules_of(text: str) -> list[str]:
@@ -143,8 +143,8 @@ class Firewall:
 
     def table(self, *through: str) -> list[Any] | None:
         """Return the table as the kernel has it, without counters and what it has learnt; None when it has none."""
-        code, output = self.run([*through, NFT, "--json", "--stateless", "list", "table", "inet", "hotclub"])
-        return None if code != 0 else comparable(json.loads(output)["nftables"])
+        listed = self.run([*through, NFT, "--json", "--stateless", "list", "table", "inet", "hotclub"])
+        return None if listed.code else comparable(json.loads(listed.stdout)["nftables"])
 
     def expected(self, text: str) -> list[Any] | None:
         """Return what the table would be, from a network of its own where it harms nobody.
@@ -154,10 +154,10 @@ class Firewall:
         if not text:
             return None
         script = f"{NFT} --file - >&2 && exec {NFT} --json --stateless list table inet hotclub"
-        code, output = self.run(["unshare", "--net", "sh", "-c", script], stdin=text)
-        if code != 0:
-            raise Trouble(f"nftables refuses the new rules, and nothing was changed:\n{output}")
-        return comparable(json.loads(output)["nftables"])
+        tried = self.run(["unshare", "--net", "sh", "-c", script], stdin=text)
+        if tried.code:
+            raise Trouble(f"nftables refuses the new rules, and nothing was changed:\n{tried.output}")
+        return comparable(json.loads(tried.stdout)["nftables"])
 
     def load(self, text: str) -> None:
         """Load all rules at once, or remove the table.
@@ -165,9 +165,9 @@ class Firewall:
         :raises Trouble: the kernel does not take them; it goes on with what it had.
         """
         command = [NFT, "--file", "-"] if text else [NFT, "delete", "table", "inet", "hotclub"]
-        code, output = self.run(command, stdin=text)
-        if code != 0:
-            raise Trouble(f"The rules can't be loaded, and nothing was changed:\n{output}")
+        done = self.run(command, stdin=text)
+        if done.code:
+            raise Trouble(f"The rules can't be loaded, and nothing was changed:\n{done.output}")
 
     def warm_up(self) -> None:
         """Let the kernel learn which connections there are."""
@@ -176,7 +176,7 @@ class Firewall:
 
     def is_waiting(self) -> bool:
         """Say whether rules wait for their confirmation."""
-        return self.run(["systemctl", "is-active", "--quiet", f"{TIMER}.timer"])[0] == 0
+        return self.run(["systemctl", "is-active", "--quiet", f"{TIMER}.timer"]).code == 0
 
     def wait(self, seconds: float) -> None:
         """Wait until another run's rules have been confirmed, or have gone.
@@ -193,9 +193,11 @@ class Firewall:
         """Have the rules on disk come back after a time."""
         back = ["--file", WHOLE] if Path(WHOLE).is_file() else ["delete", "table", "inet", "hotclub"]
         options = ["--quiet", "--collect", f"--unit={TIMER}", f"--on-active={seconds}", "--timer-property=AccuracySec=100ms"]
-        code, output = self.run(["systemd-run", *options, NFT, *back])
-        if code != 0:
-            raise Trouble(f"No timer could be started that would bring the old rules back, so nothing was changed:\n{output}")
+        started = self.run(["systemd-run", *options, NFT, *back])
+        if started.code:
+            raise Trouble(
+                f"No timer could be started that would bring the old rules back, so nothing was changed:\n{started.output}"
+            )
 
     def stop_timer(self) -> None:
         """Let the rules stay."""
@@ -204,7 +206,7 @@ class Firewall:
     def service_actions(self, wanted: bool) -> list[str]:
         """Return what is left to do so that a restart loads the rules, or no longer does."""
         command = ["systemctl", "show", SERVICE, "--property=UnitFileState,ActiveState,NeedDaemonReload"]
-        unit = dict(line.split("=", 1) for line in self.run(command)[1].splitlines() if "=" in line)
+        unit = dict(line.split("=", 1) for line in self.run(command).stdout.splitlines() if "=" in line)
         if not wanted:
             return ["disable --now"] if unit.get("UnitFileState") == "enabled" else []
         done = unit.get("UnitFileState") == "enabled" and unit.get("ActiveState") == "active"
@@ -217,9 +219,9 @@ class Firewall:
         :raises Trouble: systemd refuses.
         """
         command = ["systemctl", *action.split(), *([] if action == "daemon-reload" else [SERVICE])]
-        code, output = self.run(command)
-        if code != 0:
-            raise Trouble(f"{' '.join(command)} failed:\n{output}")
+        done = self.run(command)
+        if done.code:
+            raise Trouble(f"{' '.join(command)} failed:\n{done.output}")
 
 
 def comparable(listing: list[dict[str, Any]]) -> list[Any]:

@@ -16,19 +16,18 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import link_atomically, prune, put
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 
 CHAIN, KEY, AUTHORITY, COMBINED = "fullchain.pem", "privkey.pem", "authority.pem", "combined.pem"
 # The one before the current one stays: a program that is just reading it finishes.
 KEPT_VERSIONS = 2
-
-OpenSSL = Callable[[list[str]], tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,10 @@ class Folder:
     group: str
     key_mode: int
     combined: bool
-    openssl: OpenSSL
+    run: Run
 
     @classmethod
-    def of(cls, wanted: Mapping[str, Any], openssl: OpenSSL) -> Folder:
+    def of(cls, wanted: Mapping[str, Any], run: Run) -> Folder:
         """Return the folder that a task describes."""
         return cls(
             Path(wanted["path"]),
@@ -51,7 +50,7 @@ class Folder:
             wanted["group"],
             int(wanted["key_mode"], 8),
             bool(wanted["combined"]),
-            openssl,
+            run,
         )
 
     @property
@@ -84,13 +83,13 @@ class Folder:
         chain, key = self.path / CHAIN, self.path / KEY
         if not (chain.is_file() and key.is_file()):
             return False
-        certified, _ = self._public_key(["x509", "-in", str(chain), "-noout", "-pubkey"])
-        held, _ = self._public_key(["pkey", "-in", str(key), "-pubout"])
+        certified = self._public_key(["x509", "-in", str(chain), "-noout", "-pubkey"])
+        held = self._public_key(["pkey", "-in", str(key), "-pubout"])
         return bool(held) and certified == held
 
-    def _public_key(self, command: list[str]) -> tuple[str, str]:
-        code, output = self.openssl(command)
-        return ("", output) if code else (output.strip(), "")
+    def _public_key(self, command: list[str]) -> str:
+        told = self.run(["openssl", *command])
+        return "" if told.code else told.stdout.strip()
 
     def request(self) -> str:
         """Make a key that never leaves the host, and return a request for its certificate."""
@@ -147,10 +146,10 @@ class Folder:
             ) from None
 
     def _must(self, command: list[str]) -> str:
-        code, output = self.openssl(command)
-        if code:
-            raise Trouble(f"openssl {command[0]} failed for {self.path}:\n{output}")
-        return output
+        told = self.run(["openssl", *command])
+        if told.code:
+            raise Trouble(f"openssl {command[0]} failed for {self.path}:\n{told.output}")
+        return told.stdout
 
 
 def _text(path: Path) -> str:

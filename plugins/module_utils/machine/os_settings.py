@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 
 MIB = 1024 * 1024
-Run = Callable[[list[str]], tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class System:
 
     def call(self, command: Sequence[str], remedy: str) -> str:
         """Run a program that has to succeed."""
-        code, output = self.run(list(command))
-        if code != 0:
-            raise Trouble(f"{' '.join(command)} failed: {output.strip() or f'exit code {code}'}\n{remedy}")
-        return output
+        done = self.run(list(command))
+        if done.code:
+            raise Trouble(f"{' '.join(command)} failed: {done.output or f'exit code {done.code}'}", remedy)
+        return done.stdout
 
 
 # --- kernel settings
@@ -148,7 +148,7 @@ def locale_steps(system: System, locale: str) -> Iterator[Step]:
     """Find out whether the locale has to be built."""
     if re.match(r"(C|POSIX)(\.|$)", locale):
         return
-    known = {same_spelling(name) for name in system.run(["locale", "-a"])[1].split()}
+    known = {same_spelling(name) for name in system.run(["locale", "-a"]).stdout.split()}
     if same_spelling(locale) not in known:
         yield Step(f"locale {locale}", "not built", "built", lambda: build_locale(system, locale))
 
@@ -237,7 +237,7 @@ def one_service_steps(system: System, service: str) -> Iterator[Step]:
 def properties_of(system: System, service: str) -> dict[str, str]:
     """Return what systemd knows of a service."""
     names = ("LoadState", "ActiveState", "UnitFileState", "ActiveEnterTimestampMonotonic")
-    output = system.run(["systemctl", "show", f"--property={','.join(names)}", service])[1]
+    output = system.run(["systemctl", "show", f"--property={','.join(names)}", service]).stdout
     found = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
     return {name: found.get(name, "") for name in names}
 

@@ -53,9 +53,9 @@ class Server(Service):
 
         :raises Trouble: there are such.
         """
-        code, output = self.run(["sshd", "-t"])
-        if code != 0:
-            raise Trouble(f"The SSH server refuses its settings and goes on with the old ones.\n{output}")
+        tested = self.run(["sshd", "-t"])
+        if tested.code:
+            raise Trouble(f"The SSH server refuses its settings and goes on with the old ones.\n{tested.output}")
         if overruled := list(self.overruled()):
             raise Trouble("\n".join([*overruled, "Remove that line, or its file; the SSH server goes on with the old settings."]))
 
@@ -83,9 +83,9 @@ class Server(Service):
         back = f"cp {shlex.quote(str(self.proved))} {shlex.quote(str(self.settings))}"
         script = f"{back if self.proved.exists() else f'rm -f {shlex.quote(str(self.settings))}'}; systemctl reload {self.name}"
         guard = ["systemd-run", "--quiet", "--collect", f"--unit={GUARD}", f"--on-active={seconds}", "/bin/sh", "-c", script]
-        code, output = self.run(guard)
-        if code != 0:
-            raise Trouble(f"Nothing would bring the old settings back, so the new ones are not loaded: {output}")
+        started = self.run(guard)
+        if started.code:
+            raise Trouble(f"Nothing would bring the old settings back, so the new ones are not loaded: {started.output}")
         self.perform("reload", seconds)
 
     def keep(self) -> None:

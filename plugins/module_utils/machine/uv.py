@@ -13,8 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-
-Run = Callable[[list[str], Mapping[str, str]], tuple[int, str]]
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 
 CAUSES = {
     r"DO NOT MATCH THE HASHES|Hashes are required": (
@@ -75,13 +74,13 @@ def version_of(tools: Tools) -> str:
     """Return the version of the uv that is there, nothing when there is none."""
     if not os.path.exists(tools.uv):
         return ""
-    answer = re.match(r"uv (\S+)", tools.run([tools.uv, "--version"], {})[1])
+    answer = re.match(r"uv (\S+)", tools.run([tools.uv, "--version"]).stdout)
     return answer.group(1) if answer else ""
 
 
 def works(tools: Tools, python: str) -> bool:
     """Say whether an interpreter is there and runs."""
-    return os.path.exists(python) and tools.run([python, "-c", ""], {})[0] == 0
+    return os.path.exists(python) and tools.run([python, "-c", ""]).code == 0
 
 
 def install_uv(tools: Tools, version: str, hashes: Sequence[str] = ()) -> None:
@@ -96,10 +95,10 @@ def install_uv(tools: Tools, version: str, hashes: Sequence[str] = ()) -> None:
     quiet = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "--timeout=15", "--retries=2"]
     command = ["/usr/bin/python3", pip(tools), "install", *quiet, "--no-deps", "--target", fresh, "-r", asked]
     try:
-        code, output = tools.run(command, tools.environment)
-        if code != 0:
+        done = tools.run(command, environment=tools.environment)
+        if done.code:
             what = f"uv {version} can't be installed from the package index"
-            raise Trouble(explained(what, output, "site_package_index_url and python_uv_version"))
+            raise Trouble(explained(what, done.output, "site_package_index_url and python_uv_version"))
         with suppress(FileNotFoundError):
             os.rename(tools.uv_folder, former)
         os.rename(fresh, tools.uv_folder)
@@ -126,12 +125,18 @@ def provide_python(tools: Tools, version: str) -> None:
     if os.path.exists(own):
         os.symlink(own, tools.python(version))
         return
-    places = {"UV_PYTHON_INSTALL_DIR": tools.python_folder, "UV_PYTHON_BIN_DIR": os.path.dirname(tools.python(version))}
-    code, output = tools.run([tools.uv, "python", "install", "--no-progress", version], {**tools.environment, **places})
-    if code != 0 or not works(tools, tools.python(version)):
+    places = {
+        "UV_NO_CACHE": "1",
+        "UV_PYTHON_INSTALL_DIR": tools.python_folder,
+        "UV_PYTHON_BIN_DIR": os.path.dirname(tools.python(version)),
+    }
+    done = tools.run([tools.uv, "python", "install", "--no-progress", version], environment={**tools.environment, **places})
+    if done.code or not works(tools, tools.python(version)):
         what = f"Python {version} is not part of this distribution, and uv can't bring it"
         raise Trouble(
-            explained(what, output, "python_version (uv python list --all-versions names what there is) and python_mirror_url")
+            explained(
+                what, done.output, "python_version (uv python list --all-versions names what there is) and python_mirror_url"
+            )
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import runner
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.front.acme import Acme
 
 SPEC: dict[str, Any] = {
@@ -21,7 +21,7 @@ SPEC: dict[str, Any] = {
 
 def take(module: Call) -> None:
     """Run the module."""
-    acme = Acme(module.params["site"], runner(module))
+    acme = Acme(module.params["site"], run)
     try:
         result = leave(module, acme) if module.params["state"] == "absent" else have(module, acme)
     except Trouble as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service
 from ansible_collections.hotclub.django.plugins.module_utils.machine.addresses import Handover
 
@@ -23,10 +24,6 @@ SPEC: dict[str, Any] = {
 
 def take(module: Call) -> None:
     """Hold off, wait, and report."""
-
-    def run(command: list[str], text: str | None = None) -> tuple[int, str]:
-        code, out, err = module.run_command(command, data=text, handle_exceptions=False)
-        return code, out + err
 
     nginx = Service("nginx.service", run, WORKER)
     handover = Handover(tuple(module.params["addresses"]), run, lambda: set(nginx.workers()))

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run_for_everybody as run
 from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import Host, login, steps
 
 element = {
@@ -23,10 +24,6 @@ SPEC: dict[str, Any] = {
 
 def take(module: Call) -> None:
     """Find the steps, take them, and report."""
-
-    def run(command: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(command, handle_exceptions=False)
-        return code, out + err
 
     wanted = {each["name"]: each["keys"] for each in module.params["administrators"]}
     try:

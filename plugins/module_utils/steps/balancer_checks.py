@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import ADMIN_SOCKET, ask, order, servers
 
 AGAIN = (
@@ -44,11 +45,12 @@ def take(module: Call) -> None:
 def set_guard(module: Call, site: str, names: list[str], paused: bool) -> None:
     """Have the checks come back by themselves, even when the controller is gone; or no longer."""
     unit = f"{site}-checks-guard"
-    module.run_command(["systemctl", "stop", f"{unit}.timer"])
+    run(["systemctl", "stop", f"{unit}.timer"])
     if paused:
         again = [f"enable health {site}/{name}" for name in names]
-        module.run_command(
+        started = run(
             ["systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--on-active={module.params['seconds']}",
              "/usr/bin/python3", "-c", AGAIN, ADMIN_SOCKET, *again],
-            check_rc=True,
         )  # fmt: skip
+        if started.code:
+            raise Trouble(f"Nothing would let the checks come back, so they go on: {started.output}")

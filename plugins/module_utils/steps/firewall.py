@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall import (
     ADMITTED,
     BASE,
@@ -37,10 +38,6 @@ def take(module: Call) -> None:
     wanted = module.params
     if wanted["state"] == ADMITTED and not read(BASE):
         module.exit_json(changed=False, actions=[], surplus=False)
-
-    def run(command: list[str], stdin: str = "") -> tuple[int, str]:
-        code, out, err = module.run_command(command, data=stdin or None, environ_update={"LC_ALL": "C.UTF-8"})
-        return code, (out if code == 0 else out + err)
 
     files = unpack(wanted["payload"])
     try:

@@ -9,10 +9,8 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_certificates import (
-    Folder,
-    OpenSSL,
-)
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_certificates import Folder
 
 CERTIFICATE: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -33,29 +31,18 @@ SPEC: dict[str, Any] = {
 
 def take(module: Call) -> None:
     """Take the step that the action plugin asks for."""
-    wanted = module.params["certificates"]
-    openssl = _openssl(module)
+    if not shutil.which("openssl") and not module.check_mode:
+        module.fail_json(msg="This host has no openssl, which makes the keys of its certificates. Install the package openssl.")
     try:
-        result = STEPS[module.params["step"]](wanted, openssl, module.check_mode)
+        result = STEPS[module.params["step"]](module.params["certificates"], module.check_mode)
     except Trouble as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 
 
-def _openssl(module: Call) -> OpenSSL:
-    if not shutil.which("openssl") and not module.check_mode:
-        module.fail_json(msg="This host has no openssl, which makes the keys of its certificates. Install the package openssl.")
-
-    def run(command: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(["openssl", *command])
-        return code, err if code else out
-
-    return run
-
-
-def look(wanted: list[dict[str, Any]], openssl: OpenSSL, checking: bool) -> dict[str, Any]:
+def look(wanted: list[dict[str, Any]], checking: bool) -> dict[str, Any]:
     """Return what is there, and give files the permissions that they should have."""
-    folders = [Folder.of(item, openssl) for item in wanted]
+    folders = [Folder.of(item, run) for item in wanted]
     wrong = {folder: files for folder in folders if (files := list(folder.wrong_permissions()))}
     if not checking:
         for folder in wrong:
@@ -67,15 +54,15 @@ def look(wanted: list[dict[str, Any]], openssl: OpenSSL, checking: bool) -> dict
     }
 
 
-def request(wanted: list[dict[str, Any]], openssl: OpenSSL, _checking: bool) -> dict[str, Any]:
+def request(wanted: list[dict[str, Any]], _checking: bool) -> dict[str, Any]:
     """Make keys, and return the requests for their certificates."""
-    return {"changed": True, "requests": [Folder.of(item, openssl).request() for item in wanted]}
+    return {"changed": True, "requests": [Folder.of(item, run).request() for item in wanted]}
 
 
-def install(wanted: list[dict[str, Any]], openssl: OpenSSL, _checking: bool) -> dict[str, Any]:
+def install(wanted: list[dict[str, Any]], _checking: bool) -> dict[str, Any]:
     """Put certificates in place."""
     for item in wanted:
-        Folder.of(item, openssl).install(item["chain"], item["authority"], item["private_key"])
+        Folder.of(item, run).install(item["chain"], item["authority"], item["private_key"])
     return {"changed": True}
 
 

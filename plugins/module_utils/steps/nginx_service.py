@@ -10,7 +10,8 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, bring_up, runner
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, bring_up
 
 WORKER = re.compile(r"^nginx: worker process\s*$")
 NAME_TAKEN = re.compile(r'conflicting server name "([^"]*)"')
@@ -22,10 +23,10 @@ class Nginx(Service):
 
     def check(self) -> None:
         """Refuse what nginx would refuse, and names of sites that it would silently ignore."""
-        code, output = self.run(["nginx", "-t"])
-        if code != 0:
-            raise Trouble(f"Nginx refuses its configuration and serves with the old one.\n{output}")
-        if taken := sorted(set(NAME_TAKEN.findall(output))):
+        tested = self.run(["nginx", "-t"])
+        if tested.code:
+            raise Trouble(f"Nginx refuses its configuration and serves with the old one.\n{tested.output}")
+        if taken := sorted(set(NAME_TAKEN.findall(tested.output))):
             raise Trouble(
                 f"Two sites of this host want to serve {', '.join(taken)}, and nginx would ignore one of them. "
                 "Give each site a site_domain and site_aliases of its own. Nginx serves with the old configuration."
@@ -52,4 +53,4 @@ SPEC: dict[str, Any] = {
 def take(module: Call) -> None:
     """Bring nginx to where it should be."""
     certificates = tuple(Path(folder) for folder in module.params["certificate_paths"])
-    bring_up(module, Nginx("nginx.service", runner(module), WORKER, also_read=certificates))
+    bring_up(module, Nginx("nginx.service", run, WORKER, also_read=certificates))

@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run_for_everybody as run
 from ansible_collections.hotclub.django.plugins.module_utils.machine.os_settings import (
     Step,
     System,
@@ -29,10 +30,6 @@ SPEC: dict[str, Any] = {
 
 def take(module: Call) -> None:
     """Find the steps, take them, and report."""
-
-    def run(command: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(command, environ_update={"LC_ALL": "C.UTF-8"}, handle_exceptions=False)
-        return code, out + err
 
     system = System(run)
     try:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, bring_up, has_files, runner
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, bring_up, has_files
 
 ANY = re.compile("")
 
@@ -25,5 +26,5 @@ SPEC: dict[str, Any] = {
 def take(module: Call) -> None:
     """Bring the service to where it should be."""
     wanted = module.params
-    service = Service(wanted["name"], runner(module), ANY if wanted["new_worker"] else None)
+    service = Service(wanted["name"], run, ANY if wanted["new_worker"] else None)
     bring_up(module, service, needed=not wanted["sites_path"] or has_files(Path(wanted["sites_path"])))

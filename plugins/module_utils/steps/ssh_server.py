@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import runner
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.machine.ssh_server import UNIT, Server, view
 
 SPEC: dict[str, Any] = {"proved": {"type": "bool", "default": False}, "seconds": {"type": "int", "default": 60}}
@@ -16,7 +16,7 @@ SPEC: dict[str, Any] = {"proved": {"type": "bool", "default": False}, "seconds":
 
 def take(module: Call) -> None:
     """Load what is new, or keep what is proved."""
-    server, seconds = Server(UNIT, runner(module)), module.params["seconds"]
+    server, seconds = Server(UNIT, run), module.params["seconds"]
     if module.check_mode:
         # The files may be about to be written, and a connection proves nothing before they are.
         module.exit_json(changed=False, unproved=False, seconds=seconds)

@@ -10,8 +10,10 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run_for_everybody
 from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, steps_of
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 SPEC: dict[str, Any] = {
     "version": {"type": "str", "required": True},
     "hashes": {"type": "list", "elements": "str", "default": []},
@@ -30,11 +32,7 @@ def take(module: Call) -> None:
     # What root installs here, everybody uses.
     os.umask(0o022)
 
-    def run(command: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
-        code, out, err = module.run_command(command, environ_update={"LC_ALL": "C.UTF-8", **environment})
-        return code, out + err
-
-    tools = Tools(wanted["path"], wanted["python_path"], run, environment_of(wanted))
+    tools = Tools(wanted["path"], wanted["python_path"], run_for_everybody, environment_of(wanted))
     installed = []
     try:
         for step in steps_of(tools, wanted["version"], wanted["python_version"], wanted["hashes"]):
@@ -56,4 +54,6 @@ def environment_of(wanted: Mapping[str, str]) -> dict[str, str]:
         "SSL_CERT_FILE": wanted["ca_bundle_path"],
         "UV_PYTHON_INSTALL_MIRROR": wanted["python_mirror_url"],
     }
-    return {name: value for name, value in given.items() if value}
+    # A proxy that the play's environment names is for them as well.
+    proxies = {name: value for name, value in os.environ.items() if name.lower() in PROXIES}
+    return proxies | {name: value for name, value in given.items() if value}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import change_time, newest_change, start_time
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service
 from ansible_collections.hotclub.django.plugins.module_utils.steps.nginx_service import WORKER, Nginx
 
@@ -18,14 +19,14 @@ RUNNING = {"LoadState": "loaded", "ActiveState": "active", "UnitFileState": "ena
 class Host:
     """Answers commands."""
 
-    def __init__(self, **answers: tuple[int, str]) -> None:
+    def __init__(self, **answers: Outcome) -> None:
         self.answers = answers
         self.commands: list[str] = []
 
-    def __call__(self, command: list[str]) -> tuple[int, str]:
+    def __call__(self, command: list[str]) -> Outcome:
         """Return the exit code and the output of a command."""
         self.commands.append(" ".join(command))
-        return next((answer for word, answer in self.answers.items() if word in command), (0, ""))
+        return next((answer for word, answer in self.answers.items() if word in command), Outcome(0, ""))
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def actions(monkeypatch: pytest.MonkeyPatch, configuration: Path, started: float
     """Return what is to be done when the youngest worker started at a given time."""
     monkeypatch.setattr(Service, "workers", lambda _self: {} if started is None else {7: started - 60, 8: started})
     told = "\n".join(f"{name}={value}" for name, value in (RUNNING | unit).items())
-    return list(nginx(Host(show=(0, told))).needed_actions(configuration))
+    return list(nginx(Host(show=Outcome(0, told))).needed_actions(configuration))
 
 
 def test_systemd_reads_the_unit_anew_before_a_start(monkeypatch: pytest.MonkeyPatch, configuration: Path) -> None:
@@ -90,7 +91,7 @@ def test_what_started_before_its_unit_confined_it_starts_anew(
     (processes / "1").mkdir(parents=True)
     (processes / "1" / "status").write_text(f"Name:\tnginx\nNoNewPrivs:\t{began}\nSeccomp:\t0\n")
     told = "\n".join(f"{name}={value}" for name, value in RUNNING.items())
-    service = Nginx("nginx.service", Host(show=(0, told)), WORKER, units=units, processes=processes)
+    service = Nginx("nginx.service", Host(show=Outcome(0, told)), WORKER, units=units, processes=processes)
 
     assert list(service.needed_actions(configuration)) == wanted
 
@@ -126,13 +127,13 @@ def test_the_start_of_a_process_is_a_time_of_the_clock() -> None:
 
 
 def test_what_systemd_says_is_read() -> None:
-    unit = nginx(Host(show=(0, "LoadState=loaded\nMainPID=12\nActiveState=active"))).properties()
+    unit = nginx(Host(show=Outcome(0, "LoadState=loaded\nMainPID=12\nActiveState=active"))).properties()
 
     assert (unit["MainPID"], unit["NeedDaemonReload"]) == ("12", "")
 
 
 def test_a_refused_configuration_is_not_loaded() -> None:
-    host = Host(**{"-t": (1, 'unknown directive "foo"')})
+    host = Host(**{"-t": Outcome(1, 'unknown directive "foo"')})
 
     with pytest.raises(Trouble, match=r'serves with the old one\.\nunknown directive "foo"'):
         nginx(host).perform("reload", 1)
@@ -143,20 +144,20 @@ def test_a_name_that_two_sites_want_is_refused() -> None:
     warning = 'nginx: [warn] conflicting server name "a.example.org" on 0.0.0.0:80, ignored\n' * 2
 
     with pytest.raises(Trouble, match=r"Two sites of this host want to serve a\.example\.org, and"):
-        nginx(Host(**{"-t": (0, warning)})).check()
+        nginx(Host(**{"-t": Outcome(0, warning)})).check()
 
 
 def test_a_reload_without_new_workers_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Service, "workers", lambda _self: {7: 1.0})
 
     with pytest.raises(Trouble, match=r"still serves with the old configuration\.\nbind\(\) failed"):
-        nginx(Host(show=(0, "MainPID=1"), journalctl=(0, "bind() failed"))).perform("reload", 0)
+        nginx(Host(show=Outcome(0, "MainPID=1"), journalctl=Outcome(0, "bind() failed"))).perform("reload", 0)
 
 
 def test_a_reload_with_new_workers_worked(monkeypatch: pytest.MonkeyPatch) -> None:
     generations = iter([{7: 1.0}, {7: 1.0}, {8: 2.0}])
     monkeypatch.setattr(Service, "workers", lambda _self: next(generations))
-    host = Host(show=(0, "MainPID=1"))
+    host = Host(show=Outcome(0, "MainPID=1"))
 
     nginx(host).perform("reload", 5)
 

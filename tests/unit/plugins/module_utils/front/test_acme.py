@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.front.acme import Acme
 
 
 def test_the_units_are_started_where_they_do_not_run(tmp_path: Path) -> None:
     on, off = "ActiveState=active\nUnitFileState=enabled", "ActiveState=inactive\nUnitFileState=disabled"
 
-    def run(command: list[str]) -> tuple[int, str]:
-        return 0, "\n\n".join(f"{state}\nNeedDaemonReload={again}" for state, again in units)
+    def run(command: list[str]) -> Outcome:
+        return Outcome(0, "\n\n".join(f"{state}\nNeedDaemonReload={again}" for state, again in units))
 
     acme = Acme("shop", run, tmp_path)
     acme.settings.parent.mkdir(parents=True)
@@ -38,9 +39,9 @@ def test_the_units_are_started_where_they_do_not_run(tmp_path: Path) -> None:
 def test_leaving_removes_what_is_the_sites_alone(tmp_path: Path) -> None:
     asked: list[list[str]] = []
 
-    def run(command: list[str]) -> tuple[int, str]:
+    def run(command: list[str]) -> Outcome:
         asked.append(command)
-        return 0, ""
+        return Outcome(0, "")
 
     acme = Acme("shop", run, tmp_path)
     other = Acme("gallery", run, tmp_path)
@@ -54,4 +55,4 @@ def test_leaving_removes_what_is_the_sites_alone(tmp_path: Path) -> None:
 
 def test_damaged_settings_are_told(tmp_path: Path) -> None:
     with pytest.raises(Trouble, match="again"):
-        Acme("shop", lambda _: (1, "Traceback"), tmp_path).look()
+        Acme("shop", lambda _: Outcome(1, "Traceback"), tmp_path).look()

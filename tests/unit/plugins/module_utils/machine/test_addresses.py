@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.machine.addresses import (
     Handover,
     guard_script,
@@ -27,17 +28,17 @@ class Host:
         self.broken = ""
         (processes / "17").mkdir()
 
-    def run(self, command: list[str], text: str | None = None) -> tuple[int, str]:
+    def run(self, command: list[str], stdin: str | None = None) -> Outcome:
         self.commands.append(" ".join(command))
         if command[0] == self.broken:
-            return 1, "not permitted"
+            return Outcome(1, "not permitted")
         if command[0] == "ip":
-            return 0, json.dumps(LINKS)
+            return Outcome(0, json.dumps(LINKS))
         if command[0] == "nft":
-            self.rules = text or ""
+            self.rules = stdin or ""
         if command[:2] == ["systemctl", "reload"] and self.ends_after_reload:
             (self.processes / "17").rmdir()
-        return 0, ""
+        return Outcome(0, "")
 
     def handover(self, *addresses: str) -> Handover:
         return Handover(addresses, self.run, lambda: {17}, self.processes)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import Host, login, steps
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.administrators import check_administrators
 
@@ -25,14 +26,14 @@ class Machine:
         self.commands: list[list[str]] = []
         self.refuses = ""
 
-    def run(self, command: list[str]) -> tuple[int, str]:
+    def run(self, command: list[str]) -> Outcome:
         """Answer a command."""
         self.commands.append(command)
         if command[0] == self.refuses:
-            return 1, "syntax error"
+            return Outcome(1, "syntax error")
         if command[0] == "useradd":
             self.add(command[-1])
-        return 0, "permitrootlogin without-password\npasswordauthentication no\n"
+        return Outcome(0, "permitrootlogin without-password\npasswordauthentication no\n")
 
     def add(self, name: str, uid: int = 1000, program: str = "/bin/bash") -> None:
         """Make an account."""

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.hotclub.django.plugins.filter.firewall_rules import firewall_rules
 from ansible_collections.hotclub.django.plugins.filter.host_flows import host_flows
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.machine import firewall as engine
 from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall import Firewall, bring_about, plan
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import Wanted
@@ -132,24 +133,24 @@ class Kernel:
         self.refuses = False
         self.done: list[str] = []
 
-    def run(self, command: list[str], stdin: str = "") -> tuple[int, str]:
+    def run(self, command: list[str], stdin: str = "") -> Outcome:
         words = " ".join(command)
         if words.startswith("unshare"):
-            return (1, "syntax error") if self.refuses else (0, self._listing(stdin))
+            return Outcome(1, "syntax error") if self.refuses else Outcome(0, self._listing(stdin))
         if "list table" in words:
-            return (1, "") if self.loaded is None else (0, self._listing(self.loaded))
+            return Outcome(1, "") if self.loaded is None else Outcome(0, self._listing(self.loaded))
         if command[0] == engine.NFT:
             self.loaded = stdin if "--file" in command else None
         elif command[0] == "systemd-run":
             self.timer = True
         elif words.startswith("systemctl is-active"):
-            return (0 if self.timer else 3, "")
+            return Outcome(0 if self.timer else 3)
         elif words.startswith("systemctl stop"):
             self.timer = False
         elif words.startswith("systemctl show"):
-            return 0, "UnitFileState=enabled\nActiveState=active\nNeedDaemonReload=no"
+            return Outcome(0, "UnitFileState=enabled\nActiveState=active\nNeedDaemonReload=no")
         self.done.append(words)
-        return 0, ""
+        return Outcome(0, "")
 
     def fire(self, text: str | None) -> None:
         """Let the timer bring back what was there."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.machine.os_settings import (
     MIB,
     Step,
@@ -30,12 +31,12 @@ class Host(System):
     def __init__(self, root: Path) -> None:
         super().__init__(self.answer, str(root))
         self.called: list[str] = []
-        self.answers: dict[str, tuple[int, str]] = {}
+        self.answers: dict[str, Outcome] = {}
 
-    def answer(self, command: list[str]) -> tuple[int, str]:
+    def answer(self, command: list[str]) -> Outcome:
         line = " ".join(command)
         self.called.append(line)
-        return next((answer for part, answer in self.answers.items() if part in line), (0, ""))
+        return next((answer for part, answer in self.answers.items() if part in line), Outcome(0, ""))
 
     def write(self, path: str, text: str) -> Path:
         file = Path(self.path(path))
@@ -130,9 +131,9 @@ def test_the_c_library_s_own_locales_need_nothing(host: Host, locale: str) -> No
 
 def test_a_locale_is_built_and_the_system_s_others_stay(host: Host) -> None:
     file = host.write("/etc/locale.gen", "# en_US.UTF-8 UTF-8\nfr_FR.UTF-8 UTF-8\n")
-    host.answers = {"locale -a": (0, "C\nC.utf8\n")}
+    host.answers = {"locale -a": Outcome(0, "C\nC.utf8\n")}
     step = next(locale_steps(host, "de_DE.UTF-8"))
-    host.answers = {"locale -a": (0, "C\nC.utf8\nde_DE.utf8\n")}
+    host.answers = {"locale -a": Outcome(0, "C\nC.utf8\nde_DE.utf8\n")}
     step.take()
 
     assert file.read_text() == "# en_US.UTF-8 UTF-8\nfr_FR.UTF-8 UTF-8\nde_DE.UTF-8 UTF-8\n"
@@ -142,7 +143,7 @@ def test_a_locale_is_built_and_the_system_s_others_stay(host: Host) -> None:
 
 def test_a_locale_that_no_system_knows_is_named(host: Host) -> None:
     host.write("/etc/locale.gen", "")
-    host.answers = {"locale -a": (0, "C\n")}
+    host.answers = {"locale -a": Outcome(0, "C\n")}
 
     with pytest.raises(Trouble, match=r"xx_XX.UTF-8 is no locale of this system. Correct os_locale"):
         take(locale_steps(host, "xx_XX.UTF-8"))
@@ -179,7 +180,7 @@ def unit(active: str = "active", enabled: str = "enabled", load: str = "loaded",
     ],
 )
 def test_services_run_and_start_at_boot(host: Host, state: str, called: list[str]) -> None:
-    host.answers = {"systemctl show": (0, state)}
+    host.answers = {"systemctl show": Outcome(0, state)}
 
     take(service_steps(host, ["systemd-timesyncd"]))
 
@@ -188,16 +189,16 @@ def test_services_run_and_start_at_boot(host: Host, state: str, called: list[str
 
 def test_a_daemon_older_than_its_files_is_restarted(host: Host) -> None:
     host.write("/etc/systemd/journald.conf.d/50-hotclub.conf", "[Journal]\n")
-    host.answers = {"systemctl show": (0, unit(age=60))}
+    host.answers = {"systemctl show": Outcome(0, unit(age=60))}
 
     assert [step.after for step in service_steps(host, ["systemd-journald"])] == ["running with these"]
 
-    host.answers = {"systemctl show": (0, unit(age=-60))}
+    host.answers = {"systemctl show": Outcome(0, unit(age=-60))}
     assert list(service_steps(host, ["systemd-journald"])) == []
 
 
 def test_a_service_that_is_not_there_is_named(host: Host) -> None:
-    host.answers = {"systemctl show": (0, unit(load="not-found"))}
+    host.answers = {"systemctl show": Outcome(0, unit(load="not-found"))}
 
     with pytest.raises(Trouble, match="This host has no systemd-timesyncd"):
         take(service_steps(host, ["systemd-timesyncd"]))

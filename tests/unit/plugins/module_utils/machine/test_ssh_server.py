@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.machine.ssh_server import Server, view, words
 
 SETTINGS = "etc/ssh/sshd_config.d/10-hotclub.conf.j2"
@@ -26,14 +27,14 @@ class Machine:
         self.amounts_to = AS_WE_SAY
         self.refuses = ""
 
-    def __call__(self, command: list[str]) -> tuple[int, str]:
+    def __call__(self, command: list[str]) -> Outcome:
         """Return the exit code and the output of a command."""
         self.commands.append(" ".join(command))
         if self.refuses and self.refuses in self.commands[-1]:
-            return 1, "Bad configuration option"
+            return Outcome(1, "Bad configuration option")
         if command[0] == "systemctl" and command[1] == "show":
-            return 0, f"MainPID={os.getpid()}\nActiveState=active"
-        return 0, self.amounts_to if "-T" in command else ""
+            return Outcome(0, f"MainPID={os.getpid()}\nActiveState=active")
+        return Outcome(0, self.amounts_to if "-T" in command else "")
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, steps_of
 from ansible_collections.hotclub.django.plugins.module_utils.steps.uv import environment_of
 
@@ -25,14 +27,14 @@ class Host:
         (root / "usr/bin").mkdir()
         self.tools = Tools(str(root / "opt/uv"), str(root / "opt/python"), self.run, {"PIP_CERT": "/ca.pem"}, str(root))
 
-    def run(self, command: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    def run(self, command: list[str], environment: Mapping[str, str] = MappingProxyType({})) -> Outcome:
         if "--version" in command:
-            return 0, f"uv {Path(command[0]).read_text()} (x86_64-unknown-linux-gnu)\n"
+            return Outcome(0, f"uv {Path(command[0]).read_text()} (x86_64-unknown-linux-gnu)\n")
         if "-c" in command:
-            return 0, ""
+            return Outcome(0, "")
         self.environment = dict(environment)
         if self.failure:
-            return 1, self.failure
+            return Outcome(1, self.failure)
         if "--target" in command:
             program = Path(command[command.index("--target") + 1], "bin/uv")
             program.parent.mkdir(parents=True)
@@ -40,7 +42,7 @@ class Host:
             program.write_text(self.asked.split()[0].split("==")[1])
         else:
             Path(environment["UV_PYTHON_BIN_DIR"], f"python{command[-1]}").touch()
-        return 0, ""
+        return Outcome(0, "")
 
     def bring(self, uv_version: str, python_version: str = "") -> list[str]:
         taken = []

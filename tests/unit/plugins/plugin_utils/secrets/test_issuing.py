@@ -8,7 +8,6 @@ import pwd
 import shutil
 import ssl
 import stat
-import subprocess
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.steps.host_certificates import STEPS
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets import authority as authorities
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.issuing import Issuing
@@ -41,11 +41,6 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def openssl(command: list[str]) -> tuple[int, str]:
-    done = subprocess.run(["openssl", *command], capture_output=True, text=True, check=False)
-    return done.returncode, done.stderr if done.returncode else done.stdout
-
-
 class Host:
     """A host whose certificates are in a folder here, and the calls that it got."""
 
@@ -58,7 +53,7 @@ class Host:
         self.steps.append(step)
         self.seen.append(str(certificates))
         full = [{"chain": "", "authority": "", "private_key": ""} | item for item in certificates]
-        return STEPS[step](full, openssl, False)
+        return STEPS[step](full, False)
 
 
 Issue = Callable[..., dict[str, Any]]
@@ -105,10 +100,10 @@ def test_openssl_verifies_it_for_its_names_and_its_purpose_alone(host: Host, iss
     verify = ["verify", "-x509_strict", "-CAfile", str(host.folder / "authority.pem")]
     chain = str(host.folder / "fullchain.pem")
 
-    assert openssl([*verify, "-purpose", "sslserver", "-verify_hostname", "shop.example.org", chain])[0] == 0
-    assert openssl([*verify, "-purpose", "sslserver", "-verify_ip", "10.0.0.5", chain])[0] == 0
-    assert openssl([*verify, "-verify_hostname", "other.example.org", chain])[0] != 0
-    assert openssl([*verify, "-purpose", "sslclient", chain])[0] != 0
+    assert run(["openssl", *verify, "-purpose", "sslserver", "-verify_hostname", "shop.example.org", chain]).code == 0
+    assert run(["openssl", *verify, "-purpose", "sslserver", "-verify_ip", "10.0.0.5", chain]).code == 0
+    assert run(["openssl", *verify, "-verify_hostname", "other.example.org", chain]).code != 0
+    assert run(["openssl", *verify, "-purpose", "sslclient", chain]).code != 0
 
 
 def test_the_key_stays_on_the_host_and_is_its_owners_alone(host: Host, issue: Issue) -> None:
