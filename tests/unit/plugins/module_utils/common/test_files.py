@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common import files
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import write_atomically
 
 
 def permissions(path: Path) -> int:
@@ -80,3 +81,14 @@ def test_the_oldest_versions_go_and_the_one_in_use_stays(tmp_path: Path, newest:
         (tmp_path / name / "file").touch()
     files.prune(tmp_path, newest, kept)
     assert {entry.name for entry in tmp_path.iterdir()} == left
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_a_file_is_written_only_when_it_changes(tmp_path: Path) -> None:
+    assert write_atomically(tmp_path / "x", "1")
+    assert not write_atomically(tmp_path / "x", "1")
+    assert write_atomically(tmp_path / "x", "2")
+    assert names_in(tmp_path) == ["x"]

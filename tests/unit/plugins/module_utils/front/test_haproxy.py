@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import answered_since, servers
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import (
+    Server,
+    answered_since,
+    drained_here,
+    servers,
+    takes_over,
+    troubles,
+)
+
+from tests.unit.plugins.statuses import server
 
 STAT = """# pxname,svname,scur,weight,status,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,check_status,last_chk,lastchg
 shop,FRONTEND,0,,OPEN,0,9,0,0,0,,,
@@ -25,3 +35,59 @@ def test_answers_are_counted_between_two_looks() -> None:
 
     assert answered_since(before, after, ["app1"]) == (20, 5)
     assert answered_since(before, after, ["app2"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (server("app1", "DOWN", check="L4TOUT timeout"), ["app1", "DOWN for 12 s", "L4TOUT timeout", "journalctl -u 'shop@*'"]),
+        (server("app1", "DOWN 1/2"), ["app1", "DOWN"]),
+        (server("app1", "MAINT"), ["app1", "MAINT", "systemctl reload haproxy"]),
+        (server("app1", "DRAIN"), ["app1", "DRAIN"]),
+        (server("other"), ["doesn't know app1", "playbooks/site.yml"]),
+    ],
+)
+def test_a_host_that_should_take_requests_and_does_not_is_a_trouble(found: Server, words: list[str]) -> None:
+    [trouble] = troubles([found], ["app1"], "shop")
+
+    for word in words:
+        assert word in trouble
+
+
+@pytest.mark.parametrize("status", ["UP", "UP 1/3", "no check"])
+def test_a_host_that_takes_requests_is_no_trouble(status: str) -> None:
+    assert troubles([server("app1", status)], ["app1"], "shop") == []
+
+
+def test_a_host_that_the_inventory_drains_is_no_trouble() -> None:
+    assert troubles([server("app1"), server("app2", "MAINT"), server("app3", "DOWN")], ["app1"], "shop") == []
+
+
+STATES = """\
+1
+# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight
+5 shop 1 app1 10.0.0.21 2 0 1
+5 shop 2 app2 10.0.0.22 2 8 1
+5 shop 3 app3 10.0.0.23 0 5 1
+"""
+
+
+def test_what_was_drained_by_hand_is_told_from_what_the_inventory_drains() -> None:
+    assert drained_here(STATES) == ["app2"]
+    assert drained_here("") == []
+
+
+@pytest.mark.parametrize(
+    ("states", "leaving", "possible"),
+    [
+        ({"app1": "UP", "app2": "UP"}, ["app1"], True),
+        ({"app1": "UP", "app2": "UP 1/2"}, ["app1"], True),
+        ({"app1": "UP", "app2": "DOWN"}, ["app1"], False),
+        ({"app1": "UP", "app2": "DRAIN"}, ["app1"], False),
+        ({"app1": "UP"}, ["app9"], True),
+    ],
+)
+def test_no_host_is_drained_that_nobody_stands_in_for(states: dict[str, str], leaving: list[str], possible: bool) -> None:
+    found = [Server(name, status, 1, 0, 0, 0, "", 0) for name, status in states.items()]
+
+    assert takes_over(found, leaving) is possible

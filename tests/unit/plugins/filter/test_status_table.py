@@ -1,0 +1,50 @@
+"""What the tables of a status say."""
+
+from __future__ import annotations
+
+from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
+
+from tests.unit.plugins.statuses import balancer, server
+
+
+def test_the_status_names_what_is_wrong_and_leaves_empty_columns_out() -> None:
+    table = status_table({"web1": {"tiers": ["app"], "release": "r1"}, "web2": {"problems": ["unreachable"]}}, "shop")
+
+    assert "web1  app    r1" in table
+    assert "DATABASE" not in table
+    assert "shop is in trouble:\n  web2: unreachable" in table
+    assert status_table({"web1": {"tiers": ["lb"]}}, "shop").endswith("shop is well.")
+
+
+def test_one_server_has_one_table() -> None:
+    assert "SEEN BY" not in status_table({"web1": {"tiers": ["lb", "app", "db"], "release": "r1"}}, "shop")
+
+
+def test_certificates_between_hosts_have_a_column_where_there_are_any() -> None:
+    status = {"tiers": ["db"], "internal_certificate_days": 700}
+
+    assert "INTERNAL TLS" in status_table({"db1": status}, "shop")
+    assert "700 days" in status_table({"db1": status}, "shop")
+    assert "INTERNAL TLS" not in status_table({"db1": {"tiers": ["db"]}}, "shop")
+
+
+def test_each_balancer_tells_how_it_sees_each_host() -> None:
+    statuses = {
+        "lb1": balancer(server("app1", sessions=3), server("app2", "DOWN", weight=5)),
+        "lb2": balancer(server("app1"), server("app3", "MAINT")),
+    }
+
+    lines = status_table(statuses, "shop").splitlines()
+
+    assert lines[lines.index("") + 1 :][:4] == [
+        "SEEN BY  lb1                     lb2",
+        "app1     UP, weight 1, 3 open    UP, weight 1, 0 open",
+        "app2     DOWN, weight 5, 0 open  -",
+        "app3     -                       MAINT, weight 1, 0 open",
+    ]
+
+
+def test_a_balancer_that_cannot_be_asked_leaves_no_table() -> None:
+    table = status_table({"lb1": {"tiers": ["lb"], "problems": ["HAProxy does not answer"]}}, "shop")
+
+    assert "SEEN BY" not in table and "lb1: HAProxy does not answer" in table

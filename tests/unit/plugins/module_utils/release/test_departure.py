@@ -1,0 +1,39 @@
+"""A site leaves a host: in which order units end, and what stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.hotclub.django.plugins.module_utils.release.departure import Departure, in_order
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+
+
+def test_sockets_end_before_what_they_would_wake() -> None:
+    release = "20261123T081500-1a2b3c4"
+    units = [f"shop@{release}.service", f"shop-direct@{release}.socket", "shop-net.socket", "shop.socket"]
+
+    assert in_order(units, "shop") == [
+        "shop.socket",
+        "shop-net.socket",
+        f"shop-direct@{release}.socket",
+        f"shop@{release}.service",
+    ]
+
+
+def test_everything_goes_but_what_visitors_have_uploaded(tmp_path: Path) -> None:
+    root, units = tmp_path / "srv", tmp_path / "units"
+    for folder in (root / "etc", root / "releases", root / "shared" / "media"):
+        folder.mkdir(parents=True)
+    (root / "current").symlink_to("releases/x")
+    (root / "shared" / "media" / "cat.png").touch()
+    for folder in (units / "shop.socket.d", units / "multi-user.target.wants", units / "sockets.target.wants"):
+        folder.mkdir(parents=True)
+    mine = units / "multi-user.target.wants" / "shop@20261123T081500-1a2b3c4.service"
+    other = units / "multi-user.target.wants" / "shop2@20261123T081500-1a2b3c4.service"
+    for link in (mine, other):
+        link.symlink_to("/nowhere")
+    leaving = Departure(Site.at("shop", str(root)), units)
+
+    assert [path.name for path in leaving.contents()] == ["current", "etc", "releases"]
+    assert list(leaving.leftovers()) == [units / "shop.socket.d", mine]
+    assert leaving.uploads() == str(root / "shared")

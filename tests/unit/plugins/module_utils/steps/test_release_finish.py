@@ -1,0 +1,18 @@
+"""Which releases are kept after a deployment."""
+
+from __future__ import annotations
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import link_atomically
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.steps.release_finish import to_keep
+
+from tests.unit.plugins.module_utils.releases import MIDDLE, NEW, OLD, add
+
+
+def test_the_current_release_is_kept_however_old(site: Site) -> None:
+    for release in (OLD, MIDDLE, NEW):
+        add(site, release)
+    link_atomically(site.current_link, f"releases/{OLD}")
+    assert to_keep(site, 2, "") == [OLD, NEW]
+    assert to_keep(site, 1, "") == [OLD]
+    assert to_keep(site, 3, NEW) == [OLD, MIDDLE]
