@@ -29,8 +29,9 @@ ARGUMENTS: dict[str, Any] = {
             "group": {"type": "str", "default": "root"},
             "key_mode": {"type": "str", "default": "0600", "no_log": False},
             "combined": {"type": "bool", "default": False},
-            "days": {"type": "int", "default": 90},
-            "renew_before_days": {"type": "int", "default": 30},
+            # Between our own hosts: a site that nobody touches for a year goes on.
+            "days": {"type": "int", "default": 730},
+            "renew_before_days": {"type": "int", "default": 365},
             "only_missing": {"type": "bool", "default": False},
             "certificate": {"type": "str", "default": ""},
             "private_key": {"type": "str", "default": "", "no_log": True},

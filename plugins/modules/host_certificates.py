@@ -82,13 +82,13 @@ options:
         type: bool
         default: false
       days:
-        description: For how long it is valid.
+        description: For how long it is valid. It is for our own hosts, so a site that nobody touches for a year goes on.
         type: int
-        default: 90
+        default: 730
       renew_before_days:
         description: How long before its end it is issued anew.
         type: int
-        default: 30
+        default: 365
       only_missing:
         description: >-
           Leave whatever valid certificate is there, whoever issued it. For a certificate that only stands in until another
