@@ -22,7 +22,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 TABLE = "hotclub_handover"
 # Before the firewall lets anything in.
 PRIORITY = -10
-# New connections are let in again when the addresses have left, for they may come back; and after this time in any case.
+# New connections are let in again when the addresses have left, for they may come back; and so long after they should have left.
 GUARD_SECONDS = 10
 POLL_SECONDS = 0.02
 
@@ -42,11 +42,14 @@ def ruleset(addresses: Iterable[str]) -> str:
     return f"table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n    chain input {{\n{chain}    }}\n}}\n"
 
 
-def guard_script(addresses: Iterable[str]) -> str:
-    """Return a shell script that takes the rules away once the host has none of these addresses, or after a while."""
+def guard_script(addresses: Iterable[str], seconds: float) -> str:
+    """Return a shell script that takes the rules away once the host has none of these addresses, or after a while.
+
+    :param seconds: for how long requests under way are waited for before the addresses leave.
+    """
     patterns = " ".join(f"-e ' {address}/'" for address in sorted(addresses))
     has_one = f"ip -oneline address show | grep -qF {patterns}"
-    wait = f"for turn in $(seq {GUARD_SECONDS * 10}); do {has_one} || break; sleep 0.1; done"
+    wait = f"for turn in $(seq {round((seconds + GUARD_SECONDS) * 10)}); do {has_one} || break; sleep 0.1; done"
     return f"{wait}; nft delete table inet {TABLE}"
 
 
@@ -82,7 +85,7 @@ class Handover:
         done = self.run(["nft", "--file", "-"], stdin=ruleset(held))
         if not done.code:
             # On its own, so that a caller that dies leaves nothing.
-            done = self.run(["systemd-run", "--quiet", "--collect", "/bin/sh", "-c", guard_script(held)])
+            done = self.run(["systemd-run", "--quiet", "--collect", "/bin/sh", "-c", guard_script(held, seconds)])
             if done.code:
                 self.run(["nft", "delete", "table", "inet", TABLE])
         if done.code:
@@ -95,3 +98,12 @@ class Handover:
         while any((self.processes / str(number)).exists() for number in old) and time.monotonic() - began < seconds:
             time.sleep(POLL_SECONDS)
         return time.monotonic() - began
+
+    def leave(self, verb: str) -> None:
+        """Have keepalived give the addresses away, at once: visitors who were held off ask again ever more seldom.
+
+        :param verb: ``stop``, or ``reload`` where its files no longer name the addresses.
+        """
+        done = self.run(["systemctl", verb, "keepalived.service"])
+        if done.code:
+            raise Trouble(f"systemctl {verb} keepalived.service failed, so the addresses are still here: {done.output}")

@@ -1,35 +1,41 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Let the requests under way end before virtual addresses leave this host."""
+"""Let the requests under way end, and give virtual addresses to another host."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, has_files
 from ansible_collections.hotclub.django.plugins.module_utils.machine.addresses import Handover
 
 # One that an earlier reload has told to end has long requests alone, such as web sockets.
 WORKER = re.compile(r"^nginx: worker process\s*$")
+KEEPALIVED_SITES = Path("/etc/keepalived/sites")
 
 SPEC: dict[str, Any] = {
     "addresses": {"type": "list", "elements": "str", "required": True},
     "seconds": {"type": "float", "default": 2},
+    "keepalived": {"type": "str", "choices": ["stopped", "reloaded"], "default": "stopped"},
 }
 
 
 def take(module: Call) -> None:
-    """Hold off, wait, and report."""
+    """Hold off, wait, give away, and report."""
 
     nginx = Service("nginx.service", run, WORKER)
     handover = Handover(tuple(module.params["addresses"]), run, lambda: set(nginx.workers()))
     try:
         held = sorted(handover.held())
-        waited = handover.quiet(module.params["seconds"]) if held and not module.check_mode else 0.0
+        waited = 0.0
+        if held and not module.check_mode:
+            waited = handover.quiet(module.params["seconds"])
+            handover.leave("reload" if module.params["keepalived"] == "reloaded" and has_files(KEEPALIVED_SITES) else "stop")
     except Trouble as error:
         module.fail_json(msg=str(error))
     except OSError as error:

@@ -87,7 +87,9 @@ def test_the_guard_waits_until_the_addresses_have_left(tmp_path: Path) -> None:
     }.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
-    subprocess.run(["sh", "-c", guard_script(["10.0.0.100"])], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True, timeout=20)
+    subprocess.run(
+        ["sh", "-c", guard_script(["10.0.0.100"], 2)], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True, timeout=20
+    )
     assert (tmp_path / "rules").read_text() == "delete table inet hotclub_handover\n"
     assert len((tmp_path / "looks").read_text().splitlines()) == 3
 
@@ -97,3 +99,19 @@ def test_the_rules_name_both_families_and_begin_afresh() -> None:
     assert "ip daddr { 10.0.0.100, 10.0.0.101 } tcp" in rules and "ip6 daddr { 2001:db8::64 } tcp" in rules
     assert rules.startswith("table inet hotclub_handover\ndelete table inet hotclub_handover\n"), "rules of before are gone"
     assert "ip6" not in ruleset(["10.0.0.100"])
+
+
+def test_the_guard_outlasts_the_wait_for_requests_under_way(tmp_path: Path) -> None:
+    assert "seq 350)" in guard_script(["10.0.0.100"], 25)
+    host = Host(tmp_path)
+    host.handover("10.0.0.100/24").quiet(0.1)
+    assert any("seq 101)" in command for command in host.commands)
+
+
+def test_keepalived_gives_the_addresses_away_or_says_that_it_did_not(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.handover("10.0.0.100/24").leave("stop")
+    assert host.commands == ["systemctl stop keepalived.service"]
+    host.broken = "systemctl"
+    with pytest.raises(Trouble, match="still here: not permitted"):
+        host.handover("10.0.0.100/24").leave("reload")
