@@ -48,7 +48,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import SecretStore
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import PREVIEW, SecretStore
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -57,12 +57,14 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **options: Any) -> list[Any]:
         """Return what was asked of each secret."""
         self.set_options(var_options=variables, direct=options)
-        return [self._part(Path(term)) for term in terms]
+        is_preview = bool((variables or {}).get(PREVIEW))
+        return [self._part(Path(term), is_preview) for term in terms]
 
-    def _part(self, path: Path) -> Any:
+    def _part(self, path: Path, is_preview: bool) -> Any:
         store, part = SecretStore(path.parent), self.get_option("part")
         if part == "secret":
-            return store.obtain(path.name, self.get_option("length")).current
+            give = store.preview if is_preview else store.obtain
+            return give(path.name, self.get_option("length")).current
         secret = store.read(path.name)
         if part == "fallbacks":
             return secret.fallbacks

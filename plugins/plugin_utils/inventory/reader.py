@@ -22,6 +22,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.ce
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.derivation import sources
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import PEER_ADDRESS, Inventory, Rules, Setting
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option, read_options
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import PREVIEW
 
 WIRING = Path("roles/site/vars/main")
 # Facts are not gathered yet: whatever needs them is known later, and checked by the roles.
@@ -158,7 +159,7 @@ class Expressions:
 
     def value(self, expression: Any, variables: Mapping[str, Any]) -> Any:
         """Return what an expression means for the host with these variables."""
-        context = self._base | dict(variables) | self._common
+        context = self._base | dict(variables) | self._common | {PREVIEW: True}
         names = mentioned(expression, context)
         key = frozenset((name, id(context.get(name))) for name in names) | {("", id(expression))}
         if names & INDIRECT or key not in self._known:

@@ -98,8 +98,8 @@ class Authority:
             raise Trouble(
                 f"The internal authority's key {file} can't be read with its passphrase: {error}\n"
                 f"Restore the key and the passphrase that belong to {self.folder / CERTIFICATE}. If they are lost, move "
-                f"{self.folder} away: a new authority is made, every certificate is issued anew, "
-                "and whoever trusts the old one must trust the new one."
+                f"{self.folder} away and run site with -e secrets_new=true: a new authority is made, every certificate is issued "
+                "anew, and whoever trusts the old one must trust the new one."
             ) from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != self.certificate.public_key():
             raise Trouble(f"The key {file} is not that of {self.folder / CERTIFICATE}. Restore the two that belong together.")
@@ -115,7 +115,10 @@ def read(folder: Path) -> Authority | None:
     try:
         certificates = x509.load_pem_x509_certificates(trusted.encode())
     except ValueError as error:
-        raise Trouble(f"{file} is no certificate: {error}. Restore it, or move {folder} away to have a new authority.") from error
+        raise Trouble(
+            f"{file} is no certificate: {error}. Restore it, or move {folder} away and run site with -e secrets_new=true "
+            "to have a new authority."
+        ) from error
     return Authority(folder, certificates[0], trusted)
 
 

@@ -28,6 +28,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.files import
 ALPHABET = string.ascii_letters + string.digits
 # How far a rotation is: the following secret is made, it is in use everywhere, the one before it is accepted no more.
 ANNOUNCED, SWITCHED, CLOSED = "announced", "switched", "closed"
+# Where this variable is true, nothing is worked out for a host, and a secret that is not there yet is not made.
+PREVIEW = "__secret_preview"
 HOW_TO_NAME_THE_FILE = (
     "name the file that holds the vault password in ANSIBLE_VAULT_PASSWORD_FILE, or as vault_password_file in ansible.cfg"
 )
@@ -139,6 +141,10 @@ class SecretStore:
         """Return a secret, made now if there is none yet."""
         secret = self.read(name)
         return secret if secret.current else self.change(name, lambda known: _begun(known, length))[1]
+
+    def preview(self, name: str, length: int) -> Secret:
+        """Return a secret, or one that looks like it where there is none yet."""
+        return _begun(self.read(name), length)
 
     def change(self, name: str, step: Callable[[Secret], Secret]) -> tuple[Secret, Secret]:
         """Take a step with a secret, and return what it was and what it is now."""
