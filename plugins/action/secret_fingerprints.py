@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.fingerprints import Held, held, problems, remedy, wanted
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
 
+STEP = "secret_fingerprints"
 ON_THE_HOST = ("name", "root", "state", "certificate_folders")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(HostSteps):
     """Controller side of the fingerprints."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -24,7 +25,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         variables = task_vars or {}
         state = str(self._task.args.get("state", "looked"))
         if state in ("looked", "absent"):
-            return self._ask({key: self._task.args[key] for key in ON_THE_HOST if key in self._task.args}, variables)
+            return self.ask(STEP, {key: self._task.args[key] for key in ON_THE_HOST if key in self._task.args}, variables)
         try:
             held_here = self._held(variables)
         except AnsibleError as error:
@@ -43,7 +44,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             set(environment) if isinstance(environment, Mapping) else {"SECRET_KEY", "DATABASE_URL"} if environment else (),
         )
 
-    def _compare(self, held_here: Held, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _compare(self, held_here: Held, variables: dict[str, Any]) -> dict[str, Any]:
         """Refuse for all hosts what is wrong on one of them."""
         if self._truth(self._task.args.get("anew", False)):
             return {"changed": False}
@@ -56,7 +57,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _hosts(self, variables: Mapping[str, Any]) -> list[str]:
         return list(dict.fromkeys([*self._task.args["hosts"], *variables["ansible_play_hosts_all"]]))
 
-    def _keep(self, held_here: Held, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _keep(self, held_here: Held, variables: dict[str, Any]) -> dict[str, Any]:
         """Have the host keep the fingerprints of what is in use, where it doesn't yet."""
         found = variables["hostvars"][variables["inventory_hostname"]].get(str(self._task.args["step"]))
         if not isinstance(found, Mapping) or "known" not in found:
@@ -65,11 +66,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if not known or (found["source"] == "kept" and found["known"] == {name: [value] for name, value in known.items()}):
             return {"changed": False}
         arguments = {"name": self._task.args["name"], "root": self._task.args["root"], "state": "kept"}
-        return self._ask({**arguments, "salt": found["salt"], "known": known}, variables)
-
-    def _ask(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._execute_module(module_args=dict(arguments), task_vars=variables)
-        return answer
+        return self.ask(STEP, {**arguments, "salt": found["salt"], "known": known}, variables)
 
     @staticmethod
     def _truth(value: object) -> bool:

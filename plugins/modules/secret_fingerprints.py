@@ -120,41 +120,13 @@ known:
   returned: when O(state=looked)
 """
 
-from typing import Any
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.machine.secret_fingerprints import forget, keep, look
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import secret_fingerprints
 
 
 def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "name": {"type": "str", "required": True},
-            "root": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["looked", "compared", "kept", "absent"], "default": "looked"},
-            "certificate_folders": {"type": "list", "elements": "str", "default": []},
-            "path": {"type": "str", "default": ""},
-            "authorities": {"type": "dict", "default": {}},
-            "tiers": {"type": "list", "elements": "str", "default": []},
-            "step": {"type": "str", "default": "", "no_log": False},
-            "hosts": {"type": "list", "elements": "str", "default": []},
-            "anew": {"type": "bool", "default": False},
-            "salt": {"type": "str", "default": "", "no_log": False},
-            "known": {"type": "dict", "default": {}, "no_log": False},
-        },
-        supports_check_mode=True,
-    )
-    module.exit_json(**act(module.params, module.check_mode))
-
-
-def act(asked: dict[str, Any], checking: bool) -> dict[str, Any]:
-    """Look, keep or forget."""
-    if asked["state"] == "looked":
-        return {"changed": False, **look(asked["name"], asked["root"], asked["certificate_folders"])}
-    if asked["state"] == "kept":
-        return {"changed": keep(asked["name"], asked["salt"], asked["known"], checking)}
-    return {"changed": forget(asked["name"], checking)}
+    """Take the step by itself."""
+    run_alone(secret_fingerprints)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from ansible_collections.hotclub.django.plugins.action.barrier import ended_well
 from ansible_collections.hotclub.django.plugins.action.release_build import files_of, pack
 from ansible_collections.hotclub.django.plugins.action.release_lock import is_dead, refusal
 from ansible_collections.hotclub.django.plugins.filter.gunicorn_workers import gunicorn_workers
-from ansible_collections.hotclub.django.plugins.module_utils.release.builder import per_release
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import run_of
 
 
@@ -81,11 +80,6 @@ def test_a_step_that_never_ran_did_not_end_well() -> None:
     assert not ended_well({"failed": True})
     assert not ended_well({"unreachable": True})
     assert not ended_well(None)
-
-
-def test_variables_that_refer_to_a_release_are_filled_in_for_it() -> None:
-    site = {"ASSETS": "${STATIC_ROOT}/x", "PRICE": "5$", "OTHER": "${UNKNOWN}"}
-    assert per_release(site, {"STATIC_ROOT": "/srv/shop/releases/1/static"}) == {"ASSETS": "/srv/shop/releases/1/static/x"}
 
 
 def test_workers_follow_cores_and_memory() -> None:

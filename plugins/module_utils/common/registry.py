@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         release_static,
         release_switch,
         reloaded_service,
+        secret_fingerprints,
         site_departure,
         site_hold,
         site_status,

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import put
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse
 
 FOLDER = Path("/var/lib/hotclub/secrets")
@@ -80,12 +81,7 @@ def keep(name: str, salt: str, known: Mapping[str, str], checking: bool = False,
         return False
     if not checking:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.new")
-        with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-            file.write(json.dumps(wanted, indent=2, sort_keys=True) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        put(path, json.dumps(wanted, indent=2, sort_keys=True) + "\n", 0o600)
     return True
 
 

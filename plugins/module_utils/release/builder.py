@@ -20,7 +20,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 from ansible_collections.hotclub.django.plugins.module_utils.release import project as projects
 from ansible_collections.hotclub.django.plugins.module_utils.release import software, virtualenv
 from ansible_collections.hotclub.django.plugins.module_utils.release.audit import Audit
-from ansible_collections.hotclub.django.plugins.module_utils.release.environment import render, secrets
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse, render, secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import RELEASE_ID, Site, now
 from ansible_collections.hotclub.django.plugins.module_utils.release.source import COMMIT, GitSource, mirrored, unpack
 
@@ -49,16 +49,6 @@ def refuse_little_space(site: Site, minimum_mb: int) -> None:
             f"{site.root} on {os.uname().nodename} has {free_mb} MiB free, a build needs {minimum_mb} MiB. Nothing was changed.",
             "Make room, lower site_keep_releases, or set site_minimum_free_mb lower.",
         )
-
-
-def per_release(site: dict[str, str], release: dict[str, str]) -> dict[str, str]:
-    """Return the site's variables that refer to those of a release, such as ``${STATIC_ROOT}``, with their values."""
-
-    def fill(value: str) -> str:
-        return re.sub(r"\$\{(\w+)\}", lambda named: release.get(named[1], named[0]), value)
-
-    filled = {name: fill(value) for name, value in site.items()}
-    return {name: value for name, value in filled.items() if value != site[name]}
 
 
 class Builder:
@@ -242,8 +232,8 @@ class Builder:
             environment["SITE_SETTINGS_MODULE"] = settings
         if self.wanted["application"]:
             environment["SITE_APPLICATION"] = self.wanted["application"]
-        environment.update(per_release(self.site.environment(), environment))
         write_atomically(self.folder / "release.env", render(environment))
+        self.site.fill_in(self.release)
         own(self.folder, "root", self.site.name)
 
     def _share(self, source: Path, shared: str) -> None:
@@ -345,7 +335,7 @@ class Builder:
         """Seal the static files, name the application, and mark the release as finished."""
         own(self.folder / "static", "root", "root", directory_mode=0o755, file_mode=0o644)
         environment = self.folder / "release.env"
-        text = environment.read_text()
-        if "SITE_APPLICATION=" not in text:
-            write_atomically(environment, text + render({"SITE_APPLICATION": answer["application"]}))
+        known = {"SITE_APPLICATION": answer["application"], **parse(environment.read_text())}
+        write_atomically(environment, render(known), 0o640)
+        self.site.fill_in(self.release)
         write_atomically(self.folder / "RELEASE.json", json.dumps(described, indent=2, sort_keys=True) + "\n")

@@ -93,6 +93,7 @@ class Instances:
             self.site.environment_file,
             self.site.root / "etc" / "gunicorn.conf.py",
             UNITS / f"{self.site.name}@.service",
+            self.site.release(release_of(instance)) / "release.env",
         ]
         return bool(self.sockets.stale()) or older(self.service(instance), "ExecMainStartTimestamp", files)
 
@@ -190,6 +191,8 @@ class Instances:
         current = self.site.current()
         if not current:
             return changed
+        # Before systemd may start it by itself.
+        self.site.fill_in(current)
         pointed, running = self.pointed(), self.running()
         if release_of(pointed) != current:
             mine = [instance for instance in running if release_of(instance) == current]
@@ -304,6 +307,7 @@ class Instances:
             raise
 
     def _must_start(self, unit: str, instance: str) -> None:
+        self.site.fill_in(release_of(instance))
         done = systemctl("start", unit)
         if done.code:
             raise self._failure(unit, instance, "does not start", "\n".join([*self._missing_folders(unit), done.tail(3)]))

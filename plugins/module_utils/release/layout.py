@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import write_atomically
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import (
+    OF_RELEASE,
+    Parts,
+    filled,
+    parse,
+    parts_of,
+    render,
+)
 
 # Sorts by time and carries the commit: 20261123T081500-1a2b3c4.
 RELEASE_ID = re.compile(r"^[0-9]{8}T[0-9]{6}-[0-9a-f]{7}\Z")
@@ -83,6 +91,11 @@ class Site:
     def environment_file(self) -> Path:
         """The environment of the site's processes, secrets included."""
         return self.root / "etc" / "environment"
+
+    @property
+    def release_environment_file(self) -> Path:
+        """What of it means another thing in each release, in parts, since systemd fills nothing in."""
+        return self.root / "etc" / "release-environment.json"
 
     def release(self, identifier: str) -> Path:
         """Return the folder of a release."""
@@ -160,9 +173,38 @@ class Site:
                 f"{self.environment_file} can't be read: {error.strerror}.",
                 "Run playbooks/site.yml first: it prepares the host.",
             ) from error
-        if identifier:
-            variables.update(parse((self.release(identifier) / "release.env").read_text()))
-        return variables
+        return {**variables, **self._of_release(identifier, variables)} if identifier else variables
+
+    def fill_in(self, identifier: str, checking: bool = False) -> bool:
+        """Write what a release's processes are given beside the site's environment, as that is now.
+
+        :returns: whether it was something else before.
+        """
+        path = self.release(identifier) / "release.env"
+        if not path.is_file():
+            # systemd names the file that is missing.
+            return False
+        wanted = self._of_release(identifier, self.environment())
+        if parse(path.read_text()) == wanted:
+            return False
+        if not checking:
+            write_atomically(path, render(wanted), 0o640)
+        return True
+
+    def _of_release(self, identifier: str, variables: dict[str, str]) -> dict[str, str]:
+        """Return a release's own variables, and those of the site that refer to them."""
+        written = parse((self.release(identifier) / "release.env").read_text())
+        own = {name: value for name, value in written.items() if name in OF_RELEASE}
+        return {**own, **{name: filled(parts, own) for name, parts in self._release_parts(variables).items()}}
+
+    def _release_parts(self, variables: dict[str, str]) -> dict[str, Parts]:
+        try:
+            found: dict[str, Parts] = json.loads(self.release_environment_file.read_text())
+        except FileNotFoundError:
+            # A host that was prepared before there was such a file has them in the environment, as they were written.
+            split = {name: parts_of(value) for name, value in variables.items()}
+            return {name: parts for name, parts in split.items() if len(parts) > 1 and set(parts[1::2]) <= set(OF_RELEASE)}
+        return found
 
     @contextlib.contextmanager
     def step(self, wait_seconds: float = 0) -> Iterator[None]:

@@ -40,7 +40,8 @@ def settle(module: Call) -> dict[str, Any]:
     if not current:
         return result
     if module.check_mode:
-        result["changed"] = instances.running() != [instances.pointed()] or instances.stale(instances.pointed())
+        follows = not site.fill_in(current, checking=True)
+        result["changed"] = not follows or instances.running() != [instances.pointed()] or instances.stale(instances.pointed())
         return result
     with site.step(wait_seconds=300):
         result["changed"] = instances.settle()

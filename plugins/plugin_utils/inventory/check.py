@@ -12,6 +12,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.fl
     check_signed_source,
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.folders import check_folders
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.references import check_references
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.tiers import check_tiers
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.values import (
     check_agreement,
@@ -35,6 +36,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     check_values(inventory, rules, findings)
     check_agreement(inventory, rules, findings)
     check_environment(inventory, findings)
+    check_references(inventory, findings)
     check_fleet(inventory, findings)
     check_shared_addresses(inventory, findings)
     check_certificate(inventory, findings)

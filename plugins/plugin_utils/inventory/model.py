@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,8 @@ class Inventory:
     folders: Mapping[str, str | None] = field(default_factory=dict)
     # Where its peers reach each host; empty when that can't be worked out.
     addresses: Mapping[str, str] = field(default_factory=dict)
+    # The names of what every site gets in its environment; none when that can't be worked out.
+    environment: Collection[str] = ()
     # How a file on this machine is read, one in a vault too.
     read: Callable[[str], str] = lambda path: Path(path).read_text(encoding="utf-8")
 

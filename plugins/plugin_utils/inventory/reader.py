@@ -70,7 +70,23 @@ class InventoryReader:
             foreign.extend(replace(setting, value=None) for setting in given if not self._is_ours(setting.name))
         tiers = self._expressions.tiers
         addresses = {peer["name"]: peer["address"] for tier in tiers.values() for peer in tier}
-        return Inventory(self._groups, settings, foreign, folders, addresses, self._loader.get_text_file_contents)
+        return Inventory(
+            self._groups,
+            settings,
+            foreign,
+            folders,
+            addresses,
+            self._given_environment(settings),
+            self._loader.get_text_file_contents,
+        )
+
+    def _given_environment(self, settings: list[Setting]) -> list[str]:
+        """Return the names of what every site gets, where a project's own variables may refer to them."""
+        if any("${" in str(setting.value) for setting in settings if setting.name == "site_env"):
+            # What can't be worked out is a problem of its own.
+            with contextlib.suppress(AnsibleError):
+                return [str(name) for name in self.value("django_environment")]
+        return []
 
     def _setting(self, host: str, name: str, value: Any, key: Any) -> Setting:
         secrets = self._plain_secrets(name, value, key)

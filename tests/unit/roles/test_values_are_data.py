@@ -13,8 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.hotclub.django.plugins.module_utils.release.builder import per_release
-from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse, render
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import filled, parse, render, resolve
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option, check_value, read_options
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import RULES
 from hypothesis import HealthCheck, assume, given, settings
@@ -388,10 +387,13 @@ def test_whatever_passes_is_what_systemd_hands_over(environment: dict[str, str])
 
 
 @settings(max_examples=150)
-@given(attacked("value", "$$", "${STATIC_ROOT}", "${", "}"))
-def test_nothing_but_the_names_of_a_release_is_filled_in(value: str) -> None:
-    filled = per_release({"SECRET": value}, {"STATIC_ROOT": "/static"}).get("SECRET", value)
-    assert filled == value.replace("${STATIC_ROOT}", "/static")
+@given(attacked("value", "$$", "${STATIC_ROOT}", "${SECRET}", "${", "}"), attacked("value", "$$", "$", "${", "}", "\\"))
+def test_nothing_but_what_refers_to_something_is_filled_in(value: str, text: str) -> None:
+    # What every site gets may be anything, and is never looked into; what the operator maps may refer to it.
+    literal = text.replace("${", "$${")
+    fixed, of_release = resolve({"SECRET": value}, {"OWN": literal, "BOTH": "a${SECRET}b${STATIC_ROOT}c${SECRET}"})
+    assert fixed == {"SECRET": value, "OWN": text}
+    assert filled(of_release["BOTH"], {"STATIC_ROOT": "/static"}) == f"a{value}b/staticc{value}"
 
 
 @settings(max_examples=25)

@@ -466,3 +466,30 @@ def test_two_hundred_hosts_take_less_than_two_seconds(problems: Problems) -> Non
 
     assert found == []
     assert time.process_time() - start < 2
+
+
+class TestReferences:
+    """Names in the values of site_env."""
+
+    def test_those_that_the_site_has_are_fine(self, problems: Problems) -> None:
+        values = {"A": "${SECRET_KEY}", "B": "${STATIC_ROOT}/x", "C": "${A}", "D": "$${WHATEVER}", "E": "${SECRET_KEY_FALLBACKS}"}
+        assert problems({"site_env": values}) == []
+
+    def test_one_that_means_nothing_is_named_with_what_was_meant(self, problems: Problems) -> None:
+        found = only(problems({"site_env": {"MY_KEY": "${SECRT_KEY}"}}))
+
+        assert "the value of MY_KEY refers to ${SECRT_KEY}, which no variable of the site is called" in found
+        assert "Did you mean ${SECRET_KEY}?" in found
+        assert "$${" in found
+
+    def test_what_may_be_a_part_of_a_password_is_not_shown(self, problems: Problems) -> None:
+        found = only(problems({"site_env": {"TOKEN": "abc${d3f}ghi"}}))
+
+        assert "d3f" not in found
+        assert "TOKEN" in found
+
+    def test_what_only_a_cluster_gets_is_refused_on_one_server(self, problems: Problems) -> None:
+        assert "${PGSSLROOTCERT}" in only(problems({"site_env": {"CA": "${PGSSLROOTCERT}"}}))
+
+    def test_two_that_wait_for_one_another_are_refused(self, problems: Problems) -> None:
+        assert "refers to itself" in only(problems({"site_env": {"A": "${B}", "B": "${A}"}}))

@@ -16,8 +16,9 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.secrets import auth
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.fingerprints import Held, held, problems, remedy, wanted
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import PREVIEW, STEPS, SecretStore
 
-ROOT = Path(__file__).resolve().parents[2]
-PLAYBOOKS = ROOT / "playbooks"
+from tests.unit.conftest import CHECKOUT
+
+PLAYBOOKS = CHECKOUT / "playbooks"
 LENGTHS = {"secret_key": 64, "database_password": 40, "authority_passphrase": 40}
 
 
