@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import account
-from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.locked import LockedSteps
 
 ADDRESS = re.compile(r"^([a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:)", re.IGNORECASE)
 LEFT_OUT = {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox"}
 
 
-class ActionModule(HostSteps):
+class ActionModule(LockedSteps):
     """Controller side of a build."""
 
     TRANSFERS_FILES = True
@@ -63,7 +63,7 @@ class ActionModule(HostSteps):
             self._remove_tmp_path(self._connection._shell.tmpdir)
 
     def _build(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        return self.ask("release_build", arguments, task_vars)
+        return self.ask_locked("release_build", arguments, task_vars)
 
 
 def files_of(folder: Path) -> list[str]:

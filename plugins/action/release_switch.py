@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import account
-from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.locked import LockedSteps
 
 
-class ActionModule(HostSteps):
+class ActionModule(LockedSteps):
     """Controller side of a switch."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Switch on the host."""
         super().run(tmp, task_vars)
-        return self.ask("release_switch", {**self._task.args, "by": account()}, task_vars)
+        return self.ask_locked("release_switch", {**self._task.args, "by": account()}, task_vars)

@@ -20,6 +20,28 @@ options:
     required: true
 """
 
+    LOCKED = r"""
+options:
+  holder:
+    description:
+      - Who asks. Set by the action plugin.
+      - A step for a run that does not hold the deployment lock of the site on the host is refused.
+    type: dict
+    default: {}
+"""
+
+    LOCKING = r"""
+options:
+  dead_run:
+    description: A holder of the deployment lock whose process is known to be gone. Set by the action plugin.
+    type: str
+    default: ""
+  lease_seconds:
+    description: Age in seconds at which a lock that nobody has renewed is taken over.
+    type: int
+    default: 900
+"""
+
     HEALTH = r"""
 options:
   health:

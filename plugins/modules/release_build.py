@@ -148,7 +148,7 @@ options:
     description: Who asked for the release. Set by the action plugin.
     type: str
     default: ""
-extends_documentation_fragment: [hotclub.django.site]
+extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.locked]
 author: The hotclub.django authors (@hotclub)
 """
 

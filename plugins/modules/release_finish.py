@@ -20,7 +20,7 @@ options:
     description: Id of a release to remove because its deployment failed.
     type: str
     default: ""
-extends_documentation_fragment: [hotclub.django.site]
+extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.locked]
 author: The hotclub.django authors (@hotclub)
 """
 

@@ -10,7 +10,8 @@ module: release_lock
 short_description: Hold or release the deployment lock of a site
 description:
   - One deployment at a time. The lock says who holds it, from where, since when and for what.
-  - A lock whose controller process is known to be dead, or that nobody has renewed for O(lease_seconds), is taken over.
+  - A lock whose controller process is known to be dead, or that nobody has renewed for O(lease_seconds), is taken over. Each step
+    that works under it renews it for as long as it works.
   - An action plugin of the same name adds who is asking.
 options:
   state:
@@ -22,23 +23,11 @@ options:
     description: What is going on, for whoever meets the lock.
     type: str
     default: deploy
-  holder:
-    description: Who asks. Set by the action plugin.
-    type: dict
-    default: {}
-  dead_run:
-    description: A holder whose process is known to be gone. Set by the action plugin.
-    type: str
-    default: ""
-  lease_seconds:
-    description: Age in seconds at which a lock that no step has renewed is taken over.
-    type: int
-    default: 900
   wait_seconds:
     description: How long to wait for a step that an interrupted deployment left running on the host.
     type: int
     default: 300
-extends_documentation_fragment: [hotclub.django.site]
+extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.locked, hotclub.django.site.locking]
 author: The hotclub.django authors (@hotclub)
 """
 

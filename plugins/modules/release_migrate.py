@@ -21,7 +21,7 @@ options:
     description: How long a statement of a migration may wait for a lock; 0 for ever.
     type: int
     default: 10
-extends_documentation_fragment: [hotclub.django.site]
+extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.locked]
 author: The hotclub.django authors (@hotclub)
 """
 

@@ -43,7 +43,15 @@ options:
     description: Who asked. Set by the action plugin.
     type: str
     default: ""
-extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.health]
+  what:
+    description: What is going on, for whoever meets the deployment lock, which O(state=settled) takes by itself.
+    type: str
+    default: site
+extends_documentation_fragment:
+  - hotclub.django.site
+  - hotclub.django.site.health
+  - hotclub.django.site.locked
+  - hotclub.django.site.locking
 author: The hotclub.django authors (@hotclub)
 """
 

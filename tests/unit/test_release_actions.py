@@ -10,16 +10,19 @@ import sys
 import tarfile
 from pathlib import Path
 
+import pytest
 from ansible_collections.hotclub.django.plugins.action.barrier import ended_well
 from ansible_collections.hotclub.django.plugins.action.release_build import files_of, pack
-from ansible_collections.hotclub.django.plugins.action.release_lock import is_dead, refusal
 from ansible_collections.hotclub.django.plugins.filter.gunicorn_workers import gunicorn_workers
-from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import run_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet import operator
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import is_dead, machine, run_of, whoami
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.locked import refusal
 
 
 def holder(pid: int) -> dict[str, object]:
     host = socket.gethostname()
-    return {"host": host, "pid": pid, "run": run_of(host, pid), "user": "ada", "since": "noon", "what": "deploy v2"}
+    named = {"user": "ada", "since": "noon", "what": "deploy v2"}
+    return {"host": host, "machine": machine(), "pid": pid, "run": run_of(host, pid), **named}
 
 
 def test_a_lock_is_dead_when_its_process_is() -> None:
@@ -33,12 +36,39 @@ def test_a_lock_is_dead_when_its_process_is() -> None:
 
 
 def test_nothing_is_assumed_of_processes_elsewhere() -> None:
-    assert not is_dead({**holder(os.getpid()), "host": "elsewhere", "run": "elsewhere:1:1"})
+    assert not is_dead({**holder(os.getpid()), "host": "elsewhere", "machine": "another", "run": "elsewhere:1:1"})
+
+
+def test_a_machine_of_the_same_name_is_another_one() -> None:
+    host = socket.gethostname()
+    assert not is_dead({**holder(os.getpid()), "machine": "another", "run": f"{host}:another:1:1"})
+    # As an older version has written it, which knew machines by their names alone.
+    assert not is_dead({"host": host, "pid": 1, "run": f"{host}:1:1"})
+
+
+def test_process_numbers_of_another_container_and_another_boot_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = machine()
+    for place in ("_process_space", "_first_line"):
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(operator, place, lambda *_: "another")
+            machine.cache_clear()
+            assert machine() != here
+    machine.cache_clear()
+    assert machine() == here
+
+
+def test_an_account_without_a_name_runs_playbooks_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert whoami()["user"] == f"uid {os.getuid()}"
+    assert operator.account().startswith("uid ")
 
 
 def test_a_new_process_with_the_same_number_is_not_the_holder() -> None:
     host = socket.gethostname()
-    assert is_dead({"host": host, "pid": os.getpid(), "run": f"{host}:{os.getpid()}:1"})
+    assert is_dead({**holder(os.getpid()), "run": f"{host}:{machine()}:{os.getpid()}:1"})
 
 
 def test_whoever_meets_the_lock_learns_who_when_and_what() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common import errors
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
+from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import Asking
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
@@ -16,6 +17,14 @@ WHEN_FULL = "What served before still serves. Make room, or lower site_keep_rele
 SITE: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "root": {"type": "path", "required": True},
+}
+# For steps of a run that must hold the deployment lock.
+LOCKED: dict[str, Any] = {"holder": {"type": "dict", "default": {}}}
+# For those that take it.
+LOCKING: dict[str, Any] = {
+    "what": {"type": "str", "default": "deploy"},
+    "dead_run": {"type": "str", "default": ""},
+    "lease_seconds": {"type": "int", "default": 900},
 }
 HEALTH: dict[str, Any] = {
     "health": {
@@ -35,6 +44,17 @@ HEALTH: dict[str, Any] = {
 def site_of(module: Call) -> Site:
     """Return the site that a module was called for."""
     return Site.at(module.params["name"], module.params["root"])
+
+
+def run_of(module: Call) -> str:
+    """Return the run that a module was called by; empty when nobody said."""
+    return str(module.params["holder"].get("run", ""))
+
+
+def asking_of(module: Call) -> Asking:
+    """Return who asks for the deployment lock, and how."""
+    words = {name: module.params[name] for name in ("what", "dead_run", "lease_seconds", "wait_seconds") if name in module.params}
+    return Asking(module.params["holder"], **words)
 
 
 def health_of(module: Call) -> HealthCheck:

@@ -13,10 +13,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.files import write_atomically
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import put, write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import (
     OF_RELEASE,
     Parts,
@@ -25,7 +25,10 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.environment
     parts_of,
     render,
 )
+from ansible_collections.hotclub.django.plugins.module_utils.release.lock import refuse_without, renewed
 
+# Years of daily deployments.
+LONGEST_HISTORY = 2000
 # Sorts by time and carries the commit: 20261123T081500-1a2b3c4.
 RELEASE_ID = re.compile(r"^[0-9]{8}T[0-9]{6}-[0-9a-f]{7}\Z")
 
@@ -135,16 +138,26 @@ class Site:
 
     def history(self) -> list[dict[str, Any]]:
         """Return when which release began to serve, oldest first."""
-        try:
-            lines = self.history_file.read_text().splitlines()
-        except OSError:
-            return []
-        return [json.loads(line) for line in lines if line.strip()]
+        return [entry for line in self._history_lines() if (entry := history_entry(line))]
 
     def remember(self, entry: dict[str, Any]) -> None:
-        """Add a line to the history."""
-        with open(os.open(self.history_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as history:
-            history.write(json.dumps(entry, sort_keys=True) + "\n")
+        """Add a line to the history, and leave out the oldest when there are too many."""
+        line = json.dumps(entry, sort_keys=True) + "\n"
+        there = self._history_lines()
+        if len(there) >= LONGEST_HISTORY:
+            put(self.history_file, "".join(f"{old}\n" for old in there[-LONGEST_HISTORY // 2 :]) + line, 0o600)
+            return
+        with open(os.open(self.history_file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+b") as history:
+            # What a power cut has left is a line by itself, and spoils no other.
+            history.write((b"" if ends_a_line(history) else b"\n") + line.encode())
+            history.flush()
+            os.fsync(history.fileno())
+
+    def _history_lines(self) -> list[str]:
+        try:
+            return self.history_file.read_text(errors="replace").splitlines()
+        except OSError:
+            return []
 
     def previous(self) -> str:
         """Return the release to go back to: the one that served before the current one and is still here; empty for none.
@@ -207,13 +220,14 @@ class Site:
         return found
 
     @contextlib.contextmanager
-    def step(self, wait_seconds: float = 0) -> Iterator[None]:
+    def step(self, wait_seconds: float = 0, run: str = "") -> Iterator[None]:
         """Hold the host's own lock while a step works, so that a step orphaned by its controller never overlaps.
 
         The kernel lets go of it when the process ends, however it ends.
 
         :param wait_seconds: how long to wait for a step that still runs.
-        :raises Trouble: another step did not end in time.
+        :param run: the run that the step belongs to, when it must hold the deployment lock. The lock stays fresh meanwhile.
+        :raises Trouble: another step did not end in time, or the run has lost the lock.
         """
         deadline = time.monotonic() + wait_seconds
         with open(os.open(self.root / ".step.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as handle:
@@ -228,9 +242,29 @@ class Site:
                             "Wait until it has ended, then run this again.",
                         ) from None
                     time.sleep(0.2)
-            with contextlib.suppress(OSError):
-                os.utime(self.lock_file)
-            yield
+            if not run:
+                yield
+                return
+            refuse_without(self.lock_file, run, self.name)
+            with renewed(self.lock_file, run):
+                yield
+
+
+def history_entry(line: str) -> dict[str, Any]:
+    """Return what a line of the history says; empty when a power cut has torn it."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) and isinstance(entry.get("release"), str) else {}
+
+
+def ends_a_line(file: BinaryIO) -> bool:
+    """Say whether what is added to a file begins a line."""
+    if not file.seek(0, os.SEEK_END):
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def fleet_view(site: Site) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import LOCKED, SITE, carry_out, run_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.builder import Builder, clear_unfinished, refuse_little_space
 
 text = {"type": "str", "default": ""}
 texts = {"type": "list", "elements": "str", "default": []}
 SPEC: dict[str, Any] = {
     **SITE,
+    **LOCKED,
     "stamp": {"type": "str", "required": True},
     "source": {"type": "str", "required": True},
     "version": {"type": "str", "default": "HEAD"},
@@ -59,7 +60,7 @@ def build(module: Call) -> dict[str, Any]:
     site = site_of(module)
     if module.check_mode:
         return {"changed": True, "release": {}, "pending": [], "seconds": {}}
-    with site.step(wait_seconds=300):
+    with site.step(wait_seconds=300, run=run_of(module)):
         clear_unfinished(site)
         refuse_little_space(site, module.params["minimum_free_mb"])
         builder = Builder(site, module.params)

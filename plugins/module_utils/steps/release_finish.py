@@ -10,11 +10,11 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import remove
 from ansible_collections.hotclub.django.plugins.module_utils.release import static_files
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import LOCKED, SITE, carry_out, run_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import aliases, release_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
-SPEC: dict[str, Any] = {**SITE, "keep": {"type": "int", "default": 5}, "discard": {"type": "str", "default": ""}}
+SPEC: dict[str, Any] = {**SITE, **LOCKED, "keep": {"type": "int", "default": 5}, "discard": {"type": "str", "default": ""}}
 
 
 def take(module: Call) -> None:
@@ -25,18 +25,33 @@ def take(module: Call) -> None:
 def finish(module: Call) -> dict[str, Any]:
     """Remove what is no longer needed."""
     site = site_of(module)
-    kept = to_keep(site, module.params["keep"], module.params["discard"])
-    removed = [release for release in site.built() if release not in kept]
-    if not module.check_mode and site.releases.is_dir():
-        with site.step(wait_seconds=300):
-            for release in removed:
-                remove(site.release(release))
-            for alias in aliases(site):
-                if release_of(alias) not in kept:
-                    remove(site.release(alias))
-            prune_virtualenvs(site, kept)
-            static_files.prune(site, kept)
+    keep, discard = module.params["keep"], module.params["discard"]
+    if module.check_mode or not site.releases.is_dir():
+        kept, removed = parted(site, keep, discard)
+        return {"changed": bool(removed), "removed": removed, "kept": kept}
+    with site.step(wait_seconds=300, run=run_of(module)):
+        # Looked at only now: another run may have ended while this one waited.
+        kept, removed = parted(site, keep, discard)
+        for release in removed:
+            remove(site.release(release))
+        for alias in aliases(site):
+            if release_of(alias) not in kept:
+                remove(site.release(alias))
+        prune_virtualenvs(site, kept)
+        static_files.prune(site, kept)
     return {"changed": bool(removed), "removed": removed, "kept": kept}
+
+
+def parted(site: Site, keep: int, discard: str) -> tuple[list[str], list[str]]:
+    """Return the releases to keep and those to remove.
+
+    What is newer than this run's own release and the current one is another run's.
+    """
+    built = site.built()
+    newest = max(site.current(), discard)
+    wanted = to_keep(site, keep, discard)
+    kept = [release for release in built if release in wanted or (newest and release > newest)]
+    return kept, [release for release in built if release not in kept]
 
 
 def to_keep(site: Site, keep: int, discard: str) -> list[str]:

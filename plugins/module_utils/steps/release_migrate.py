@@ -9,11 +9,12 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import redact
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import LOCKED, SITE, carry_out, run_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter
 
 SPEC: dict[str, Any] = {
     **SITE,
+    **LOCKED,
     "release": {"type": "str", "required": True},
     "lock_timeout_seconds": {"type": "int", "default": 10},
 }
@@ -32,7 +33,7 @@ def migrate(module: Call) -> dict[str, Any]:
     site, release = site_of(module), module.params["release"]
     if module.check_mode:
         return {"changed": False, "applied": []}
-    with site.step(wait_seconds=300):
+    with site.step(wait_seconds=300, run=run_of(module)):
         interpreter = Interpreter(site, release)
         limit = module.params["lock_timeout_seconds"]
         options = {"PGOPTIONS": f"-c lock_timeout={limit * 1000}"} if limit else {}

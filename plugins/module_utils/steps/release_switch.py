@@ -8,7 +8,18 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import HEALTH, SITE, carry_out, health_of, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import (
+    HEALTH,
+    LOCKED,
+    LOCKING,
+    SITE,
+    asking_of,
+    carry_out,
+    health_of,
+    run_of,
+    site_of,
+)
+from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import held
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, fleet_view
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter
@@ -17,6 +28,9 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.static_file
 SPEC: dict[str, Any] = {
     **SITE,
     **HEALTH,
+    **LOCKED,
+    **LOCKING,
+    "what": {"type": "str", "default": "site"},
     "release": {"type": "str", "default": ""},
     "state": {"type": "str", "choices": ["switched", "restored", "proved", "ready", "settled"], "default": "switched"},
     "action": {"type": "str", "default": "deploy"},
@@ -43,11 +57,14 @@ def settle(module: Call) -> dict[str, Any]:
         follows = not site.fill_in(current, checking=True)
         result["changed"] = not follows or instances.running() != [instances.pointed()] or instances.stale(instances.pointed())
         return result
-    with site.step(wait_seconds=300):
-        result["changed"] = instances.settle()
-        if instances.stale(instances.pointed()):
-            instances.switch(current, "settings", module.params["by"])
-            result["changed"] = True
+    with held(site, asking_of(module)) as answer:
+        if answer.held_by:
+            return {"changed": False, "held_by": answer.held_by}
+        with site.step(wait_seconds=300, run=run_of(module)):
+            result["changed"] = instances.settle()
+            if instances.stale(instances.pointed()):
+                instances.switch(current, "settings", module.params["by"])
+                result["changed"] = True
     return result
 
 
@@ -68,7 +85,7 @@ def switch(module: Call) -> dict[str, Any]:
     preparing = {"proved": Instances.prove, "ready": Instances.ready}.get(module.params["state"])
     if module.check_mode:
         return {"changed": release != previous and not preparing, "release": release, "previous": previous}
-    with site.step(wait_seconds=300):
+    with site.step(wait_seconds=300, run=run_of(module)):
         if release not in site.runnable():
             raise Trouble(f"This host has no release {release!r}.", f"It has: {', '.join(site.runnable()) or 'none'}.")
         if not module.params["migrations_allowed"]:

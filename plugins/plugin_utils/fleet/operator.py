@@ -4,15 +4,64 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import hashlib
 import os
 import socket
 import subprocess
+import uuid
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
 
 def account() -> str:
     """Return who runs this playbook, as people write it: account@machine."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    return f"{user()}@{socket.gethostname()}"
+
+
+def user() -> str:
+    """Return the account that runs this playbook; in a container, it may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def whoami() -> dict[str, Any]:
+    """Return who runs this playbook: account, machine and process. Tasks run in children of that process."""
+    host, pid = socket.gethostname(), os.getppid()
+    return {"user": user(), "host": host, "machine": machine(), "pid": pid, "run": run_of(host, pid)}
+
+
+def is_dead(holder: Mapping[str, Any]) -> bool:
+    """Say whether a holder of a lock ran on this machine and is gone. Nothing is known of other machines' processes.
+
+    Names of machines are not unique, nor are process numbers between containers.
+    """
+    return holder.get("machine") == machine() and holder.get("run") != run_of(str(holder["host"]), int(holder["pid"]))
+
+
+@cache
+def machine() -> str:
+    """Return what tells this machine from every other, with its present boot and the space that its process numbers are from."""
+    words = [_first_line("/etc/machine-id"), _first_line("/proc/sys/kernel/random/boot_id"), _process_space()]
+    if not all(words):
+        words += [socket.gethostname(), f"{uuid.getnode():x}"]
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
+
+
+def _first_line(path: str) -> str:
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+        return file.readline().strip()
+    return ""
+
+
+def _process_space() -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink("/proc/self/ns/pid")
+    return ""
 
 
 def started(pid: int) -> str:
@@ -34,4 +83,4 @@ def started(pid: int) -> str:
 
 def run_of(host: str, pid: int) -> str:
     """Return what tells one run of a playbook from every other: machine, process and when it started."""
-    return f"{host}:{pid}:{started(pid)}"
+    return f"{host}:{machine()}:{pid}:{started(pid)}"

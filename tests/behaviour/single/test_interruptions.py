@@ -113,6 +113,46 @@ def test_a_second_deploy_is_told_who_is_deploying(plain: Site) -> None:
     assert plain.serves() == refused
 
 
+def test_a_step_that_takes_long_is_no_dead_one(plain: Site) -> None:
+    before, wanted, refused = versions(plain)
+    first = plain.start("deploy", site_version=wanted, site_build_commands=["sleep 75"])
+    first.wait_for(rf"{escape(BUILD)}\]")
+    time.sleep(55)
+    # For this one, whoever has shown no sign of life for that long is dead; the step has been at work for longer.
+    second = plain.deploy(refused, site_deploy_lock_seconds=40).must_fail()
+    assert second.says("holds the deployment lock of plain", f"deploy {wanted}"), second
+    settling = plain.play("site", site_deploy_lock_seconds=40).must_fail()
+    assert settling.says("holds the deployment lock of plain"), settling
+    assert plain.serves() == before
+    first.wait().must_succeed()
+    assert plain.serves() == wanted
+
+
+def test_a_run_that_was_suspended_while_another_one_deployed_changes_nothing_more(plain: Site) -> None:
+    _, wanted, other = versions(plain)
+    first = plain.start("deploy", site_version=wanted, site_build_commands=["sleep 10"])
+    first.wait_for(rf"{escape(BUILD)}\]")
+    # The lock is another run's by the time that the build ends.
+    plain.app.run(
+        f'sleep 3; sed -i \'s/"run": "/"run": "another-/; s/"machine": "/"machine": "another-/\' {plain.root}/deploy.lock'
+    )
+    lost = first.wait().must_fail()
+    assert lost.says("has lost the deployment lock of plain", "playbooks/status.yml"), lost
+    assert plain.serves() != wanted
+    # Whoever holds it is elsewhere, and dead.
+    plain.deploy(other, site_deploy_lock_seconds=0).must_succeed()
+    assert plain.serves() == other
+
+
+def test_a_power_cut_in_the_history_stops_nothing(plain: Site) -> None:
+    before, following, _ = versions(plain)
+    plain.app.run(f'printf \'{{"release": "2026\' >> {plain.root}/history.jsonl')
+    plain.deploy(following).must_succeed()
+    plain.play("status").must_succeed()
+    plain.rollback().must_succeed()
+    assert plain.serves() == before
+
+
 def test_two_sites_can_be_deployed_at_once(plain: Site, gallery: Site) -> None:
     _, following, _ = versions(plain)
     deploys = [plain.start("deploy", site_version=following), gallery.start("deploy", site_version="v2")]
