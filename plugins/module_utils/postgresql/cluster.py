@@ -24,6 +24,7 @@ ACCESS_HEADER = """\
 # Put together by Ansible from the files in pg_hba.d. Change or add one there, and run the playbook again.
 """
 
+# As one value of the type json.
 STATE = """
 select json_build_object(
   'loaded', extract(epoch from pg_conf_load_time()),
@@ -327,14 +328,19 @@ def create(cluster: Cluster) -> None:
     write(names, own)
 
 
-def steps_while_running(cluster: Cluster, restart_allowed: bool) -> Iterator[Step]:
-    """Return what a running server needs; each step is looked for once the ones before it are taken."""
+def steps_while_running(
+    cluster: Cluster, restart_allowed: bool, look: Callable[[Cluster], dict[str, Any]] = state_of
+) -> Iterator[Step]:
+    """Return what a running server needs; each step is looked for once the ones before it are taken.
+
+    :param look: how the server is asked about itself.
+    """
     rules = assembled_rules(cluster)
     if rules != read(cluster.access_rules):
         yield Step("access rules", lambda: replace_rules(cluster, rules))
-    state = state_of(cluster)
+    state = look(cluster)
     if newest_file(cluster) > state["loaded"]:
         yield Step("reload", lambda: reload(cluster, state["loaded"]))
-        state = state_of(cluster)
+        state = look(cluster)
     if (state["pending"] and (restart_allowed or state["clients"] == 0)) or (restart_allowed and is_outdated(cluster)):
         yield Step("restart", lambda: restart(cluster))

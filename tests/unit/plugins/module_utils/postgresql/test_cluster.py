@@ -32,7 +32,7 @@ class Host:
             Path(folder).mkdir(parents=True)
         self.write("postgresql.conf", "")
 
-    def run(self, command: list[str]) -> tuple[int, str]:
+    def run(self, command: list[str], data: str | None = None) -> tuple[int, str]:
         self.called.append(command)
         line = " ".join(command)
         if "pg_conf_load_time" in line:

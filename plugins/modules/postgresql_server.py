@@ -1,0 +1,164 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run PostgreSQL with the configuration that is on disk, and keep its accounts, databases and extensions."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgresql_server
+version_added: 0.1.0
+short_description: Run PostgreSQL with its files, accounts, databases and extensions
+description:
+  - Starts a cluster of Debian's kind. One that has never run gets checksums first.
+  - >-
+    Puts the access rules together from the files in C(pg_hba.d), lets the server read them, and puts the former ones back
+    when it objects.
+  - >-
+    Reloads a running server whose files are newer than what it has loaded. Asks the server itself, so that a run which broke
+    after a file was written is made good by the next one.
+  - >-
+    Restarts a running server for settings that need it only when no client is connected, or when told that it may.
+    Otherwise they are returned. When told that it may, it is restarted for an upgraded program as well.
+  - Refuses to start an empty cluster on a host whose data is in another version.
+  - >-
+    Then makes accounts, databases and extensions that are missing, and changes what differs. It asks everything in one session of
+    C(psql), as the account of the server, and needs no library on the host. Accounts are made all or none.
+  - >-
+    A password is compared with what the server keeps of it, and reaches the server as a SCRAM verifier alone, so that it is
+    neither in the list of processes nor in the server's log.
+  - Nothing is removed, accounts and databases that aren't named stay as they are.
+options:
+  version:
+    description: Major version.
+    type: str
+    required: true
+  cluster:
+    description: Name of the cluster.
+    type: str
+    default: main
+  port:
+    description: Port that it listens on.
+    type: int
+    default: 5432
+  restart_allowed:
+    description: Whether it may be restarted while clients are connected.
+    type: bool
+    default: false
+  users:
+    description: Accounts that shall be there.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the account.
+        type: str
+        required: true
+      password:
+        description: >-
+          Its password, or what PostgreSQL keeps of one, C(SCRAM-SHA-256$...). An empty one is none at all; unless given, it stays
+          as it is.
+        type: str
+      attributes:
+        description: >-
+          Attributes as in CREATE ROLE, joined by commas, such as C(CREATEDB,NOINHERIT). What isn't named stays as it is; a new
+          account may log in.
+        type: str
+      acts_for:
+        description: Another account, as which this one acts once it has logged in. What it makes belongs to that one.
+        type: str
+      connection_limit:
+        description: Connections that the account may have open; -1 for no limit. Unless given, it stays as it is.
+        type: int
+  databases:
+    description: Databases that shall be there.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the database.
+        type: str
+        required: true
+      owner:
+        description: Account that owns it.
+        type: str
+        required: true
+      encoding:
+        description: Encoding of its text, UTF8 unless given. It can't be changed later.
+        type: str
+      locale:
+        description: >-
+          Locale for sorting and character classes. Unless given, that of the server's own databases. It can't be changed later.
+        type: str
+      extensions:
+        description: Extensions that shall be in it.
+        type: list
+        elements: str
+notes:
+  - Supports check mode and diff.
+author: The hotclub.django authors (@hotclub)
+"""
+
+EXAMPLES = r"""
+- name: Run PostgreSQL with the configuration on disk
+  hotclub.django.postgresql_server:
+    version: "17"
+  register: __postgresql_server
+
+- name: Run PostgreSQL with the database of the shop
+  hotclub.django.postgresql_server:
+    version: "17"
+    users:
+      - {name: shop, password: "{{ site_database_password }}"}
+      - {name: shop-2, password: "", attributes: NOLOGIN, acts_for: shop}
+    databases:
+      - {name: shop, owner: shop, extensions: [pg_trgm]}
+"""
+
+RETURN = r"""
+actions:
+  description:
+    - What was, or in check mode would be, done.
+    - >-
+      C(create), C(access rules), C(checksums), C(start), C(reload) and C(restart) for the server, and words such as
+      C(create account shop) for what is in it.
+  returned: always
+  type: list
+  elements: str
+running:
+  description: Whether the server runs. False only in check mode.
+  returned: always
+  type: bool
+port:
+  description: Port on which it listens. The former one while a change of it waits for a restart.
+  returned: always
+  type: int
+pending:
+  description: Settings that wait for a restart, with their present values.
+  returned: always
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.server import SPEC, serve
+
+
+def main() -> None:
+    """Bring the server to what is wanted."""
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+
+    def run(command: list[str], data: str | None = None) -> tuple[int, str]:
+        code, out, err = module.run_command(command, cwd="/", environ_update={"LC_ALL": "C.UTF-8"}, data=data)
+        return code, out + err
+
+    try:
+        module.exit_json(**serve(module.params, module.check_mode, run))
+    except PostgresqlError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
