@@ -45,6 +45,62 @@ options:
     description: Whether it may be restarted while clients are connected.
     type: bool
     default: false
+  state:
+    description:
+      - V(running) for all of it.
+      - V(configured) to write only the settings that follow from O(needs), whether the server runs or not.
+    type: str
+    choices: [running, configured]
+    default: running
+  site:
+    description: Name of the site that O(needs) is of.
+    type: str
+    default: ""
+  needs:
+    description:
+      - >-
+        What the site needs of the server. It becomes a file of its own in C(hotclub.d) of the configuration, and
+        C(conf.d/hotclub.conf) is put together from the files of all sites, so that none loses what it needs by a run for another
+        one. All addresses are listened on, TLS is on when any site wants it, connections are as many as the site with most wants,
+        and memory is as much as the site with least allows.
+      - >-
+        Where sites don't agree on a setting, the present value stays for as long as one of them wants it, and is returned as
+        contested. A server has one port, so a site that wants another one is refused.
+      - >-
+        A site that was there before there were such files is taken to need what is in effect, until its own next run.
+      - Unless given, the settings stay as they are.
+    type: dict
+    suboptions:
+      listen_addresses:
+        description: Names and addresses to listen on.
+        type: list
+        elements: str
+        default: [localhost]
+      max_connections:
+        description: Connections that may be open at a time.
+        type: int
+        default: 100
+      memory_mb:
+        description: Memory in MiB that the server may plan with.
+        type: int
+        required: true
+      processors:
+        description: Cores of the host.
+        type: int
+        required: true
+      certificate_names:
+        description: Names and addresses under which hosts of the site reach the server by TLS. Empty for no TLS.
+        type: list
+        elements: str
+        default: []
+      is_copied:
+        description: Whether another server copies this one.
+        type: bool
+        default: false
+      settings:
+        description: Settings that win over the computed ones, by name.
+        type: dict
+        default: {}
   users:
     description: Accounts that shall be there.
     type: list
@@ -122,7 +178,7 @@ actions:
   description:
     - What was, or in check mode would be, done.
     - >-
-      C(create), C(access rules), C(checksums), C(start), C(reload) and C(restart) for the server, and words such as
+      C(settings), C(create), C(access rules), C(checksums), C(start), C(reload) and C(restart) for the server, and words such as
       C(create account shop) for what is in it.
   returned: always
   type: list
@@ -135,29 +191,24 @@ port:
   description: Port on which it listens. The former one while a change of it waits for a restart.
   returned: always
   type: int
+contested:
+  description: Settings on which the sites of the server don't agree, each with what holds and who wants what.
+  returned: always
+  type: list
+  elements: str
 pending:
   description: Settings that wait for a restart, with their present values.
   returned: always
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import PostgresqlError
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.server import SPEC, serve
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import postgresql_server
 
 
 def main() -> None:
-    """Bring the server to what is wanted."""
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-
-    def run(command: list[str], data: str | None = None) -> tuple[int, str]:
-        code, out, err = module.run_command(command, cwd="/", environ_update={"LC_ALL": "C.UTF-8"}, data=data)
-        return code, out + err
-
-    try:
-        module.exit_json(**serve(module.params, module.check_mode, run))
-    except PostgresqlError as error:
-        module.fail_json(msg=str(error))
+    """Take the step by itself."""
+    run_alone(postgresql_server)
 
 
 if __name__ == "__main__":

@@ -50,17 +50,28 @@ def inventory_vars() -> Callable[..., dict[str, Any]]:
     return load_inventory
 
 
-def render_template(role: str, path: str, **variables: Any) -> str:
-    """Render a template of a role as Ansible does, with the role's own defaults and constants."""
+def evaluate_for_role(role: str, expression: str, **variables: Any) -> Any:
+    """Return the value of an expression as Ansible works it out, with the role's own defaults and constants."""
     folder = CHECKOUT / "roles" / role
     loader = DataLoader()
     given: dict[str, Any] = {"role_path": str(folder), "ansible_facts": {}}
     for name in ("defaults", "vars"):
         if (folder / name / "main.yml").is_file():
             given |= loader.load_from_file(str(folder / name / "main.yml"), trusted_as_template=True)
-    templar = Templar(loader, given | variables)
-    text: str = templar.template(trust_as_template(f"{{{{ lookup('ansible.builtin.template', '{folder}/templates/{path}') }}}}"))
+    return Templar(loader, given | variables).template(trust_as_template(expression))
+
+
+def render_template(role: str, path: str, **variables: Any) -> str:
+    """Render a template of a role as Ansible does, with the role's own defaults and constants."""
+    lookup = f"lookup('ansible.builtin.template', '{CHECKOUT}/roles/{role}/templates/{path}')"
+    text: str = evaluate_for_role(role, f"{{{{ {lookup} }}}}", **variables)
     return text
+
+
+@pytest.fixture
+def evaluate() -> Callable[..., Any]:
+    """Return a function that works out an expression of a role."""
+    return evaluate_for_role
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql import accounts
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import accounts, sharing
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.accounts import ACCOUNTS, Change, Plan
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import (
     STATE,
@@ -23,62 +25,34 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster 
     steps_while_running,
 )
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.session import QUIETLY, Talk, answer, connect, speak, step
-
-SPEC: dict[str, Any] = {
-    "version": {"type": "str", "required": True},
-    "cluster": {"type": "str", "default": "main"},
-    "port": {"type": "int", "default": 5432},
-    "restart_allowed": {"type": "bool", "default": False},
-    "users": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "name": {"type": "str", "required": True},
-            "password": {"type": "str", "no_log": True},
-            "attributes": {"type": "str"},
-            "acts_for": {"type": "str"},
-            "connection_limit": {"type": "int"},
-        },
-    },
-    "databases": {
-        "type": "list",
-        "elements": "dict",
-        "default": [],
-        "options": {
-            "name": {"type": "str", "required": True},
-            "owner": {"type": "str", "required": True},
-            "encoding": {"type": "str"},
-            "locale": {"type": "str"},
-            "extensions": {"type": "list", "elements": "str"},
-        },
-    },
-}
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.sharing import Outcome, Part
 
 
 def serve(arguments: Mapping[str, Any], check: bool, run: Talk) -> dict[str, Any]:
     """Bring a server to what is wanted, or in check mode say what would be done.
 
-    :param arguments: as in SPEC, with its defaults.
+    :param arguments: as in the step's SPEC, with its defaults.
     :param check: whether to look only.
     :param run: how programs are run.
     :raises PostgresqlError: it can't be done; the message says why and what to do.
     """
     cluster = Cluster(arguments["version"], arguments["cluster"], arguments["port"], run)
+    if not is_installed(cluster) and not check:
+        raise PostgresqlError(
+            f"PostgreSQL {cluster.version} is not installed on this host. Run the role without --tags or --skip-tags."
+        )
+    outcome = shared(cluster, arguments, check)
+    if arguments["state"] == "configured":
+        return _result(cluster, outcome)
     if not is_installed(cluster):
-        if not check:
-            raise PostgresqlError(
-                f"PostgreSQL {cluster.version} is not installed on this host. Run the role without --tags or --skip-tags."
-            )
-        return _result(cluster, ["start"], accounts.plan(arguments, {}), running=False, pending={}, former_rules="")
+        return _result(cluster, outcome, ["start"], accounts.plan(arguments, {}))
     refuse_beside_older(cluster)
     former_rules = read(cluster.access_rules)
     survey = Survey(cluster, run, arguments)
     was_running = is_running(cluster)
     actions = []
-    for needed in (
-        steps_while_running(cluster, arguments["restart_allowed"], survey.state) if was_running else steps_to_run(cluster)
-    ):
+    steps = steps_while_running(cluster, arguments["restart_allowed"], survey.state) if was_running else steps_to_run(cluster)
+    for needed in steps:
         actions.append(needed.name)
         if not check:
             needed.take()
@@ -87,27 +61,72 @@ def serve(arguments: Mapping[str, Any], check: bool, run: Talk) -> dict[str, Any
     planned = accounts.plan(arguments, survey.found() if running else {})
     if planned.changes and not check:
         make(cluster, run, planned.changes, bool(survey.found()["in_recovery"]))
-    pending = survey.found()["server"]["pending"] if running else {}
-    return _result(cluster, actions, planned, running, pending, former_rules)
+    result = _result(cluster, outcome, actions, planned)
+    result["diff"].append(_difference(cluster.access_rules, former_rules, assembled_rules(cluster)))
+    return result | {"running": running, "pending": survey.found()["server"]["pending"] if running else {}}
 
 
-def _result(
-    cluster: Cluster, actions: Sequence[str], planned: Plan, running: bool, pending: Mapping[str, str], former_rules: str
-) -> dict[str, Any]:
-    rules = cluster.access_rules
-    where = f"accounts and databases of PostgreSQL {cluster.version}"
-    done = [*actions, *(change.what for change in planned.changes)]
+def shared(cluster: Cluster, arguments: Mapping[str, Any], check: bool) -> Outcome:
+    """Have the settings of all sites include what this one needs, where it says so."""
+    if not arguments["needs"]:
+        return Outcome((), {}, ())
+    part = Part.of({**arguments["needs"], "port": arguments["port"]})
+    return sharing.share(cluster, arguments["site"], part, check)
+
+
+def leave(site: str, check: bool, run: Talk, root: str = "/") -> dict[str, Any]:
+    """Have every server of this host forget a site's settings and access rules; its databases and accounts stay."""
+    results = []
+    for version, name in clusters(root):
+        cluster = Cluster(version, name, 5432, run, root)
+        outcome = sharing.leave(cluster, site, check)
+        actions = []
+        if outcome.changes and is_installed(cluster) and is_running(cluster):
+            for needed in steps_while_running(cluster, restart_allowed=False):
+                actions.append(needed.name)
+                if not check:
+                    needed.take()
+        results.append(_result(cluster, outcome, actions))
+    return {
+        "changed": any(result["changed"] for result in results),
+        "actions": [action for result in results for action in result["actions"]],
+        "diff": [difference for result in results for difference in result["diff"]],
+    }
+
+
+def look_at_others(arguments: Mapping[str, Any], run: Talk) -> dict[str, Any]:
+    """Return what other sites need of the server's certificate."""
+    if not arguments["version"]:
+        raise PostgresqlError("To look at a server, say its version.")
+    cluster = Cluster(arguments["version"], arguments["cluster"], 5432, run)
+    return {"changed": False, "others": sharing.seen_by_others(cluster, arguments["site"])}
+
+
+def clusters(root: str) -> list[tuple[str, str]]:
+    """Return the clusters of a host by version and name."""
+    found = sorted(glob.glob(os.path.join(root, "etc/postgresql/*/*/postgresql.conf")))
+    return [(os.path.basename(os.path.dirname(folder)), os.path.basename(folder)) for folder in map(os.path.dirname, found)]
+
+
+def _result(cluster: Cluster, outcome: Outcome, actions: Sequence[str] = (), planned: Plan | None = None) -> dict[str, Any]:
+    done = [*(["settings"] if outcome.changes else []), *actions]
+    diff = [_difference(path, before, after) for path, before, after in outcome.changes]
+    if planned:
+        done += [change.what for change in planned.changes]
+        diff.append(_difference(f"accounts and databases of PostgreSQL {cluster.version}", planned.before, planned.after))
     return {
         "changed": bool(done),
         "actions": done,
-        "running": running,
+        "running": False,
         "port": present_port(cluster),
-        "pending": pending,
-        "diff": [
-            {"before_header": rules, "after_header": rules, "before": former_rules, "after": assembled_rules(cluster)},
-            {"before_header": where, "after_header": where, "before": planned.before, "after": planned.after},
-        ],
+        "pending": {},
+        "contested": list(outcome.contested),
+        "diff": diff,
     }
+
+
+def _difference(name: str, before: str, after: str) -> dict[str, str]:
+    return {"before_header": name, "after_header": name, "before": before, "after": after}
 
 
 class Survey:

@@ -77,7 +77,7 @@ def test_without_git_nothing_is_touched(checkout: Path, monkeypatch: pytest.Monk
     [
         ("roles/nginx/templates/etc/nginx/conf.d/_site_.conf.j2", "nginx", True),
         ("plugins/module_utils/postgresql.py", "postgresql", True),
-        ("plugins/modules/postgresql_service.py", "postgresql", True),
+        ("plugins/modules/postgresql_server.py", "postgresql", True),
         ("plugins/module_utils/balancing/haproxy.py", "haproxy", True),
         ("playbooks/patch.yml", "patch", True),
         ("roles/nginx/README.md", "nginx", False),

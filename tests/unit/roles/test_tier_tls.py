@@ -17,7 +17,6 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.rotation im
 NOW = datetime.now(UTC)
 PASSPHRASE = "a passphrase for tests"
 RULES = "etc/postgresql/_version_/main/pg_hba.d/50-_access_.conf.j2"
-FACTS = {"memtotal_mb": 4096, "processor_vcpus": 2, "distribution_release": "trixie"}
 SHOP: dict[str, Any] = {
     "postgresql_access_name": "shop",
     "postgresql_databases": [{"name": "shop", "owner": "shop"}],
@@ -48,14 +47,6 @@ def test_a_site_is_changed_over_while_both_ways_are_open(render: Render) -> None
         "hostssl shop +shop 10.0.0.4/32 scram-sha-256 clientcert=verify-full",
         "hostnossl shop +shop 10.0.0.4/32 scram-sha-256",
     ]
-
-
-def test_the_server_shows_its_certificate_to_other_hosts_alone(render: Render) -> None:
-    settings = "etc/postgresql/_version_/main/conf.d/hotclub.conf.j2"
-    shown = render("postgresql", settings, ansible_facts=FACTS, **SHOP)
-    assert "ssl_ca_file = '/etc/postgresql/17/main/certificate/authority.pem'" in shown
-    assert "ssl_min_protocol_version = 'TLSv1.3'" in shown
-    assert "ssl" not in render("postgresql", settings, ansible_facts=FACTS)
 
 
 def test_a_copy_believes_only_the_server_that_it_was_sent_to() -> None:

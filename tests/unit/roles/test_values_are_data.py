@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.sharing import Part, settings_text
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import filled, parse, render, resolve
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option, check_value, read_options
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.rules import RULES
@@ -400,8 +401,7 @@ def test_nothing_but_what_refers_to_something_is_filled_in(value: str, text: str
 @given(attacked("on", "1GB", "a'b", r"a\b", "'", "\\"))
 def test_a_setting_of_postgresql_stays_in_its_quotes(value: str) -> None:
     assume(passes("postgresql_settings", {"work_mem": value}))
-    told = {"postgresql_memory_mb": 512, "__postgresql_version": "17", "postgresql_settings": {"work_mem": value}}
-    text = render_template("postgresql", "etc/postgresql/_version_/main/conf.d/hotclub.conf.j2", **SHOP, **told)
+    text = settings_text("17", {"shop": Part()}, {"work_mem": value})
     (line,) = [line for line in text.split("\n") if line.startswith("work_mem")]
     # The lexer of postgresql.conf: in quotes, a backslash and a quote stand for the next character.
     quoted = re.fullmatch(r"work_mem = '((?:[^'\\\n]|\\.|'')*)'", line)

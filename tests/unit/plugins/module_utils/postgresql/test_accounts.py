@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.hotclub.django.plugins.filter.database_accounts import database_accounts
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import accounts, cluster, session
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import PostgresqlError
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.scram import fits, verifier_of
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.server import serve
+from ansible_collections.hotclub.django.plugins.module_utils.steps.postgresql_server import SPEC
 
 PASSWORD = "correct horse battery"
 VERIFIER = verifier_of(PASSWORD, b"a salt of a test", 4096)
@@ -45,8 +47,8 @@ def plan(
     return accounts.plan({"users": users, "databases": databases}, found or {}, salt=lambda size: b"s" * size)
 
 
-def statements(users: Sequence[dict[str, Any]] = (), databases: Sequence[dict[str, Any]] = (), **found: Any) -> list[str]:
-    return [change.statement for change in plan(users, databases, found).changes]
+def statements(users: Sequence[dict[str, Any]] = (), bases: Sequence[dict[str, Any]] = (), **found: Any) -> list[str]:
+    return [change.statement for change in plan(users, bases, found).changes]
 
 
 # --- accounts
@@ -109,6 +111,28 @@ def test_an_account_acts_for_another_one_that_is_named_after_it() -> None:
     assert made[2:] == ['grant "shop" to "shop-2";', "alter role \"shop-2\" set role = 'shop';"]
     deputy = account(settings=["work_mem=1MB", "role=shop"], member_of=["others", "shop"], verifier=None)
     assert statements(wanted, accounts={"shop": account(), "shop-2": deputy}) == []
+
+
+def test_each_step_of_a_rotation_changes_one_of_the_two_accounts() -> None:
+    held: dict[str, dict[str, Any]] = {"shop": account()}
+
+    def step(password: str, **rotation: Any) -> list[str]:
+        users = database_accounts("shop", password, {"turn": 0, "step": "", "following": ""} | rotation)
+        return [re.sub("SCRAM-[^']+", "…", line) for line in statements(users, accounts=held)]
+
+    assert step(PASSWORD) == []
+    announced = step(PASSWORD, step="announced", following="the next password")
+    assert announced[0].startswith('create role "shop-2" ')
+    assert announced[1:] == ['grant "shop" to "shop-2";', "alter role \"shop-2\" set role = 'shop';"]
+
+    following = verifier_of("the next password", b"salt", 4096)
+    held["shop-2"] = account(verifier=following, settings=["role=shop"], member_of=["shop"])
+    assert step(PASSWORD, step="announced", following="the next password") == []
+    assert step("the next password", step="switched", turn=1) == []
+    assert step("the next password", step="closed", turn=1) == ['alter role "shop" NOLOGIN PASSWORD NULL;']
+    held["shop"] = account(verifier=None, attributes=account()["attributes"] | {"LOGIN": False})
+    assert step("the next password", turn=1) == []
+    assert step("the next password", step="announced", following="a third", turn=1) == ["alter role \"shop\" LOGIN PASSWORD '…';"]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +270,7 @@ class Server:
         return 0, ""
 
     def serve(self, check: bool = False, **wanted: Any) -> dict[str, Any]:
-        given = {"version": "17", "cluster": "main", "port": 5432, "restart_allowed": False, "users": [], "databases": []}
+        given = {name: option.get("default") for name, option in SPEC.items()} | {"version": "17"}
         return serve(given | wanted, check, self.run)
 
 
@@ -280,7 +304,7 @@ def test_check_mode_says_the_same_and_makes_nothing(server: Server) -> None:
     told = server.serve(check=True, users=[SHOP])
 
     assert told["actions"] == ["create account shop"]
-    assert [entry["after"] != entry["before"] for entry in told["diff"]] == [False, True]
+    assert ["accounts" in entry["after_header"] for entry in told["diff"] if entry["after"] != entry["before"]] == [True]
     assert len(server.scripts) == 1
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.filter.postgresql_address import postgresql_address
-from ansible_collections.hotclub.django.plugins.filter.postgresql_tuning import postgresql_tuning
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import cluster as postgresql
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.tuning import tuned
 
 RULE = "host   shop  +shop  10.0.0.4/32  scram-sha-256"
 
@@ -77,18 +77,14 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     ],
 )
 def test_settings_follow_memory_and_cores(memory_mb: int, cores: int, connections: int, expected: dict[str, str]) -> None:
-    settings = postgresql_tuning(memory_mb, cores, connections)
+    settings = tuned(memory_mb, cores, connections)
 
     assert {name: settings[name] for name in expected} == expected
 
 
-def test_numbers_given_on_the_command_line_are_text() -> None:
-    assert postgresql_tuning("2048", "2", "100") == postgresql_tuning(2048, 2, 100)  # type: ignore[arg-type]
-
-
 def test_buffers_and_what_sorts_take_never_pass_the_memory_share() -> None:
     for memory_mb in (1024, 4096, 16384, 262144):
-        settings = postgresql_tuning(memory_mb, 8, 100)
+        settings = tuned(memory_mb, 8, 100)
         sorting_mb = 100 * int(settings["work_mem"].removesuffix("kB")) / 1024
         assert int(settings["shared_buffers"].removesuffix("MB")) + sorting_mb <= max(memory_mb, 1024), memory_mb
 
@@ -247,16 +243,3 @@ def test_the_template_of_the_rules(render: Callable[..., str]) -> None:
 
     assert text.splitlines()[-1] == RULE
     assert "host   shop  +shop  127.0.0.1/32  scram-sha-256" in text
-
-
-def test_settings_of_the_operator_win_and_are_quoted(render: Callable[..., str]) -> None:
-    text = render(
-        "postgresql",
-        "etc/postgresql/_version_/main/conf.d/hotclub.conf.j2",
-        ansible_facts={"memtotal_mb": 4096, "processor_vcpus": 2, "distribution_release": "trixie"},
-        postgresql_settings={"shared_buffers": "2GB", "log_line_prefix": "it's %m "},
-    )
-
-    assert "shared_buffers = '2GB'" in text
-    assert "log_line_prefix = 'it''s %m '" in text
-    assert "for 4096 MiB of memory" in text

@@ -1,6 +1,6 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Send postgresql_service to the host in the payload that all steps share."""
+"""Send postgresql_server to the host in the payload that all steps share."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending impor
 
 
 class ActionModule(HostStep):
-    """Controller side of postgresql_service."""
+    """Controller side of postgresql_server."""

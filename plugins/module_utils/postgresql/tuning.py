@@ -4,13 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 MEBI_PER_GIBI = 1024
 
 
-def postgresql_tuning(memory_mb: int, cores: int, max_connections: int) -> dict[str, str]:
+def tuned(memory_mb: int, cores: int, max_connections: int) -> dict[str, str]:
     """Return settings for a web application on solid-state disks.
 
     :param memory_mb: memory in MiB that the server may plan with.
@@ -25,10 +22,10 @@ def postgresql_tuning(memory_mb: int, cores: int, max_connections: int) -> dict[
     autovacuum factors are ours: a forgotten transaction must not hold locks for hours, and a busy table must not wait
     for a fifth of its rows to be dead.
     """
-    memory, processors = int(memory_mb), max(1, int(cores))
+    memory, processors = memory_mb, max(1, cores)
     shared_buffers = max(16, memory // 4)
     gather = min(4, -(-processors // 2))
-    work_mem_kb = (memory - shared_buffers) * 1024 // (int(max_connections) * 3) // max(1, gather)
+    work_mem_kb = (memory - shared_buffers) * 1024 // (max_connections * 3) // max(1, gather)
     return {
         "shared_buffers": f"{shared_buffers}MB",
         "effective_cache_size": f"{memory * 3 // 4}MB",
@@ -50,11 +47,3 @@ def postgresql_tuning(memory_mb: int, cores: int, max_connections: int) -> dict[
         "log_min_duration_statement": "1s",
         "log_lock_waits": "on",
     }
-
-
-class FilterModule:
-    """Make the filter known to Ansible."""
-
-    def filters(self) -> dict[str, Callable[..., Any]]:
-        """Return the filters of this file by name."""
-        return {"postgresql_tuning": postgresql_tuning}

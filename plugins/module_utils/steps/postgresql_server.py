@@ -1,0 +1,69 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Run PostgreSQL with its files, and keep its settings, accounts, databases and extensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.server import serve
+
+SPEC: dict[str, Any] = {
+    "version": {"type": "str", "required": True},
+    "cluster": {"type": "str", "default": "main"},
+    "port": {"type": "int", "default": 5432},
+    "restart_allowed": {"type": "bool", "default": False},
+    "state": {"type": "str", "choices": ["running", "configured"], "default": "running"},
+    "site": {"type": "str", "default": ""},
+    "needs": {
+        "type": "dict",
+        "options": {
+            "listen_addresses": {"type": "list", "elements": "str", "default": ["localhost"]},
+            "max_connections": {"type": "int", "default": 100},
+            "memory_mb": {"type": "int", "required": True},
+            "processors": {"type": "int", "required": True},
+            "certificate_names": {"type": "list", "elements": "str", "default": []},
+            "is_copied": {"type": "bool", "default": False},
+            "settings": {"type": "dict", "default": {}},
+        },
+    },
+    "users": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "password": {"type": "str", "no_log": True},
+            "attributes": {"type": "str"},
+            "acts_for": {"type": "str"},
+            "connection_limit": {"type": "int"},
+        },
+    },
+    "databases": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "owner": {"type": "str", "required": True},
+            "encoding": {"type": "str"},
+            "locale": {"type": "str"},
+            "extensions": {"type": "list", "elements": "str"},
+        },
+    },
+}
+
+
+def take(module: Call) -> None:
+    """Bring the server to what is wanted."""
+
+    def run(command: list[str], data: str | None = None) -> tuple[int, str]:
+        code, out, err = module.run_command(command, cwd="/", environ_update={"LC_ALL": "C.UTF-8"}, data=data)
+        return code, out + err
+
+    try:
+        module.exit_json(**serve(module.params, module.check_mode, run))
+    except PostgresqlError as error:
+        module.fail_json(msg=str(error))
