@@ -54,7 +54,9 @@ def _install() -> None:
     log = LOGS / "bootstrap.log"
     # Not through a virtual environment, which may be the very one that is renewed.
     python = Path(sys.executable).resolve()
-    shutil.rmtree(VENV, ignore_errors=True)
+    if not _has_this_python():
+        shutil.rmtree(VENV, ignore_errors=True)
+    # One that is there is renewed in place: somebody may be using it.
     run([python, "-m", "venv", "--without-pip", VENV], log=log)
     pip = [str(python), "-m", "pip"]
     if run([*pip, "--version"], check=False).returncode != 0:
@@ -66,6 +68,16 @@ def _install() -> None:
         environment=_index_settings(),
         log=log,
     )
+
+
+def _has_this_python() -> bool:
+    """Tell whether the virtual environment runs, by the version of Python that makes it."""
+    if not VENV_PYTHON.exists():
+        return False
+    version = ".".join(map(str, sys.version_info[:2]))
+    ask = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
+    done = run([VENV_PYTHON, "-c", ask], check=False)
+    return done.returncode == 0 and done.stdout.strip() == version
 
 
 def _uv_requirement() -> str:

@@ -12,10 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import engine
 from lab.bootstrap import bootstrap
 from lab.change import read_change
 from lab.commands import hand_over
 from lab.errors import LabError
+from lab.image import ensure_image
 from lab.pace import VARIABLE, Pace, pace
 from lab.paths import LOGS, ROOT, STATE, VENV
 
@@ -27,6 +29,8 @@ ON_REQUEST = ("single-jammy", "single-noble", "cluster-bookworm")
 LEAVES_OUT = "HOTCLUB_LEAVES_OUT"
 # In a scenario that repeats tests of another one on a second distribution: the marker of those that run here alone.
 REPEATS_EXCEPT = "HOTCLUB_REPEATS_EXCEPT"
+# The scenario that anybody can run without the lab; here it has the lab's image of this suite.
+WITHOUT_LAB, ITS_SUITE = "default", "trixie"
 # What the summary repeats of a failed test, in characters: enough for the message, which the log has in full further up.
 EXCERPT = 1500
 
@@ -104,6 +108,10 @@ def run_stages(only: Collection[str], beside: Collection[str] = (), everything: 
     if unknown := set(beside) - {stage.name for stage in chosen}:
         raise LabError(f"No stage that runs is called {', '.join(sorted(unknown))}.")
     apart = _fit_machine(only, beside, everything).apart
+    if any(stage.name == WITHOUT_LAB for stage in chosen):
+        # Before anything else makes the same image.
+        engine.start()
+        os.environ.update(image_for_molecule(ensure_image(ITS_SUITE)))
     started = time.monotonic()
     # In turn, so that never more than two of them share the machine's cores.
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -126,6 +134,15 @@ def _fit_machine(only: Collection[str], beside: Collection[str], everything: boo
     if scope.leaves_out:
         sys.stdout.write(f"Some tests are left out, and named at the end; ALL=1 runs them. {read_change()}\n")
     return scope
+
+
+def image_for_molecule(image: str) -> dict[str, str]:
+    """Return the environment in which the scenario without the lab starts from one of the lab's images."""
+    return {
+        "HOTCLUB_MOLECULE_IMAGE": image,
+        "HOTCLUB_MOLECULE_IMAGE_IS_BUILT": "true",
+        "HOTCLUB_MOLECULE_INIT": "/usr/local/sbin/lab-init",
+    }
 
 
 def choose(names: list[str]) -> list[Stage]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from lab.pace import pace
 from tests.behaviour.kit.database import Database
 from tests.behaviour.kit.lab import TIERS, Lab, Machine
 from tests.behaviour.kit.operator import Playbook, Run
@@ -109,7 +110,7 @@ class Site:
         self.project = project
         self.folder = folder
         # No public authority reaches a lab host.
-        self.variables = {"site_tls_mode": "internal", **project.variables, **variables}
+        self.variables = {"site_tls_mode": "internal", **slow_machine(), **project.variables, **variables}
         self.write_inventory()
 
     @property
@@ -237,6 +238,11 @@ class Site:
         return self.app.run(
             f"systemctl list-units --plain --no-legend --full --state=active,activating '{self.name}@*.service' | cut -d' ' -f1"
         ).split()
+
+
+def slow_machine() -> dict[str, Any]:
+    """What an operator of slow hosts would set: a release has its 30 s for the first answer on a quick one."""
+    return {"site_health_timeout_seconds": round(at_pace(30))} if pace().is_slow else {}
 
 
 def inventory_of(lab: Lab, variables: Mapping[str, Any], tiers: Sequence[str] = TIERS) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +75,27 @@ def test_the_tools_are_renewed_when_a_requirement_changes(tmp_path: Path) -> Non
     assert bootstrap.fingerprint((file,)) == before
     file.write_text("one==2\n", encoding="utf-8")
     assert bootstrap.fingerprint((file,)) != before
+
+
+@pytest.mark.parametrize(("says", "kept"), [(".".join(map(str, sys.version_info[:2])), True), ("2.7", False), ("", False)])
+def test_an_environment_of_the_same_python_is_renewed_in_place(
+    says: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python, used = tmp_path / "venv" / "python", tmp_path / "venv" / "in-use"
+    used.parent.mkdir()
+    used.touch()
+    python.write_text(f"#!/bin/sh\necho {says}; test -n '{says}'\n", encoding="utf-8")
+    python.chmod(0o755)
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path / "venv")
+    monkeypatch.setattr(bootstrap, "VENV_PYTHON", python)
+    monkeypatch.setattr(bootstrap, "LOGS", tmp_path)
+
+    def only_ask(command: list[Path | str], **options: Any) -> Any:
+        return run(command) if command[0] == python and says else run(["true"])
+
+    monkeypatch.setattr(bootstrap, "run", only_ask)
+    bootstrap._install()
+    assert used.exists() is kept
 
 
 @pytest.fixture
@@ -222,3 +245,12 @@ def test_some_stages_run_only_when_named() -> None:
     assert [stage.name for stage in choose(["single-noble"])] == ["single-noble"]
     with pytest.raises(LabError, match="No stage is called nothing"):
         choose(["nothing"])
+
+
+def test_the_scenario_for_everybody_has_a_public_image_and_in_the_suite_the_lab_s() -> None:
+    scenario = (suite.SCENARIOS / suite.WITHOUT_LAB / "molecule.yml").read_text(encoding="utf-8")
+    assert "image: ${HOTCLUB_MOLECULE_IMAGE:-debian:trixie}" in scenario
+    given = suite.image_for_molecule("hotclub-lab:trixie")
+    assert given["HOTCLUB_MOLECULE_IMAGE"] == "hotclub-lab:trixie"
+    assert [name for name in given if f"${{{name}:-" not in scenario] == [], "nobody reads it"
+    assert suite.ITS_SUITE in image.SUITES and suite.WITHOUT_LAB in [stage.name for stage in choose([])]
