@@ -1,0 +1,64 @@
+"""How an ASGI worker ends: by the configuration that it runs with."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.unit.conftest import render_template
+
+CONFIGURATION = "srv/_site_/etc/gunicorn.conf.py.j2"
+SHOP: dict[str, Any] = {"gunicorn_site_name": "shop", "gunicorn_workers": 2}
+
+
+def configuration(interface: str, **told: Any) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(render_template("gunicorn", CONFIGURATION, **SHOP, gunicorn_interface=interface, **told), names)  # noqa: S102 (our own program)
+    return names
+
+
+class Protocol:
+    """A connection, by the name that gunicorn has for it."""
+
+    def __init__(self) -> None:
+        self.said = ""
+
+    async def _handle_connection(self) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            self.said = "goodbye"
+
+
+async def ended(names: dict[str, Any]) -> tuple[Protocol, bool]:
+    protocol = Protocol()
+    connection, other = asyncio.create_task(protocol._handle_connection()), asyncio.create_task(asyncio.sleep(60))
+    await asyncio.sleep(0)
+    await names["close_connections"](SimpleNamespace(alive=False))
+    await asyncio.wait([connection], timeout=5)
+    return protocol, other.cancelled() or other.cancelling() > 0
+
+
+def test_open_web_sockets_hear_of_the_end_and_nothing_else_does() -> None:
+    protocol, other_too = asyncio.run(ended(configuration("asgi", gunicorn_graceful_timeout_seconds=1)))
+    assert protocol.said == "goodbye"
+    assert not other_too
+
+
+@pytest.mark.parametrize(("seconds", "worker", "closing"), [(30, 27, 26), (2, 1, 0)])
+def test_a_worker_has_less_time_than_its_arbiter(seconds: int, worker: int, closing: int) -> None:
+    text = render_template(
+        "gunicorn", CONFIGURATION, **SHOP, gunicorn_interface="asgi", gunicorn_graceful_timeout_seconds=seconds
+    )
+    assert f"\ngraceful_timeout = {seconds}\n" in text
+    assert f'worker.cfg.set("graceful_timeout", {worker})' in text
+    assert f"asyncio.sleep({closing})" in text
+
+
+def test_threads_are_said_where_a_worker_has_some() -> None:
+    assert "threads" not in configuration("asgi")
+    assert configuration("wsgi")["threads"] == 4
+    assert "close_connections" not in configuration("wsgi")
