@@ -10,9 +10,9 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory, warn_inventory
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.tiers import TIERS
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import Inventory
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.reader import InventoryReader
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import hosts_by_tier
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import SecretStore
 
 COLLECTION = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         generated = store.warnings() if store and not has_own_secrets(inventory, store) else []
         for warning in [*warn_inventory(inventory, reader.rules), *generated]:
             Display().warning(warning)
-        sizes = ", ".join(f"{tier} {len(variables['groups'][tier])}" for tier in TIERS)
+        sizes = ", ".join(f"{tier} {len(hosts)}" for tier, hosts in hosts_by_tier(variables["groups"]).items())
         return result | {"changed": False, "msg": f"The inventory is in order: {sizes}."}
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.links import bracketed
+
 
 def app_servers(peers: Iterable[Mapping[str, Any]], port: int | str, method: str) -> list[dict[str, Any]]:
     """Return the application hosts of the topology as the balancer takes them.
@@ -24,11 +26,6 @@ def app_servers(peers: Iterable[Mapping[str, Any]], port: int | str, method: str
         }
         for peer in peers
     ]
-
-
-def bracketed(address: str) -> str:
-    """Return an address as it stands before a port: IPv6 in brackets."""
-    return f"[{address}]" if ":" in address and not address.startswith("[") else address
 
 
 class FilterModule:

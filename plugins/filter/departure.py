@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-# What nobody would do any more without a last host of these tiers. A database host is never taken out: its data moves first.
-TIERS = {"lb": "receive the visitors", "app": "run the project"}
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS
 
 
 def departure(
@@ -32,20 +31,23 @@ def departure(
 
 
 def _reasons(groups: Mapping[str, list[str]], host: str, staying: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
-    if host in groups.get("db", []):
+    here = [tier for tier in TIERS.values() if host in groups.get(tier.name, [])]
+    for tier in (tier for tier in here if tier.moved_by):
         yield (
-            f"{host} keeps the database. Put another host into the group db in its place and run "
-            f"playbooks/move_database.yml -e move_database_from={host}; then run this again."
+            f"{host} {tier.purpose}. Put another host into the group {tier.name} in its place and run "
+            f"{tier.moved_by}{host}; then run this again."
         )
-    for tier, purpose in TIERS.items():
-        if host in groups.get(tier, []) and not staying[tier]:
+    for tier in (tier for tier in here if not tier.moved_by and not tier.may_be_empty and not staying[tier.name]):
+        yield (
+            f"{host} is the last host of the group {tier.name}, so nobody would {tier.work}. "
+            f"Put another host into the group {tier.name} and run playbooks/site.yml; then run this again."
+        )
+    for tier in (tier for tier in TIERS.values() if tier.takes_requests):
+        if staying[tier.name] and all(peer.get("drained") for peer in staying[tier.name]):
+            names = ", ".join(peer["name"] for peer in staying[tier.name])
             yield (
-                f"{host} is the last host of the group {tier}, so nobody would {purpose}. "
-                f"Put another host into the group {tier} and run playbooks/site.yml; then run this again."
+                f"site_app_drained is set for all that would stay ({names}). Take it from one of them and run playbooks/site.yml."
             )
-    if staying["app"] and all(peer.get("drained") for peer in staying["app"]):
-        names = ", ".join(peer["name"] for peer in staying["app"])
-        yield f"site_app_drained is set for all that would stay ({names}). Take it from one of them and run playbooks/site.yml."
 
 
 def _left_out(everyone: Collection[str], run: Collection[str]) -> Iterator[str]:

@@ -7,17 +7,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS
+
 REBOOTS = ("when_needed", "always", "never")
-# What a database host keeps nobody else has, so that permission for it covers what else it does.
-PERMISSIONS = {"db": "patch_database_reboot", "lb": "patch_only_host_reboot", "app": "patch_only_host_reboot"}
+PERMISSIONS = {tier.name: tier.reboot_permission for tier in TIERS.values() if tier.reboot_permission}
 
 
 def reboot_plan(
-    host: str, tiers: Mapping[str, Sequence[Mapping[str, Any]]], wanted: str, needed: bool, permissions: Mapping[str, bool]
+    host: str, tiers: Mapping[str, Sequence[str]], wanted: str, needed: bool, permissions: Mapping[str, bool]
 ) -> dict[str, Any]:
     """Return whether a host reboots, and what to say of one that should and doesn't.
 
-    :param tiers: the tiers of the topology.
+    :param tiers: the names of the hosts of each tier.
     :param wanted: when_needed, always or never.
     :param needed: whether the host itself asks for it.
     :param permissions: the variables by which the operator lets a tier's only host reboot, with their values.
@@ -27,7 +28,9 @@ def reboot_plan(
         return {"reboot": False, "waits": ""}
     if wanted == "never":
         return {"reboot": False, "waits": f"{host} waits for a reboot, and patch_reboot is never."}
-    alone = [tier for tier in PERMISSIONS if [peer["name"] for peer in tiers[tier]] == [host]]
+    alone = [tier for tier in PERMISSIONS if list(tiers[tier]) == [host]]
+    # What a host keeps nobody else has, so that permission for that covers what else it does.
+    alone.sort(key=lambda tier: not TIERS[tier].moved_by)
     if not alone or permissions[PERMISSIONS[alone[0]]]:
         return {"reboot": True, "waits": ""}
     return {

@@ -17,11 +17,12 @@ from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import EncryptedString, VaultLib
 from ansible.template import Templar, trust_as_template
-from ansible_collections.hotclub.django.plugins.filter.topology import topology
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.certificate import reason
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.derivation import sources
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import PEER_ADDRESS, Inventory, Rules, Setting
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option, read_options
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.topology import tiers_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import PREVIEW
 
 WIRING = Path("roles/site/vars/main")
@@ -192,8 +193,8 @@ class Expressions:
     def tiers(self) -> dict[str, list[dict[str, Any]]]:
         """The hosts of each tier and where peers reach them; none when an address can't be worked out, a problem of its own."""
         try:
-            return topology(self._groups, self._hostvars)
-        except AnsibleError:
+            return tiers_of(self._groups, self._hostvars)
+        except (AnsibleError, Trouble):
             return {}
 
 

@@ -10,54 +10,23 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options i
     Complaint,
     nearest,
 )
-
-TIERS = {
-    "lb": "receives the visitors",
-    "app": "runs the project",
-    "db": "keeps the database",
-}
-# What people call these tiers elsewhere.
-TIER_SYNONYMS = {
-    "lb": (
-        "balancer",
-        "balancers",
-        "loadbalancer",
-        "loadbalancers",
-        "load_balancer",
-        "load_balancers",
-        "proxy",
-        "nginx",
-        "frontend",
-        "web",
-    ),
-    "app": (
-        "application",
-        "applications",
-        "appserver",
-        "appservers",
-        "app_servers",
-        "django",
-        "backend",
-        "web",
-        "webservers",
-        "webserver",
-    ),
-    "db": ("database", "databases", "dbserver", "dbservers", "db_servers", "postgres", "postgresql", "sql"),
-}
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS, Tier
 
 
 def check_tiers(groups: Mapping[str, list[str]]) -> Iterator[Complaint]:
     """Yield what is wrong with the tiers: empty ones, misspelt ones, hosts in none."""
     placed = {host for tier in TIERS for host in groups.get(tier, [])}
-    for tier, purpose in TIERS.items():
-        if not groups.get(tier):
-            yield Complaint(f"group {tier}", f"has no host, so nothing {purpose}", _tier_remedy(tier, groups))
-    if len(groups.get("db", [])) > 1:
-        yield Complaint("group db", f"has {len(groups['db'])} hosts, but the site has one database", "Leave one host in it.")
+    for tier in TIERS.values():
+        if not groups.get(tier.name) and not tier.may_be_empty:
+            yield Complaint(f"group {tier.name}", f"has no host, so nothing {tier.purpose}", _tier_remedy(tier, groups))
+    for tier in TIERS.values():
+        if tier.only and len(groups.get(tier.name, [])) > 1:
+            wrong = f"has {len(groups[tier.name])} hosts, but the site has {tier.only}"
+            yield Complaint(f"group {tier.name}", wrong, "Leave one host in it.")
     stray = [host for host in groups.get("all", []) if host not in placed]
     for host in stray:
         own = [group for group in groups if group not in ("all", "ungrouped") and host in groups[group]]
-        meant = next((tier for tier in TIERS for group in own if _means(group, tier)), None)
+        meant = next((tier.name for tier in TIERS.values() for group in own if _means(group, tier)), None)
         if own:
             remedy = f"Did you mean the group {meant}?" if meant else f"Put it into {_tiers()}, or take it out of this inventory."
             yield Complaint(f"host {host}", f"is in no tier, only in {', '.join(own)}", remedy)
@@ -65,16 +34,16 @@ def check_tiers(groups: Mapping[str, list[str]]) -> Iterator[Complaint]:
             yield Complaint(f"host {host}", "is in no group", f"Put it into {_tiers()}, or take it out of this inventory.")
 
 
-def _tier_remedy(tier: str, groups: Mapping[str, list[str]]) -> str:
+def _tier_remedy(tier: Tier, groups: Mapping[str, list[str]]) -> str:
     alike = next((group for group in groups if group not in TIERS and _means(group, tier)), None)
     if alike:
-        return f"Did you mean {tier} where the inventory says {alike}?"
-    return f"Put a host into the group {tier}; a single server is in {', '.join(TIERS)} alike."
+        return f"Did you mean {tier.name} where the inventory says {alike}?"
+    return f"Put a host into the group {tier.name}; a single server is in {', '.join(TIERS)} alike."
 
 
-def _means(group: str, tier: str) -> bool:
+def _means(group: str, tier: Tier) -> bool:
     """Tell whether somebody who wrote this group probably meant that tier."""
-    return group in TIER_SYNONYMS[tier] or nearest(group.lower().rstrip("s"), [tier], 0.6) is not None
+    return group in tier.synonyms or nearest(group.lower().rstrip("s"), [tier.name], 0.6) is not None
 
 
 def _tiers() -> str:

@@ -14,8 +14,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster 
 NOTHING = dict.fromkeys(PERMISSIONS.values(), False)
 
 
-def tiers(lb: str = "lb1 lb2", app: str = "app1 app2", db: str = "db1") -> dict[str, list[dict[str, Any]]]:
-    return {tier: [{"name": name} for name in names.split()] for tier, names in {"lb": lb, "app": app, "db": db}.items()}
+def tiers(lb: str = "lb1 lb2", app: str = "app1 app2", db: str = "db1") -> dict[str, list[str]]:
+    return {tier: names.split() for tier, names in {"lb": lb, "app": app, "db": db}.items()}
 
 
 @pytest.mark.parametrize(

@@ -17,24 +17,30 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 from ansible_collections.hotclub.django.plugins.module_utils.machine import firewall as engine
 from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall import Firewall, bring_about, plan
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import Wanted
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.links import flows
 
 TIERS: dict[str, Any] = {
     "lb": [{"name": "lb1", "address": "10.0.0.10"}, {"name": "lb2", "address": "10.0.0.11"}],
     "app": [{"name": "app1", "address": "10.0.0.21"}, {"name": "lb2", "address": "10.0.0.11"}],
     "db": [{"name": "db1", "address": "10.0.0.31"}],
 }
-FLOWS = [
-    {"from": "world", "to": "lb", "port": 80, "protocol": "tcp", "why": "visitors"},
-    {"from": "controller", "to": "all", "port": 22, "protocol": "tcp", "why": "Ansible"},
-    {"from": "lb", "to": "app", "port": 8000, "protocol": "tcp", "why": "requests"},
-    {"from": "app", "to": "db", "port": 5432, "protocol": "tcp", "why": "the database"},
-    {"from": "lb", "to": "lb", "port": 0, "protocol": "vrrp", "why": "who has the address"},
-    {"from": "db", "to": "old", "port": 5432, "protocol": "tcp", "why": "the copy"},
-]
+LINKS: dict[str, dict[str, Any]] = {
+    "visitors": {"from": "world", "to": "lb", "port": 80, "why": "visitors"},
+    "operators": {"from": "controller", "to": "all", "port": 22, "why": "Ansible"},
+    "requests": {"from": "lb", "to": "app", "port": 8000, "why": "requests"},
+    "database": {"from": "app", "to": "db", "port": 5432, "why": "the database"},
+    "addresses": {"from": "lb", "to": "lb", "protocol": "vrrp", "why": "who has the address"},
+    "copy": {"from": "db", "to": "old", "port": 5432, "why": "the copy"},
+}
+
+
+def flows_to(host: str) -> list[dict[str, Any]]:
+    peers = {peer["name"]: peer for peers in TIERS.values() for peer in peers}
+    return host_flows(flows(LINKS, TIERS, peers.get(host, {"name": host, "address": "10.0.0.99"})))
 
 
 def let_in(host: str) -> dict[str, list[str]]:
-    return {flow["why"]: flow["sources"] for flow in host_flows(FLOWS, TIERS, host)}
+    return {flow["why"]: flow["sources"] for flow in flows_to(host)}
 
 
 def test_a_host_lets_in_what_is_sent_to_its_tiers() -> None:
@@ -99,7 +105,7 @@ def test_the_rules_of_a_site(render: Callable[..., str]) -> None:
     text = render(
         *("firewall", "etc/hotclub/firewall/sites/_site_.nft.j2"),
         firewall_site_name="shop",
-        firewall_flows=host_flows(FLOWS, TIERS, "lb1"),
+        firewall_flows=flows_to("lb1"),
         firewall_allowed=[{"port": 9100, "protocol": "tcp", "sources": ["10.0.0.99"], "why": "metrics"}],
         firewall_peers=["10.0.0.21"],
         firewall_ssh_sources=["198.51.100.0/24"],

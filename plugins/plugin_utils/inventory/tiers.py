@@ -1,0 +1,97 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The tiers that a site is made of, each said once: a host's tier is the group of this name. A new tier is an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A group of the inventory that means something to the collection."""
+
+    name: str
+    # What its hosts do, so that a message can say what nobody would do without one: "receive" and "the visitors".
+    verb: str
+    what: str
+    # What people call it elsewhere, for hints.
+    synonyms: tuple[str, ...]
+    # The variable by which the operator lets its only host reboot; empty where nobody would notice.
+    reboot_permission: str = ""
+    # How a host of it is relieved before it is worked on: "balancers" send it no requests, another host takes its "addresses",
+    # or requests that need it are held ("hold"). Empty where nothing waits for it.
+    drained_by: str = ""
+    may_be_empty: bool = False
+    # What a site has of it when it can't have several hosts of it: "one database".
+    only: str = ""
+    # The playbook that moves what its host keeps, when a host of it can't simply leave.
+    moved_by: str = ""
+    # Whether balancers share the requests between its hosts, each with a weight.
+    takes_requests: bool = False
+
+    @property
+    def purpose(self) -> str:
+        """What a host of it does: "receives the visitors"."""
+        return f"{self.verb}s {self.what}"
+
+    @property
+    def work(self) -> str:
+        """What its hosts do: "receive the visitors"."""
+        return f"{self.verb} {self.what}"
+
+
+# In the order of a request.
+TIERS: Mapping[str, Tier] = {
+    tier.name: tier
+    for tier in (
+        Tier(
+            name="lb",
+            verb="receive",
+            what="the visitors",
+            synonyms=(
+                *("balancer", "balancers", "loadbalancer", "loadbalancers", "load_balancer", "load_balancers"),
+                *("proxy", "nginx", "frontend", "web"),
+            ),
+            reboot_permission="patch_only_host_reboot",
+            drained_by="addresses",
+        ),
+        Tier(
+            name="app",
+            verb="run",
+            what="the project",
+            synonyms=(
+                *("application", "applications", "appserver", "appservers", "app_servers"),
+                *("django", "backend", "web", "webservers", "webserver"),
+            ),
+            reboot_permission="patch_only_host_reboot",
+            drained_by="balancers",
+            takes_requests=True,
+        ),
+        Tier(
+            name="db",
+            verb="keep",
+            what="the database",
+            synonyms=("database", "databases", "dbserver", "dbservers", "db_servers", "postgres", "postgresql", "sql"),
+            reboot_permission="patch_database_reboot",
+            drained_by="hold",
+            only="one database",
+            moved_by="playbooks/move_database.yml -e move_database_from=",
+        ),
+    )
+}
+
+
+def hosts_by_tier(groups: Mapping[str, list[str]], without: Collection[str] = ()) -> dict[str, list[str]]:
+    """Return the names of each tier's hosts, in the order of the inventory.
+
+    :param without: hosts that are about to leave, as if the inventory no longer had them.
+    """
+    return {tier: [str(host) for host in groups.get(tier, []) if host not in without] for tier in TIERS}
+
+
+def placed(groups: Mapping[str, list[str]]) -> list[str]:
+    """Return the hosts of the site, in the order of the inventory; whatever else an inventory has is none of ours."""
+    ours = {host for tier in TIERS for host in groups.get(tier, [])}
+    return [host for host in groups.get("all", []) if host in ours]
