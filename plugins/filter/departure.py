@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS, placed
 
 
 def departure(
@@ -19,12 +19,12 @@ def departure(
     :param staying: the tiers of the topology without it.
     :param run: the hosts that this run may reach.
     """
-    everyone = groups.get("all", [])
+    everyone = placed(groups)
     if not host:
         return [f"No host was named. Write -e decommission_host=<host>, one of {', '.join(everyone)}."]
     if host not in everyone:
         return [
-            f"decommission_host is {host}, and the inventory has no such host. It has {', '.join(everyone)}. "
+            f"decommission_host is {host}, and the inventory has no such host in a tier. It has {', '.join(everyone)}. "
             "A host that was taken out of the inventory already is forgotten by playbooks/site.yml."
         ]
     return [*_reasons(groups, host, staying), *_left_out(everyone, run)]

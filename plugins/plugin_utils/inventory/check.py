@@ -13,7 +13,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.fl
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.folders import check_folders
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.references import check_references
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.tiers import check_tiers
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.tiers import check_tiers, remark_strays
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.values import (
     check_agreement,
     check_environment,
@@ -47,8 +47,10 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
 
 
 def warn_inventory(inventory: Inventory, rules: Rules) -> list[str]:
-    """Return a line for each secret that an inventory shows to whoever reads it."""
-    findings = Findings(inventory.hosts)
+    """Return a line for what may be meant so: secrets that an inventory shows to whoever reads it, and hosts of no tier."""
+    findings = Findings(list(inventory.groups.get("all", [])))
+    for complaint, hosts in remark_strays(inventory.groups):
+        findings.add(complaint, hosts=hosts)
     for setting in inventory.settings:
         for name in setting.plain_secrets if setting.name not in rules.derived else ():
             last = name.split(".")[-1]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import placed
 
 PEER_ADDRESS = Option("private_address")
 
@@ -66,8 +67,8 @@ class Inventory:
 
     @property
     def hosts(self) -> list[str]:
-        """All hosts, in inventory order."""
-        return list(self.groups.get("all", []))
+        """The hosts of the site, in inventory order; all where none has a tier."""
+        return placed(self.groups) or list(self.groups.get("all", []))
 
     def by_name(self, name: str) -> list[Setting]:
         """Return where one variable is set."""

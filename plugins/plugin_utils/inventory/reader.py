@@ -22,6 +22,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.ce
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.derivation import sources
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import PEER_ADDRESS, Inventory, Rules, Setting
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Option, read_options
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import placed
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.topology import tiers_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import PREVIEW
 
@@ -52,6 +53,8 @@ class InventoryReader:
         self._wiring = self._read_all((collection / WIRING).glob("*.yml"))
         defaults = self._read_all(collection.glob("roles/*/defaults/main.yml"))
         self._expressions = Expressions(loader, defaults | self._wiring, groups, hostvars)
+        # What other hosts of the inventory are for, and what is set for them, is none of our business.
+        self._hosts = placed(groups) or list(groups["all"])
         self._plain: dict[int, Any] = {}
         self._encrypted_files: dict[str | None, bool] = {}
         self.rules = self._read_rules()
@@ -61,7 +64,7 @@ class InventoryReader:
         settings: list[Setting] = []
         foreign: list[Setting] = []
         folders: dict[str, str | None] = {}
-        for host in self._groups["all"]:
+        for host in self._hosts:
             variables = self._hostvars.raw_get(host)
             folders[host] = variables.get("inventory_dir")
             given = [
@@ -99,7 +102,7 @@ class InventoryReader:
 
         :raises AnsibleError: it can't be worked out.
         """
-        variables = self._hostvars.raw_get(self._groups["all"][0])
+        variables = self._hostvars.raw_get(self._hosts[0])
         return self._expressions.value(trust_as_template(f"{{{{ {name} }}}}"), variables)
 
     def _plain_secrets(self, name: str, value: Any, key: Any) -> tuple[str, ...]:

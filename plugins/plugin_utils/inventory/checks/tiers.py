@@ -10,12 +10,11 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options i
     Complaint,
     nearest,
 )
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS, Tier
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS, Tier, placed
 
 
 def check_tiers(groups: Mapping[str, list[str]]) -> Iterator[Complaint]:
-    """Yield what is wrong with the tiers: empty ones, misspelt ones, hosts in none."""
-    placed = {host for tier in TIERS for host in groups.get(tier, [])}
+    """Yield what is wrong with the tiers: empty ones, misspelt ones, too many hosts in one."""
     for tier in TIERS.values():
         if not groups.get(tier.name) and not tier.may_be_empty:
             yield Complaint(f"group {tier.name}", f"has no host, so nothing {tier.purpose}", _tier_remedy(tier, groups))
@@ -23,15 +22,22 @@ def check_tiers(groups: Mapping[str, list[str]]) -> Iterator[Complaint]:
         if tier.only and len(groups.get(tier.name, [])) > 1:
             wrong = f"has {len(groups[tier.name])} hosts, but the site has {tier.only}"
             yield Complaint(f"group {tier.name}", wrong, "Leave one host in it.")
-    stray = [host for host in groups.get("all", []) if host not in placed]
-    for host in stray:
+    for host in _strays(groups):
         own = [group for group in groups if group not in ("all", "ungrouped") and host in groups[group]]
         meant = next((tier.name for tier in TIERS.values() for group in own if _means(group, tier)), None)
-        if own:
-            remedy = f"Did you mean the group {meant}?" if meant else f"Put it into {_tiers()}, or take it out of this inventory."
-            yield Complaint(f"host {host}", f"is in no tier, only in {', '.join(own)}", remedy)
-        else:
-            yield Complaint(f"host {host}", "is in no group", f"Put it into {_tiers()}, or take it out of this inventory.")
+        if meant and not groups.get(meant):
+            yield Complaint(f"host {host}", f"is in no tier, only in {', '.join(own)}", f"Did you mean the group {meant}?")
+
+
+def remark_strays(groups: Mapping[str, list[str]]) -> Iterator[tuple[Complaint, list[str]]]:
+    """Yield a remark for hosts of no tier: an inventory may hold more than one site."""
+    if found := _strays(groups):
+        yield Complaint("hosts of no tier", "are left alone", f"If one belongs to the site, put it into {_tiers()}."), found
+
+
+def _strays(groups: Mapping[str, list[str]]) -> list[str]:
+    ours = set(placed(groups))
+    return [host for host in groups.get("all", []) if host not in ours]
 
 
 def _tier_remedy(tier: Tier, groups: Mapping[str, list[str]]) -> str:

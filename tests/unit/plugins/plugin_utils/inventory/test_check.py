@@ -93,10 +93,10 @@ class TestTiers:
         assert "Did you mean db where the inventory says databases?" in found[0]
         assert found[1] == "host d1: is in no tier, only in databases. Did you mean the group db?"
 
-    def test_a_host_in_no_tier(self, problems: Problems) -> None:
-        assert "host spare: is in no tier, only in europe. Put it into lb, app or db" in only(
-            problems(hosts=SINGLE + "[europe]\nspare\n")
-        )
+    def test_hosts_of_no_tier_are_left_alone_whatever_is_set_for_them(self, problems: Problems) -> None:
+        others = "[europe]\nspare nginx_of_theirs=1 site_name=other\n[mail]\nmail1\n"
+
+        assert problems(hosts=SINGLE + others) == []
 
     def test_groups_of_one_s_own_are_welcome(self, problems: Problems) -> None:
         assert problems(hosts="[lb]\nweb1\n[app:children]\napps_north\n[apps_north]\nweb1\n[db]\nweb1\n[europe]\nweb1\n") == []
