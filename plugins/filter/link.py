@@ -31,9 +31,17 @@ def flows(table: Mapping[str, Mapping[str, Any]], place: Mapping[str, Any]) -> l
         raise AnsibleFilterError(str(trouble)) from trouble
 
 
+def endpoint(row: Mapping[str, Any], tiers: links.Tiers) -> str:
+    """Return where any client of a link asks."""
+    try:
+        return links.Link(row, tiers, links.NOBODY).endpoint
+    except Trouble as trouble:
+        raise AnsibleFilterError(str(trouble)) from trouble
+
+
 class FilterModule:
     """Make the filters known to Ansible."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters of this file by name."""
-        return {"link": link, "flows": flows}
+        return {"link": link, "flows": flows, "endpoint": endpoint}

@@ -24,6 +24,9 @@ KEYS = ("from", "to", "port", "protocol", "tls", "wanted", "certificates", "why"
 Peer = Mapping[str, Any]
 Tiers = Mapping[str, Sequence[Peer]]
 
+# Where a question has the same answer for every host.
+NOBODY: Peer = {"name": "", "address": ""}
+
 
 class Link:
     """A row of the table, who talks to whom, as one host sees it.
@@ -50,7 +53,6 @@ class Link:
             "local": self.local,
             "used": self.used,
             "tls": self.used and self.wants_tls,
-            "endpoint": self.endpoint,
             "clients": [{"address": address} for address in addresses_of(self.clients)] if self.used else [],
             "accepted": addresses_of(self.clients) if self.used else [],
             "peers": self._others() if self.used else [],

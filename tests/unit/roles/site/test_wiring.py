@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS
 
 from tests.unit.conftest import CHECKOUT, wiring
 
@@ -30,3 +31,10 @@ def test_each_variable_stands_in_one_file() -> None:
     everywhere = [name for path in FOLDER.iterdir() for name in names(path)]
 
     assert sorted(everywhere) == sorted(wiring())
+
+
+def test_plays_for_all_hosts_name_every_tier() -> None:
+    plays = [play for path in (CHECKOUT / "playbooks").glob("*.yml") for play in yaml.safe_load(path.read_text(encoding="utf-8"))]
+    everybody = [play["hosts"].split(":")[: len(TIERS)] for play in plays if play.get("hosts", "").startswith("lb:app:db")]
+
+    assert everybody and [named for named in everybody if named != list(TIERS)] == []

@@ -1,0 +1,55 @@
+"""Hosts of no tier, and what a tier has to have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from ansible_collections.hotclub.django.plugins.filter.departure import departure
+from ansible_collections.hotclub.django.plugins.filter.reboot_plan import reboot_plan
+from ansible_collections.hotclub.django.plugins.filter.topology import topology
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.tiers import check_tiers, remark_strays
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS, Tier, hosts_by_tier, placed
+
+SINGLE = {"lb": ["web1"], "app": ["web1"], "db": ["web1"]}
+CACHE = Tier("cache", "keep", "what is quick to ask for", ("redis", "valkey"), may_be_empty=True)
+
+
+def test_hosts_of_no_tier_are_left_alone_with_a_remark() -> None:
+    groups = {"all": ["web1", "mail1", "mail2"], "mail": ["mail1", "mail2"], **SINGLE}
+    [(remark, hosts)] = remark_strays(groups)
+
+    assert list(check_tiers(groups)) == [] and placed(groups) == ["web1"]
+    assert hosts == ["mail1", "mail2"] and "put it into lb, app or db" in remark.remedy
+
+
+def test_an_inventory_of_one_site_has_no_remark() -> None:
+    assert list(remark_strays({"all": ["web1"], **SINGLE})) == []
+
+
+def test_a_host_of_no_tier_can_t_leave_and_none_has_to_be_in_the_run() -> None:
+    groups = {"all": ["web1", "web2", "mail1"], "lb": ["web1", "web2"], "app": ["web1", "web2"], "db": ["web1"]}
+    tiers = topology(groups, {host: {} for host in groups["all"]}, ["web2"])
+
+    assert departure(groups, "web2", tiers, ["web1", "web2"]) == []
+    assert "no such host in a tier" in departure(groups, "mail1", tiers, ["web1", "web2"])[0]
+
+
+def test_a_new_tier_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TIERS, "cache", CACHE)
+    groups = {"all": ["web1", "cache1"], **SINGLE, "redis": ["cache1"]}
+
+    assert [complaint.remedy for complaint in check_tiers(groups)] == ["Did you mean the group cache?"]
+    with_cache = {"all": ["web1", "cache1"], **SINGLE, "cache": ["cache1"]}
+    assert list(check_tiers(with_cache)) == [] and placed(with_cache) == ["web1", "cache1"]
+    assert topology(with_cache, {"web1": {}, "cache1": {}})["cache"] == [{"name": "cache1", "address": "cache1"}]
+    assert departure(with_cache, "cache1", topology(with_cache, {"web1": {}, "cache1": {}}, ["cache1"]), ["web1", "cache1"]) == []
+    assert reboot_plan("cache1", hosts_by_tier(with_cache), "always", False, {})["reboot"]
+
+
+def test_a_tier_that_must_have_hosts_says_what_nobody_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TIERS, "cache", replace(CACHE, may_be_empty=False))
+
+    [complaint] = check_tiers({"all": ["web1"], **SINGLE})
+
+    assert (complaint.subject, complaint.wrong) == ("group cache", "has no host, so nothing keeps what is quick to ask for")
