@@ -14,9 +14,9 @@ description:
     this host's own. Without either it says that they are missing.
 options:
   release:
-    description: Id of the release.
+    description: Id of the release. Without it, the newest on the host.
     type: str
-    required: true
+    default: ""
   state:
     description: What to do.
     type: str

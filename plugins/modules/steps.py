@@ -55,10 +55,15 @@ steps:
 """
 
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import result_of
 from ansible_collections.hotclub.django.plugins.module_utils.common.registry import step_of
+
+AT_ONCE = 4
 
 
 def main() -> None:
@@ -66,14 +71,27 @@ def main() -> None:
     # One text which Ansible neither logs nor prints: it holds the content of every file.
     module = AnsibleModule(argument_spec={"payload": {"type": "str", "required": True, "no_log": True}}, supports_check_mode=True)
     wanted = json.loads(module.params["payload"])
-    results = []
-    for item in wanted["steps"]:
-        result = result_of(step_of(item["step"]), module, item["arguments"], module.check_mode or wanted["comparing"])
-        results.append(result)
-        # A survey asks every step, whatever the ones before it say.
-        if (result.get("failed") or result.get("waits")) and not wanted["comparing"]:
-            break
+    results = compared(module, wanted["steps"]) if wanted["comparing"] else list(taken(module, wanted["steps"]))
     module.exit_json(changed=any(result.get("changed") for result in results), results=results)
+
+
+def taken(module: AnsibleModule, steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Take steps in order, up to one that fails or has to wait for the controller."""
+    for item in steps:
+        result = result_of(step_of(item["step"]), module, item["arguments"], comparing=False)
+        yield result
+        if result.get("failed") or result.get("waits"):
+            return
+
+
+def compared(module: AnsibleModule, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Ask all steps whether they would change anything, several at once: most of the time they wait for programs."""
+
+    def compare(item: dict[str, Any]) -> dict[str, Any]:
+        return result_of(step_of(item["step"]), module, item["arguments"], comparing=True)
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        return list(pool.map(compare, steps))
 
 
 if __name__ == "__main__":

@@ -38,14 +38,20 @@ class Call:
 
     :param module: the process that the step runs in.
     :param params: the arguments, with defaults.
+    :param comparing: whether only the difference is asked for, so that nothing that takes long may be tried out.
     :param secrets: values of arguments that must not appear in the result.
     """
 
     def __init__(
-        self, module: AnsibleModule, params: dict[str, Any], check_mode: bool, secrets: frozenset[str] = frozenset()
+        self,
+        module: AnsibleModule,
+        params: dict[str, Any],
+        comparing: bool = False,
+        secrets: frozenset[str] = frozenset(),
     ) -> None:
         self.params = params
-        self.check_mode = check_mode
+        self.comparing = comparing
+        self.check_mode = module.check_mode or comparing
         self._diff = module._diff
         self._secrets = secrets
         self.run_command = module.run_command
@@ -60,14 +66,14 @@ class Call:
         raise Ended(remove_values({**result, "failed": True, "msg": msg}, self._secrets))
 
 
-def result_of(step: Step, module: AnsibleModule, arguments: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+def result_of(step: Step, module: AnsibleModule, arguments: Mapping[str, Any], comparing: bool) -> dict[str, Any]:
     """Take a step with these arguments and return its result, also where it failed."""
 
     def taken() -> dict[str, Any]:
         validated = ArgumentSpecValidator(step.SPEC).validate(dict(arguments))
         if validated.error_messages:
             raise Trouble("; ".join(validated.error_messages))
-        call = Call(module, validated.validated_parameters, check_mode, frozenset(validated._no_log_values))
+        call = Call(module, validated.validated_parameters, comparing, frozenset(validated._no_log_values))
         try:
             step.take(call)
         except Ended as ended:
@@ -80,7 +86,7 @@ def result_of(step: Step, module: AnsibleModule, arguments: Mapping[str, Any], c
 def run_alone(step: Step) -> None:
     """Be the module of a step's name."""
     module = AnsibleModule(argument_spec=step.SPEC, supports_check_mode=True)
-    call = Call(module, module.params, module.check_mode)
+    call = Call(module, module.params)
     try:
         step.take(call)
     except Ended as ended:

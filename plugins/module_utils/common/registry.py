@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         firewall,
         host_certificates,
         host_files,
+        look,
         manage,
         media_move,
         nginx_service,

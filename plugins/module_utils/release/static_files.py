@@ -27,7 +27,7 @@ def publish(site: Site, release: str) -> bool:
     source = site.release(release) / "static"
     for name in _files(source):
         target = site.static / name
-        if target.is_file() and filecmp.cmp(source / name, target, shallow=False):
+        if _same(source / name, target):
             continue
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         beside = target.with_name(f".{target.name}.new")
@@ -37,6 +37,12 @@ def publish(site: Site, release: str) -> bool:
         os.replace(beside, target)
         changed = True
     return changed
+
+
+def is_published(site: Site, release: str) -> bool:
+    """Say whether all static files of a release are served."""
+    source = site.release(release) / "static"
+    return all(_same(source / name, site.static / name) for name in _files(source))
 
 
 def prune(site: Site, kept: list[str]) -> bool:
@@ -53,6 +59,11 @@ def prune(site: Site, kept: list[str]) -> bool:
         if not directories and not files and Path(top) != site.static:
             os.rmdir(top)
     return bool(gone)
+
+
+def _same(file: Path, served: Path) -> bool:
+    """Say whether a file is served as it is: mostly it is the very same one under a second name."""
+    return served.is_file() and (served.samefile(file) or filecmp.cmp(file, served, shallow=False))
 
 
 def _files(folder: Path) -> Iterator[str]:

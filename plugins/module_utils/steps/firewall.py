@@ -55,7 +55,7 @@ def take(module: Call) -> None:
         files=[change.path for change in outcome.changes],
         actions=outcome.actions,
         surplus=outcome.surplus,
-        pending=outcome.pending,
+        waits=outcome.pending,
         returned=outcome.returned,
         **({"diff": diff_of(outcome.changes)} if module._diff else {}),
     )

@@ -22,7 +22,7 @@ FOLDER_MODE, FILE_MODE = 0o755, 0o644
 
 SPEC: dict[str, Any] = {
     **SITE,
-    "release": {"type": "str", "required": True},
+    "release": {"type": "str", "default": ""},
     "state": {"type": "str", "choices": ["present", "packed"], "default": "present"},
     "pack": {"type": "str", "default": ""},
     "keep": {"type": "int", "default": 5},
@@ -50,15 +50,17 @@ def packed(module: Call) -> dict[str, Any]:
 
 
 def present(module: Call) -> dict[str, Any]:
-    """Serve the static files of a release, or say that they are missing."""
-    site, release = site_of(module), module.params["release"]
+    """Serve the static files of a release, by default the newest here, or say that they are missing."""
+    site = site_of(module)
+    release = module.params["release"] or max(site.built(), default="")
     if release not in site.built():
         if not module.params["pack"]:
-            return {"changed": False, "missing": True}
+            return {"changed": False, "release": release, "missing": True}
         if not module.check_mode:
             unpack(site, release, base64.b64decode(module.params["pack"]))
     if module.check_mode:
-        return {"changed": bool(module.params["pack"]), "missing": False}
+        changed = bool(module.params["pack"]) or not static_files.is_published(site, release)
+        return {"changed": changed, "release": release, "missing": False}
     changed = static_files.publish(site, release)
     if module.params["pack"]:
         # A balancer that runs the site itself has its releases pruned with it.
@@ -66,7 +68,7 @@ def present(module: Call) -> dict[str, Any]:
         for old in set(site.built()) - set(kept):
             remove(site.release(old))
         static_files.prune(site, kept)
-    return {"changed": changed or bool(module.params["pack"]), "missing": False}
+    return {"changed": changed or bool(module.params["pack"]), "release": release, "missing": False}
 
 
 def unpack(site: Site, release: str, content: bytes) -> None:

@@ -17,6 +17,9 @@ SPEC: dict[str, Any] = {"proved": {"type": "bool", "default": False}, "seconds":
 def take(module: Call) -> None:
     """Load what is new, or keep what is proved."""
     server, seconds = Server(UNIT, run), module.params["seconds"]
+    if module.comparing:
+        left = view(server)
+        module.exit_json(changed=left["unproved"], unproved=False, seconds=seconds)
     if module.check_mode:
         # The files may be about to be written, and a connection proves nothing before they are.
         module.exit_json(changed=False, unproved=False, seconds=seconds)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hotclub.django.plugins.action.packages import explained
-from ansible_collections.hotclub.django.plugins.module_utils.steps.packages import installed
+from ansible_collections.hotclub.django.plugins.module_utils.machine.packages import installed
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.packages import explained
 
 STATUS = """\
 Package: nginx

@@ -10,13 +10,13 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.hotclub.django.plugins.action.host_files import Renderer
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import (
     ABSENT,
     FILE,
     Wanted,
 )
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.rendering import Renderer
 from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
 
 

@@ -1,0 +1,125 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Compare a host with all that its roles say, in one call, so that nothing else has to be asked where nothing differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.kinds import Context, Kind, kind_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.refusals import refused
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps, Request
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.taking import described
+
+ROLES = Path(__file__).parents[2] / "roles"
+ARGUMENTS: dict[str, Any] = {"roles": {"type": "list", "elements": "str", "required": True}}
+
+
+class ActionModule(HostSteps):
+    """Controller side of survey."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask the host about every step of its roles, and say which would change something."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _, arguments = self.validate_argument_spec(ARGUMENTS)
+        roles = arguments["roles"]
+        scope = Scope.of(roles, self._loader, self._templar, variables)
+        try:
+            refuse_all(scope, roles)
+        except Trouble as trouble:
+            raise AnsibleActionFail(str(trouble)) from trouble
+        differing: list[str] = []
+        kinds: dict[str, Kind] = {}
+        requests: dict[str, Request] = {}
+        for role in roles:
+            try:
+                found = self._kinds(role, scope)
+                requests |= {name: kind.request() for name, kind in found.items()}
+                kinds |= found
+            except (AnsibleError, Trouble) as error:
+                # What can't be said before another step was taken; the role itself tells what it is.
+                differing.append(f"{role}: {str(error).splitlines()[0]}")
+        results, of_the_call = self.send(list(requests.values()), variables, comparing=True)
+        if len(results) < len(requests):
+            return results[0]
+        answers = dict(zip(requests, results, strict=True))
+        differing += [name for name, kind in kinds.items() if not kind.settled(answers[name])]
+        differing += [f"{role}: a step of the run itself" for role in roles if scope.value(f"__{role}_pending", False)]
+        missing = sorted({name for answer in results for name in answer.get("missing") or []})
+        held = {name for request in requests.values() for name in request.arguments.get("held", [])}
+        notices = [text for role in roles for text in scope.value(f"__{role}_notices", [])] if not differing else []
+        return {
+            **of_the_call,
+            **({"msg": "\n".join(notices), "_ansible_verbose_always": True} if notices else {}),
+            "changed": False,
+            "settled": not differing,
+            "differing": differing,
+            "missing": missing,
+            "held": [name for name in missing if name in held],
+            "answers": {name: shown(answer) for name, answer in answers.items()},
+        }
+
+    def _kinds(self, role: str, scope: Scope) -> dict[str, Kind]:
+        folder = ROLES / role.partition(".")[0]
+        scope = scope.inside(folder)
+        context = Context(self, scope.variables, folder / "templates")
+        steps = described(scope.value(f"__{role.replace('.', '_')}_steps", []))
+        return {f"{role}: {step.name}": kind_of(step.step, step.arguments, context) for step in steps}
+
+
+class Scope:
+    """The variables of several roles at once, as each of them has its own."""
+
+    def __init__(self, templar: Templar, variables: dict[str, Any]) -> None:
+        self.variables = variables
+        self._templar = templar.copy_with_new_env(available_variables=variables)
+
+    @classmethod
+    def of(cls, roles: Iterable[str], loader: DataLoader, templar: Templar, variables: Mapping[str, Any]) -> Scope:
+        """Return the variables of the play with those of the roles, which have the same precedence as in the roles."""
+        names = dict.fromkeys(role.partition(".")[0] for role in roles)
+        defaults = [read(loader, ROLES / name / "defaults" / "main.yml") for name in names]
+        constants = [read(loader, ROLES / name / "vars" / "main.yml") for name in names]
+        return cls(templar, {**union(defaults), **variables, **union(constants)})
+
+    def inside(self, role: Path) -> Scope:
+        """Return the same variables as a role sees them."""
+        return Scope(self._templar, {**self.variables, "role_path": str(role), "role_name": role.name})
+
+    def value(self, name: str, default: Any) -> Any:
+        """Return what a variable means, or the default where no role has it."""
+        if name not in self.variables:
+            return default
+        return self._templar.template(trust_as_template(f"{{{{ {name} }}}}"))
+
+
+def refuse_all(scope: Scope, roles: Iterable[str]) -> None:
+    """Let nothing begin unless the conditions of all roles hold.
+
+    :raises Trouble: says all that does not.
+    """
+    found = [text for role in roles for text in refused(scope.value(f"__{role}_refusals", []))]
+    if found:
+        raise Trouble("Nothing has been changed.\n" + "\n".join(found))
+
+
+def read(loader: DataLoader, path: Path) -> dict[str, Any]:
+    """Return the variables in a file of a role; none where there is no such file."""
+    return (loader.load_from_file(str(path), cache="all", trusted_as_template=True) or {}) if path.exists() else {}
+
+
+def union(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return several sets of variables as one."""
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def shown(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer without what would be long."""
+    return {name: value for name, value in answer.items() if name not in ("diff", "found", "warnings", "deprecations")}

@@ -1,0 +1,100 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What all roles need to know of a host before they can say what it is to be, under the names that Ansible gives such facts."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+
+RELEASE = Path("/etc/os-release")
+FAMILIES = {"debian": "Debian", "ubuntu": "Debian"}
+NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
+
+
+def facts() -> dict[str, Any]:
+    """Return the facts, as ansible.builtin.setup would."""
+    release = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', RELEASE.read_text(), re.MULTILINE))
+    memory = dict(re.findall(r"^(\w+): +(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE))
+    identity = release.get("ID", "")
+    version = release.get("VERSION_ID", "")
+    exact = Path("/etc/debian_version")
+    return {
+        "os_family": FAMILIES.get(identity, identity),
+        "distribution": NAMES.get(identity, identity),
+        "distribution_version": exact.read_text().strip() if identity == "debian" and exact.exists() else version,
+        "distribution_major_version": version.split(".")[0],
+        "distribution_release": release.get("VERSION_CODENAME", ""),
+        "architecture": platform.machine(),
+        "memtotal_mb": int(memory["MemTotal"]) // 1024,
+        "processor_vcpus": os.cpu_count() or 1,
+        "virtualization_tech_guest": guest(),
+        "interfaces": sorted(os.listdir("/sys/class/net")),
+        "all_ipv6_addresses": ipv6_addresses(),
+        "default_ipv4": default_route("/proc/net/route"),
+        "default_ipv6": default_route_ipv6(),
+        "dns": {"nameservers": nameservers()},
+    }
+
+
+def guest() -> list[str]:
+    """Return in which kind of container the host is, if in any."""
+    done = run(["systemd-detect-virt", "--container"])
+    kind = done.stdout.strip()
+    return [] if done.code or kind == "none" else ["container", kind]
+
+
+def ipv6_addresses() -> list[str]:
+    """Return the host's IPv6 addresses without its own loopback."""
+    table = Path("/proc/net/if_inet6")
+    lines = [line.split() for line in table.read_text().splitlines()] if table.exists() else []
+    return [socket.inet_ntop(socket.AF_INET6, bytes.fromhex(words[0])) for words in lines if words[5] != "lo"]
+
+
+def default_route(table: str) -> dict[str, str]:
+    """Return the interface by which the host reaches other networks."""
+    rows = [line.split() for line in Path(table).read_text().splitlines()[1:]]
+    best = sorted((int(row[6]), row[0]) for row in rows if row[1] == "00000000" and row[7] == "00000000")
+    return {"interface": best[0][1]} if best else {}
+
+
+def default_route_ipv6() -> dict[str, str]:
+    """Return the interface by which the host reaches other networks over IPv6."""
+    table = Path("/proc/net/ipv6_route")
+    rows = [line.split() for line in table.read_text().splitlines()] if table.exists() else []
+    ways = sorted((int(row[5], 16), row[9]) for row in rows if set(row[0]) == {"0"} and row[1] == "00" and row[9] != "lo")
+    return {"interface": ways[0][1]} if ways else {}
+
+
+def nameservers() -> list[str]:
+    """Return the name servers that the host asks."""
+    file = Path("/etc/resolv.conf")
+    return re.findall(r"^nameserver +(\S+)", file.read_text(), re.MULTILINE) if file.exists() else []
+
+
+def addresses_of(names: Iterable[str]) -> dict[str, str]:
+    """Return what the host itself knows of hosts by name, as getent says it; nothing for one that it doesn't know."""
+    return {name: run(["getent", "ahosts", name]).stdout for name in names}
+
+
+def refuse_broken() -> None:
+    """Refuse a host on which nothing could be done.
+
+    :raises Trouble: says what is broken, and the remedy.
+    """
+    for folder in ("/var", "/etc", "/tmp"):  # noqa: S108
+        room = os.statvfs(folder)
+        if room.f_bavail * room.f_frsize < 1024 * 1024:
+            raise Trouble(
+                f"The disk is full: {folder} has no megabyte left.", "Make room (df -h shows where), then run this again."
+            )
+    if any(Path("/var/lib/dpkg/updates").glob("[0-9]*")):
+        raise Trouble("dpkg was interrupted in the middle of its work.", "Run dpkg --configure -a on the host, then this again.")

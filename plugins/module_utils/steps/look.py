@@ -1,0 +1,36 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Return what all roles need to know of a host."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.machine import secret_fingerprints
+from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import login
+from ansible_collections.hotclub.django.plugins.module_utils.machine.look import addresses_of, facts, refuse_broken
+
+SPEC: dict[str, Any] = {
+    "names": {"type": "list", "elements": "str", "default": []},
+    "secrets": {
+        "type": "dict",
+        "no_log": False,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "root": {"type": "path", "required": True},
+            "certificate_folders": {"type": "list", "elements": "str", "default": []},
+        },
+    },
+}
+
+
+def take(module: Call) -> None:
+    """Look."""
+    refuse_broken()
+    found = {"hotclub_login": login(run, os.environ), "hotclub_addresses": addresses_of(module.params["names"])}
+    secrets = module.params["secrets"]
+    known = secret_fingerprints.look(secrets["name"], secrets["root"], secrets["certificate_folders"]) if secrets else {}
+    module.exit_json(ansible_facts={**facts(), **found}, **known)

@@ -1,0 +1,67 @@
+#!/usr/bin/python
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Look at a host; the first step of every run that needs facts."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: look
+version_added: 0.1.0
+short_description: Return the facts that the roles of this collection use
+description:
+  - A small part of what M(ansible.builtin.setup) returns, under the same names, in a fraction of its time.
+  - Also returns the account that the run has signed in as, and the addresses that the host knows for other hosts' names.
+  - Refuses a host on which nothing could be done, with the remedy.
+options:
+  names:
+    description: Names of hosts whose addresses are looked up on the host.
+    type: list
+    elements: str
+    default: []
+  secrets:
+    description:
+      - A site, of whose secrets the host keeps fingerprints. They are returned as by M(hotclub.django.secret_fingerprints).
+    type: dict
+    suboptions:
+      name:
+        description: Name of the site.
+        type: str
+        required: true
+      root:
+        description: The site's folder.
+        type: path
+        required: true
+      certificate_folders:
+        description: Folders with certificates of its authority.
+        type: list
+        elements: str
+        default: []
+notes:
+  - Supports check mode.
+author: The hotclub.django authors (@hotclub)
+"""
+
+EXAMPLES = r"""
+- name: Look at the host
+  hotclub.django.look:
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The facts.
+  returned: success
+  type: dict
+"""
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
+from ansible_collections.hotclub.django.plugins.module_utils.steps import look
+
+
+def main() -> None:
+    """Take the step by itself."""
+    run_alone(look)
+
+
+if __name__ == "__main__":
+    main()
