@@ -63,7 +63,6 @@ def access(account: str, root: str = "prohibit-password", passwords: str = "yes"
     """Return what the role has found on a host."""
     return {
         "ansible_facts": {"distribution_release": "trixie"},
-        "__ssh_access": {"login": {"account": account, "root": root, "passwords": passwords}},
         "__ssh_trial": {} if trial is None else {"rc": trial},
     }
 
