@@ -61,8 +61,9 @@ def server(tmp_path: Path, machine: Machine) -> Server:
 
 def access(account: str, root: str = "prohibit-password", passwords: str = "yes", trial: int | None = None) -> dict[str, Any]:
     """Return what the role has found on a host."""
+    login = {"account": account, "root": root, "passwords": passwords}
     return {
-        "ansible_facts": {"distribution_release": "trixie"},
+        "ansible_facts": {"distribution_release": "trixie", "hotclub_login": login},
         "__ssh_trial": {} if trial is None else {"rc": trial},
     }
 
@@ -94,7 +95,8 @@ def test_older_servers_get_only_the_words_that_they_know(render: Render) -> None
     found = access("root", trial=0)
 
     assert "PerSourcePenalties" in render("ssh", SETTINGS, **found)
-    assert "PerSourcePenalties" not in render("ssh", SETTINGS, **found | {"ansible_facts": {"distribution_release": "bookworm"}})
+    found["ansible_facts"]["distribution_release"] = "bookworm"
+    assert "PerSourcePenalties" not in render("ssh", SETTINGS, **found)
 
 
 def test_settings_of_one_s_own_have_the_first_word(render: Render, tmp_path: Path) -> None:
