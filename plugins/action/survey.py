@@ -18,7 +18,10 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending impor
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.taking import described
 
 ROLES = Path(__file__).parents[2] / "roles"
-ARGUMENTS: dict[str, Any] = {"roles": {"type": "list", "elements": "str", "required": True}}
+ARGUMENTS: dict[str, Any] = {
+    "roles": {"type": "list", "elements": "str", "required": True},
+    "worked_out": {"type": "dict", "default": {}},
+}
 
 
 class ActionModule(HostSteps):
@@ -30,7 +33,7 @@ class ActionModule(HostSteps):
         variables = task_vars or {}
         _, arguments = self.validate_argument_spec(ARGUMENTS)
         roles = arguments["roles"]
-        scope = Scope.of(roles, self._loader, self._templar, variables)
+        scope = Scope.of(roles, self._loader, self._templar, variables, arguments["worked_out"])
         try:
             refuse_all(scope, roles)
         except Trouble as trouble:
@@ -82,12 +85,19 @@ class Scope:
         self._templar = templar.copy_with_new_env(available_variables=variables)
 
     @classmethod
-    def of(cls, roles: Iterable[str], loader: DataLoader, templar: Templar, variables: Mapping[str, Any]) -> Scope:
+    def of(
+        cls,
+        roles: Iterable[str],
+        loader: DataLoader,
+        templar: Templar,
+        variables: Mapping[str, Any],
+        worked_out: Mapping[str, Any],
+    ) -> Scope:
         """Return the variables of the play with those of the roles, which have the same precedence as in the roles."""
         names = dict.fromkeys(role.partition(".")[0] for role in roles)
         defaults = [read(loader, ROLES / name / "defaults" / "main.yml") for name in names]
         constants = [read(loader, ROLES / name / "vars" / "main.yml") for name in names]
-        return cls(templar, {**union(defaults), **variables, **union(constants)})
+        return cls(templar, {**union(defaults), **variables, **union(constants), **worked_out})
 
     def inside(self, role: Path) -> Scope:
         """Return the same variables as a role sees them."""

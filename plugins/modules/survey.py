@@ -22,6 +22,12 @@ options:
     type: list
     elements: str
     required: true
+  worked_out:
+    description:
+      - Variables that many others are made of, with their values.
+      - Ansible works out an expression anew wherever it is used. These are worked out once.
+    type: dict
+    default: {}
 notes:
   - Supports check mode.
 author: The hotclub.django authors (@hotclub)
