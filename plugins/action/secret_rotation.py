@@ -51,7 +51,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleError(
                 f"{variable} is set in the inventory or comes from a store of its own, so that only there it can be replaced. "
                 f"Nothing was changed. Take {variable} out of the inventory, and one is generated; "
-                "or replace it where it is kept, as docs/operating.md says."
+                "or replace it where it is kept, as docs/secrets.md says."
             )
 
     def _take(self, store: SecretStore, name: str, step: Callable[[Secret], Secret]) -> tuple[Secret, Secret]:
