@@ -57,7 +57,7 @@ soak: venv ## Deploy under load for longer than the tests do, DEPLOYS=200 times,
 		pytest tests/behaviour/single -k deploys_back_and_forth
 	@$(LAB) down single --prefix soak-
 
-docs: venv ## Write the reference from the roles' argument specs
+docs: venv ## Write the reference and the page of messages from the code
 	python tools/docs.py
 
 build: venv ## Build the collection's archive

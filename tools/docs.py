@@ -1,6 +1,6 @@
-"""Write the reference of the roles, and the tables in their READMEs, from their argument specs.
+"""Write the roles' reference and the tables in their READMEs from the argument specs, and the page of messages from the code.
 
-python tools/docs.py          writes docs/reference/ and the tables
+python tools/docs.py          writes docs/reference/, the tables and docs/messages.md
 python tools/docs.py --check  exits with 1, and names the files, when they differ from what would be written
 """
 
@@ -17,6 +17,9 @@ from typing import Any
 import yaml
 
 CHECKOUT = Path(__file__).parents[1]
+sys.path.insert(0, str(CHECKOUT))
+from tools import messages  # noqa: E402 - found wherever this is started from
+
 BEGIN, END = "<!-- options -->", "<!-- /options -->"
 NOTE = "<!-- Written by tools/docs.py from the argument specs. Change those, then run: make docs -->"
 
@@ -49,7 +52,7 @@ def main() -> int:
     stale = [path for path, text in pages(CHECKOUT).items() if not path.is_file() or path.read_text() != text]
     if check:
         for path in stale:
-            print(f"{path.relative_to(CHECKOUT)} differs from the argument specs. Run: make docs", file=sys.stderr)
+            print(f"{path.relative_to(CHECKOUT)} differs from what the code says. Run: make docs", file=sys.stderr)
         return 1 if stale else 0
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +65,7 @@ def pages(checkout: Path) -> dict[Path, str]:
     """Return every file that is written, with its text."""
     roles = list(read_roles(checkout))
     reference = checkout / "docs" / "reference"
-    texts = {reference / "README.md": index(roles)}
+    texts = {reference / "README.md": index(roles), checkout / "docs" / "messages.md": messages.page(checkout)}
     for role in roles:
         texts[reference / f"{role.name}.md"] = reference_page(role)
         texts[role.folder / "README.md"] = with_table(role)
