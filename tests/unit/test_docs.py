@@ -1,4 +1,4 @@
-"""The documentation's links lead somewhere."""
+"""What the documentation links to and names is there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+# A path of the checkout, as running text names it.
+PATH = re.compile(r"`(?P<path>(?:roles|plugins|playbooks|tests|docs|inventories|changelogs|lab|tools)/[\w./-]*)`")
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("roles/*/README.md"), *ROOT.glob(".github/**/*.md")})
 
 
@@ -32,6 +34,13 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
         ahead += [path for path in (where(page, target)[0] for target in links(page)) if path.suffix == ".md" and path.is_file()]
 
     assert sorted(path.name for path in ROOT.glob("docs/*.md") if path not in seen) == []
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_paths_that_are_named_exist(page: str) -> None:
+    named = {found["path"] for found in PATH.finditer((ROOT / page).read_text(encoding="utf-8"))}
+
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []
 
 
 def links(page: Path) -> Iterator[str]:
