@@ -16,6 +16,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 
 RELEASE = Path("/etc/os-release")
+# What dpkg has begun to write down and not finished.
+UPDATES = Path("/var/lib/dpkg/updates")
 FAMILIES = {"debian": "Debian", "ubuntu": "Debian"}
 NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
 
@@ -96,5 +98,5 @@ def refuse_broken() -> None:
             raise Trouble(
                 f"The disk is full: {folder} has no megabyte left.", "Make room (df -h shows where), then run this again."
             )
-    if any(Path("/var/lib/dpkg/updates").glob("[0-9]*")):
+    if any(UPDATES.glob("[0-9]*")):
         raise Trouble("dpkg was interrupted in the middle of its work.", "Run dpkg --configure -a on the host, then this again.")

@@ -1,0 +1,43 @@
+"""The facts that roles use, by the names that Ansible gives them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.machine import look
+
+from tests.unit.conftest import CHECKOUT
+
+USED = re.compile(r"ansible_facts\['(\w+)'\]")
+
+
+def test_every_fact_that_a_role_or_a_playbook_uses_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "guest", list)
+    files = [
+        path for folder in ("roles", "playbooks") for path in (CHECKOUT / folder).rglob("*") if path.suffix in (".yml", ".j2")
+    ]
+    used = {name for path in files for name in USED.findall(path.read_text(encoding="utf-8"))}
+
+    assert used - {"hotclub_login", "hotclub_addresses"} <= set(look.facts())
+
+
+def test_the_interface_of_the_cheapest_way_out(tmp_path: Path) -> None:
+    table = tmp_path / "route"
+    head = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+    row = "{}\t00000000\t0101A8C0\t0003\t0\t0\t{}\t00000000\t0\t0\t0\n"
+    table.write_text(head + row.format("wlan0", 600) + row.format("eth0", 100))
+
+    assert look.default_route(str(table)) == {"interface": "eth0"}
+    table.write_text(head)
+    assert look.default_route(str(table)) == {}
+
+
+def test_an_interrupted_dpkg_is_refused_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "0001").touch()
+    monkeypatch.setattr(look, "UPDATES", tmp_path)
+
+    with pytest.raises(Trouble, match="dpkg --configure -a"):
+        look.refuse_broken()
