@@ -218,6 +218,14 @@ class HostCertificates(Kind):
             return failure.answer
 
 
+class PostgresqlServer(Kind):
+    """A server that may have something to tell at each run."""
+
+    def settled(self, result: Mapping[str, Any]) -> bool:
+        """Say whether nothing is to be done, and nothing waits that the role has to tell of."""
+        return super().settled(result) and not result.get("pending") and not result.get("contested")
+
+
 class ReleaseSwitch(Kind):
     """A switch, of which the host writes down who asked for it."""
 
@@ -231,6 +239,7 @@ KINDS: Mapping[str, type[Kind]] = {
     "packages": Packages,
     "firewall": Firewall,
     "host_certificates": HostCertificates,
+    "postgresql_server": PostgresqlServer,
     "release_switch": ReleaseSwitch,
 }
 

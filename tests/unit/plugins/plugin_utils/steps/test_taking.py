@@ -132,3 +132,19 @@ def test_all_that_does_not_hold_is_said_at_once() -> None:
     assert list(refused(conditions)) == ["one", "three"]
     with pytest.raises(Trouble, match="one\nthree"):
         refuse(conditions)
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ({"changed": False, "pending": {}, "contested": []}, True),
+        ({"changed": True, "pending": {}, "contested": []}, False),
+        ({"changed": False, "pending": {"port": "5433"}, "contested": []}, False),
+        ({"changed": False, "pending": {}, "contested": ["max_connections"]}, False),
+        ({"changed": False, "failed": True}, False),
+    ],
+)
+def test_a_server_with_something_to_tell_is_not_left_out(result: dict[str, Any], expected: bool) -> None:
+    kind = kinds.kind_of("postgresql_server", {}, Context(cast(HostSteps, Host()), {}, Path()))
+
+    assert kind.settled(result) is expected
