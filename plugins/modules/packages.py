@@ -11,8 +11,8 @@ version_added: 0.1.0
 short_description: Install Debian packages, quickly when they are there
 description:
   - >-
-    Looks into dpkg's own list first, which takes a moment, and leaves the rest to M(ansible.builtin.apt) only when a package
-    is missing. Recommended packages are not installed.
+    Looks into dpkg's own list first, which takes a moment, and calls C(apt-get) only when a package is missing. Recommended packages
+    are not installed.
   - Never removes a package to make room for another.
   - Check mode reads the package lists of a host which has none yet, for nothing could be looked up otherwise.
 options:
@@ -25,6 +25,11 @@ options:
     description: Whether daemons may start while they are installed. False for those that start once they are configured.
     type: bool
     default: true
+  held:
+    description: Those of the packages whose daemons don't start while they are installed, where others do.
+    type: list
+    elements: str
+    default: []
   remedy:
     description: What to look at when the packages can't be installed. The failure's message ends with it.
     type: str

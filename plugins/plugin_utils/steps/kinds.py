@@ -116,13 +116,14 @@ class Packages(Kind):
     SPEC: ClassVar[Mapping[str, Any]] = {
         "names": {"type": "list", "elements": "str", "required": True},
         "started": {"type": "bool", "default": True},
+        "held": {"type": "list", "elements": "str", "default": []},
         "remedy": {"type": "str", "default": ""},
     }
 
     def request(self) -> Request:
         """Ask for the packages."""
         names = list(self.arguments["names"])
-        return Request(self.step, {"names": names, "held": [] if self.arguments["started"] else names})
+        return Request(self.step, {"names": names, "held": self.arguments["held"] if self.arguments["started"] else names})
 
     def finish(self, result: dict[str, Any]) -> dict[str, Any]:
         """Say what could not be installed where, why, and what to do."""

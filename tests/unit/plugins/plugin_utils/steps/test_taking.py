@@ -148,3 +148,13 @@ def test_a_server_with_something_to_tell_is_not_left_out(result: dict[str, Any],
     kind = kinds.kind_of("postgresql_server", {}, Context(cast(HostSteps, Host()), {}, Path()))
 
     assert kind.settled(result) is expected
+
+
+@pytest.mark.parametrize(
+    ("options", "held"),
+    [({}, []), ({"started": False}, ["a", "b"]), ({"held": ["b"]}, ["b"])],
+)
+def test_daemons_that_are_configured_first_are_held(options: dict[str, Any], held: list[str]) -> None:
+    kind = kinds.kind_of("packages", {"names": ["a", "b"], **options}, Context(cast(HostSteps, Host()), {}, Path()))
+
+    assert kind.request().arguments == {"names": ["a", "b"], "held": held}
