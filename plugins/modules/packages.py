@@ -11,8 +11,8 @@ version_added: 0.1.0
 short_description: Install Debian packages, quickly when they are there
 description:
   - >-
-    Looks into dpkg's own list first, which takes a moment, and calls C(apt-get) only when a package is missing. Recommended packages
-    are not installed.
+    Looks into dpkg's own list first, which takes a moment, and calls C(apt-get) only when a package is missing. Recommended
+    packages are not installed.
   - Never removes a package to make room for another.
   - Check mode reads the package lists of a host which has none yet, for nothing could be looked up otherwise.
 options:

@@ -127,7 +127,8 @@ def test_unknown_options_of_a_step_are_refused() -> None:
 
 
 def test_all_that_does_not_hold_is_said_at_once() -> None:
-    conditions: list[dict[str, Any]] = [{"that": False, "msg": "one"}, {"that": True, "msg": "two"}, {"that": "no", "msg": "three"}]
+    said = {"one": False, "two": True, "three": "no"}
+    conditions: list[dict[str, Any]] = [{"that": that, "msg": msg} for msg, that in said.items()]
 
     assert list(refused(conditions)) == ["one", "three"]
     with pytest.raises(Trouble, match="one\nthree"):
