@@ -4,19 +4,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import Templar, is_trusted_as_template, trust_as_template
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.kinds import Context, Kind, kind_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.refusals import refused
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps, Request
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.taking import described
 
+# A variable that is another one.
+ALIAS = re.compile(r"^\{\{ (\w+) \}\}$")
+LONGEST_CHAIN = 10
 ROLES = Path(__file__).parents[2] / "roles"
 ARGUMENTS: dict[str, Any] = {
     "roles": {"type": "list", "elements": "str", "required": True},
@@ -97,7 +101,7 @@ class Scope:
         names = dict.fromkeys(role.partition(".")[0] for role in roles)
         defaults = [read(loader, ROLES / name / "defaults" / "main.yml") for name in names]
         constants = [read(loader, ROLES / name / "vars" / "main.yml") for name in names]
-        return cls(templar, {**union(defaults), **variables, **union(constants), **worked_out})
+        return cls(templar, without_aliases({**union(defaults), **variables, **union(constants), **worked_out}))
 
     def inside(self, role: Path) -> Scope:
         """Return the same variables as a role sees them."""
@@ -123,6 +127,21 @@ def refuse_all(scope: Scope, roles: Iterable[str]) -> None:
 def read(loader: DataLoader, path: Path) -> dict[str, Any]:
     """Return the variables in a file of a role; none where there is no such file."""
     return (loader.load_from_file(str(path), cache="all", trusted_as_template=True) or {}) if path.exists() else {}
+
+
+def without_aliases(variables: dict[str, Any]) -> dict[str, Any]:
+    """Return variables of which none is but another name for one of them: Ansible would compile an expression for each."""
+    return {name: original(value, variables) for name, value in variables.items()}
+
+
+def original(value: Any, variables: Mapping[str, Any]) -> Any:
+    """Return what a value is another name for, however many names it has."""
+    for _ in range(LONGEST_CHAIN):
+        named = ALIAS.match(value) if isinstance(value, str) and is_trusted_as_template(value) else None
+        if named is None or named[1] not in variables:
+            break
+        value = variables[named[1]]
+    return value
 
 
 def union(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
