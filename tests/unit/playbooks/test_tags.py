@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ROW = re.compile(r"^\| `(?P<tag>\w+)` \| (?P<roles>[\w, ]+) \| .+ \|$", re.MULTILINE)
 # Those that run whatever an operator asks for.
 UNASKED = {"always"}
