@@ -51,9 +51,9 @@ def test_a_rotation_that_is_cut_off_anywhere_is_finished_by_the_next_one(plain: 
     cut_off = []
     with constant_load(plan) as load:
         for place in (
-            "Let the site in with either password",
+            "Let the site into PostgreSQL with either password",
             "Write the site.s folders and environment",
-            "Let the old password in",
+            "Refuse the old password in PostgreSQL",
         ):
             run = plain.start("rotate", rotate_what="database_password")
             run.wait_for(rf"\[.*{place}.*\]")

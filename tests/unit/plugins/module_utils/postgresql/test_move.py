@@ -164,7 +164,11 @@ def test_what_the_old_server_wrote_last_is_remembered_before_another_task_regist
     file = CHECKOUT / "playbooks" / "tasks" / "switch_database.yml"
     [switch] = [task for task in yaml.safe_load(file.read_text(encoding="utf-8")) if "rescue" in task]
     tasks = {task["name"]: task for task in switch["block"]}
-    stop, keep, take_over = "Stop the old server", "Remember what the old server wrote last", "Let the new server take over"
+    stop, keep, take_over = (
+        "Stop the old PostgreSQL",
+        "Keep the last position of the old PostgreSQL",
+        "Promote the new PostgreSQL",
+    )
     order = list(tasks)
 
     assert order.index(keep) == order.index(stop) + 1 < order.index(take_over)

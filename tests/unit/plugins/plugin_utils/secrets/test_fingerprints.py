@@ -227,10 +227,13 @@ class TestRotating:
 
     def test_rotate_lets_hosts_know_before_anything_is_forgotten(self) -> None:
         names = [name for play in yaml.safe_load((PLAYBOOKS / "rotate.yml").read_text()) for name in tasks_of(play)]
-        switched, closed = names.index("Replace the secrets"), names.index("Forget the old password")
+        switched, closed = (
+            names.index("Replace the secrets on the controller"),
+            names.index("Remove the old password from the controller"),
+        )
 
-        assert switched < names.index("Let the next run know the new secrets") < closed
-        assert switched < names.index("Let the next run know the new password") < closed
+        assert switched < names.index("Write the fingerprints of the new secrets") < closed
+        assert switched < names.index("Write the fingerprint of the new password") < closed
 
 
 class TestFile:
