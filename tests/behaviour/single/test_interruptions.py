@@ -23,8 +23,8 @@ PHASES = (
     "Take the deployment lock",
     BUILD,
     SWITCH,
-    "Remove what is no longer needed",
-    "Let go of the deployment lock",
+    "Remove the releases that are not kept",
+    "Remove the deployment lock",
 )
 
 
