@@ -39,7 +39,7 @@ author: The hotclub.django authors (@hotclub)
 """
 
 EXAMPLES = r"""
-- name: Let visitors have their answers, and give the addresses to another balancer
+- name: Hand over the virtual addresses once requests are answered
   hotclub.django.address_handover:
     addresses: [203.0.113.10/24]
 """

@@ -39,7 +39,7 @@ author: The hotclub.django authors (@hotclub)
 """
 
 EXAMPLES = r"""
-- name: Let in whom the rules name, and nobody else
+- name: Load the site's rules and no others into nftables
   hotclub.django.firewall:
     site: shop
 """

@@ -111,7 +111,7 @@ author: The hotclub.django authors (@hotclub)
 """
 
 EXAMPLES = r"""
-- name: Write the nginx configuration
+- name: Write the configuration of nginx
   hotclub.django.host_files:
     names:
       _site_: "{{ nginx_site_name }}"

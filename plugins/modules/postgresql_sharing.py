@@ -40,13 +40,13 @@ author: The hotclub.django authors (@hotclub)
 """
 
 EXAMPLES = r"""
-- name: Look what other sites need of the certificate of PostgreSQL
+- name: Read which names other sites need in PostgreSQL's certificate
   hotclub.django.postgresql_sharing:
     site: shop
     version: "17"
   register: __postgresql_others
 
-- name: Remove what the site needs of PostgreSQL
+- name: Remove the site's needs from PostgreSQL
   hotclub.django.postgresql_sharing:
     site: shop
     state: absent

@@ -30,7 +30,7 @@ author: The hotclub.django authors (@hotclub)
 """
 
 EXAMPLES = r"""
-- name: Look at the database server
+- name: Look at PostgreSQL
   hotclub.django.postgresql_view:
     version: "17"
   register: __postgresql_view

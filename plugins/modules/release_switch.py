@@ -56,7 +56,7 @@ author: The hotclub.django authors (@hotclub)
 """
 
 EXAMPLES = r"""
-- name: Let the release serve
+- name: Switch to the release
   hotclub.django.release_switch:
     name: shop
     root: /srv/shop

@@ -19,7 +19,7 @@ author: The hotclub.django authors (@hotclub)
 """
 
 EXAMPLES = r"""
-- name: Tell what serves now
+- name: Show which release serves
   hotclub.django.show:
     text: shop serves v1.4
 """

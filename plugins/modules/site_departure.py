@@ -21,7 +21,7 @@ author: The hotclub.django authors (@hotclub)
 """
 
 EXAMPLES = r"""
-- name: Stop the site here for good
+- name: Stop the site and remove it from the host
   hotclub.django.site_departure:
     name: shop
     root: /srv/shop

@@ -36,7 +36,7 @@ author: The hotclub.django authors (@hotclub)
 """
 
 EXAMPLES = r"""
-- name: Run nginx as its variables say
+- name: Install, configure and run nginx
   hotclub.django.steps:
     steps:
       - name: Install nginx
