@@ -1,4 +1,4 @@
-"""Playbooks and roles ask roles for task files that these have."""
+"""Playbooks and roles call roles by entry points that are there."""
 
 from __future__ import annotations
 
@@ -7,45 +7,46 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
-COLLECTION = "hotclub.django."
+from tests.unit.conftest import CHECKOUT
+
 INCLUDES = ("ansible.builtin.include_role", "ansible.builtin.import_role")
-FILES = sorted(
-    [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("tests/behaviour/kit/playbooks/*.yml")]
-)
+CALLERS = ("playbooks/**/*.yml", "roles/*/tasks/*.yml", "tests/behaviour/kit/playbooks/*.yml")
+# A name that depends on a condition, as in {{ 'main' if ... else 'leave' }}.
+WORD = re.compile(r"'(\w+)' (?:if|\}\})|else '(\w+)'")
 
 
-def test_every_entry_point_exists() -> None:
-    asked = {
-        (str(path.relative_to(ROOT)), *entry)
-        for path in FILES
-        for entry in entries(yaml.safe_load(path.read_text(encoding="utf-8")))
-    }
-
-    assert len(asked) > 50
-    assert sorted(entry for entry in asked if not (ROOT / "roles" / entry[1] / "tasks" / f"{entry[2]}.yml").exists()) == []
-
-
-def entries(node: Any) -> Iterator[tuple[str, str]]:
-    """Yield each role that is asked for in a file, with the task files that may be meant."""
-    if isinstance(node, list):
-        for each in node:
-            yield from entries(each)
-    elif isinstance(node, dict):
-        for include in (node[name] for name in INCLUDES if name in node):
-            role = str(include["name"])
-            if role.startswith(COLLECTION):
-                yield from (
-                    (role.removeprefix(COLLECTION), entry) for entry in meant(str(include.get("tasks_from", "main")), node)
-                )
+def tasks_in(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield every task of a playbook or of a file of tasks, those in blocks included."""
+    if isinstance(node, dict):
+        if any(name in node for name in INCLUDES):
+            yield node
         for value in node.values():
-            yield from entries(value)
+            yield from tasks_in(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from tasks_in(value)
 
 
-def meant(entry: str, task: dict[str, Any]) -> list[str]:
-    """Return the files that an expression may name: those of a loop, or of its alternatives."""
-    if entry == "{{ item }}":
-        return [str(item) for item in task["loop"]]
-    return re.findall(r"(?:^\{\{ |else )'(\w+)'", entry) if "{{" in entry else [entry]
+def calls() -> Iterator[tuple[str, str, str]]:
+    """Yield which file calls which entry of which role."""
+    for path in sorted(path for pattern in CALLERS for path in CHECKOUT.glob(pattern)):
+        for task in tasks_in(yaml.safe_load(path.read_text(encoding="utf-8"))):
+            call = next(task[name] for name in INCLUDES if name in task)
+            entry = str(call.get("tasks_from", "main"))
+            words = [word for pair in WORD.findall(entry) for word in pair if word] if "{{" in entry else [entry]
+            loop = task.get("loop", [])
+            names = loop if entry == "{{ item }}" and isinstance(loop, list) else words
+            yield from ((path.relative_to(CHECKOUT).as_posix(), call["name"].rpartition(".")[2], name) for name in names)
+
+
+@pytest.mark.parametrize(("file", "role", "entry"), sorted(set(calls())))
+def test_every_entry_point_that_is_called_is_there(file: str, role: str, entry: str) -> None:
+    assert Path(CHECKOUT, "roles", role, "tasks", f"{entry}.yml").is_file(), f"{file} calls {role} by {entry}"
+
+
+def test_entry_points_are_found() -> None:
+    assert ("playbooks/tasks/follow_database.yml", "postgresql", "install") in set(calls())
+    assert ("playbooks/site.yml", "keepalived", "leave") in set(calls())
