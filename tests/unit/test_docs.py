@@ -43,6 +43,12 @@ def test_paths_that_are_named_exist(page: str) -> None:
     assert sorted(path for path in named if not (ROOT / path).exists()) == []
 
 
+def test_every_playbook_is_in_the_table_of_verbs() -> None:
+    verbs = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "operating.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert sorted(verbs) == sorted(path.stem for path in ROOT.glob("playbooks/*.yml"))
+
+
 def links(page: Path) -> Iterator[str]:
     """Yield the links of a page that stay in the repository."""
     for found in LINK.finditer(CODE.sub("", page.read_text(encoding="utf-8"))):
