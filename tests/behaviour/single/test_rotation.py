@@ -12,6 +12,13 @@ from tests.load import constant_load, judge
 # The distribution makes no difference here.
 pytestmark = pytest.mark.debian12
 
+# A play or task of each step of a rotation.
+PLACES = (
+    "Let the site into PostgreSQL with either password",
+    "Write the site's folders and environment",
+    "Refuse the old password in PostgreSQL",
+)
+
 
 def shown(run: Run, known: dict[str, str]) -> list[str]:
     return [name for name, value in known.items() if value in run.output]
@@ -50,11 +57,7 @@ def test_a_rotation_that_is_cut_off_anywhere_is_finished_by_the_next_one(plain: 
     plan = plain.load(rate=20)
     cut_off = []
     with constant_load(plan) as load:
-        for place in (
-            "Let the site into PostgreSQL with either password",
-            "Write the site.s folders and environment",
-            "Refuse the old password in PostgreSQL",
-        ):
+        for place in PLACES:
             run = plain.start("rotate", rotate_what="database_password")
             run.wait_for(rf"\[.*{place}.*\]")
             cut_off.append(run.kill())

@@ -9,6 +9,10 @@ from typing import Any
 
 import yaml
 
+from bench.growing import BUILD
+from tests.behaviour.single.test_interruptions import MIGRATE, PHASES
+from tests.behaviour.single.test_rotation import PLACES
+
 ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted([*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/vars/*.yml")])
 # Two words at least, the first of which is the act.
@@ -26,6 +30,12 @@ def test_names_say_what_is_done_to_what() -> None:
 
     assert len(named) > 300
     assert [each for each in named if not FORM.fullmatch(each[1]) or EMPTY.search(each[1])] == []
+
+
+def test_names_that_tests_wait_for_are_there() -> None:
+    named = {name for path in FILES for name in names(yaml.safe_load(path.read_text(encoding="utf-8")))}
+
+    assert {BUILD, MIGRATE, *PHASES, *PLACES} - named == set()
 
 
 def names(node: Any) -> Iterator[str]:
