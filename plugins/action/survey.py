@@ -18,6 +18,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.steps.refusals impo
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps, Request
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.taking import described
 
+PACKAGES = "packages"
 # A variable that is another one.
 ALIAS = re.compile(r"^\{\{ (\w+) \}\}$")
 LONGEST_CHAIN = 10
@@ -59,7 +60,8 @@ class ActionModule(HostSteps):
         answers = dict(zip(requests, results, strict=True))
         differing += [name for name, kind in kinds.items() if not kind.settled(answers[name])]
         differing += [f"{role}: a step of the run itself" for role in roles if scope.value(f"__{role}_pending", False)]
-        missing = sorted({name for answer in results for name in answer.get("missing") or []})
+        packages = [answers[name].get("missing", []) for name, request in requests.items() if request.step == PACKAGES]
+        missing = sorted({name for names in packages for name in names})
         held = {name for request in requests.values() for name in request.arguments.get("held", [])}
         notices = [text for role in roles for text in scope.value(f"__{role}_notices", [])] if not differing else []
         return {
