@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from bench import hosts
 
@@ -14,11 +14,14 @@ if [ -f /etc/lab/ca-bundle.pem ]; then export SSL_CERT_FILE=/etc/lab/ca-bundle.p
 site=/srv/plain
 """
 
+# What the script itself cannot do without: it makes a virtualenv by Debian's own means, and looks at the site.
+NEEDED = ("curl", "git", "nginx", "postgresql", "python3-venv")
+INSTALLED = "dpkg-query --show --showformat '${Package} ${db:Status-Abbrev}\\n' | sed -n 's/ ii *$//p' | sort --unique"
+
 # The end state of site.yml in the fewest steps: packages, database, virtualenv, project, unit, web server.
 CONVERGE = f"""
 apt-get -qq update
-apt-get -qq install -y --no-install-recommends nginx-light postgresql git openssh-client ca-certificates python3-venv curl \\
-    locales unattended-upgrades systemd-timesyncd >/dev/null
+apt-get -qq install -y --no-install-recommends $packages >/dev/null
 python3 -m venv /opt/uv
 /opt/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 useradd --system --user-group --home-dir $site plain
@@ -82,7 +85,7 @@ systemctl reload plain.service
 
 # The same things that a run of site.yml looks at: packages, files, units, accounts, the database, the answer.
 CHECK = f"""
-dpkg-query --show nginx-light postgresql git python3-venv unattended-upgrades >/dev/null
+dpkg-query --show nginx postgresql git python3-venv >/dev/null
 sha256sum /etc/nginx/sites-enabled/default /etc/systemd/system/plain.service $site/etc/bench_settings.py >/dev/null
 systemctl is-active --quiet plain.service nginx.service postgresql.service
 id plain >/dev/null
@@ -92,9 +95,15 @@ curl --silent --fail --output /dev/null --header 'Host: {hosts.DOMAIN}' http://1
 """
 
 
-def converge() -> None:
-    """Make a bare host serve the first version."""
-    hosts.ssh(hosts.REFERENCE, stdin=f"{PREAMBLE}\nversion=v1\n{CONVERGE}\n{DEPLOY}\n{START}")
+def installed(which: str) -> set[str]:
+    """The packages that a host has."""
+    return set(hosts.ssh(which, stdin=INSTALLED).split())
+
+
+def converge(packages: Collection[str]) -> None:
+    """Make a bare host serve the first version, and have these packages besides those that are needed for it."""
+    wanted = " ".join(sorted({*NEEDED, *packages}))
+    hosts.ssh(hosts.REFERENCE, stdin=f"{PREAMBLE}\nversion=v1\npackages='{wanted}'\n{CONVERGE}\n{DEPLOY}\n{START}")
 
 
 def deploy(version: str) -> None:
