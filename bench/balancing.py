@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from bench import cluster
@@ -13,7 +14,8 @@ from tests.behaviour.cluster.conftest import Fleet
 from tests.behaviour.kit.lab import Lab
 
 # (method, what the inventory says of single hosts, more variables)
-METHODS: tuple[tuple[str, dict[str, dict[str, Any]], dict[str, Any]], ...] = (
+Method = tuple[str, dict[str, dict[str, Any]], dict[str, Any]]
+METHODS: tuple[Method, ...] = (
     ("round_robin", {}, {}),
     ("weighted", {"app1": {"site_app_weight": 3}}, {}),
     ("random", {}, {}),
@@ -29,7 +31,7 @@ AT_ONCE = 12
 VISITORS = 60
 
 
-def balancing(lab: Lab, _: int) -> str:
+def balancing(lab: Lab, _: int, methods: Sequence[Method] = METHODS) -> str:
     """A bounded load for each method, one after another in one run."""
     site = cluster.site(lab, "balanced", site_version="first", nginx_trusted_proxies=[cluster.own_address(lab)])
     pauses = {machine.name: {"site_env": {cluster.PAUSE: str(PAUSE_MS)}} for machine in lab.tier("app")}
@@ -37,7 +39,7 @@ def balancing(lab: Lab, _: int) -> str:
     site.write_inventory(said=pauses)
     site.play("site").must_succeed()
     rows = []
-    for method, said, more in METHODS:
+    for method, said, more in methods:
         tell(method)
         everything = {name: {**given, **said.get(name, {})} for name, given in pauses.items()}
         site.write_inventory(said=everything, site_balance_method=method, **more)

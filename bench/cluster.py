@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 from bench.hosts import ROOT, run_lab
-from lab import docker
+from lab import docker, hosts
 from lab.inventory import open_lab
 from tests.behaviour.cluster.conftest import Fleet
-from tests.behaviour.kit.lab import Lab
+from tests.behaviour.kit.lab import Lab, Machine
 from tests.behaviour.kit.sites import PLAIN
 from tests.projects import variants
 
@@ -40,6 +40,15 @@ def share_cores(lab: Lab, cpus: float | None) -> None:
     """
     for machine in lab.machines.values():
         docker.call("update", "--cpus", str(cpus or os.cpu_count()), machine.lab_host.container)
+
+
+def make_bare(lab: Lab, machine: Machine) -> None:
+    """Have one host as it was before anything was installed on it, at the same address."""
+    machine.hang_up()
+    host = machine.lab_host
+    folder = Path(lab.inventories[0])
+    hosts.remove_host(host)
+    run_lab("up", str(folder), "--prefix", host.lab.removesuffix(folder.name), "--suite", host.suite)
 
 
 def remove(prefix: str, apps: int | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -10,12 +11,14 @@ import yaml
 from bench import cluster
 from bench.measure import Samples, in_turns
 from tests.behaviour.cluster.conftest import Fleet
-from tests.behaviour.kit.lab import Lab
+from tests.behaviour.kit.lab import Lab, Machine
 from tests.behaviour.kit.operator import Run
 
 MANY = 200
 BUILD = "Build the release beside what serves"
 SHOWN_TASKS = 8
+# Until a balancer has seen that a host serves.
+JOINED_SECONDS = 60
 
 
 def inventory(lab: Lab, rounds: int) -> str:
@@ -78,6 +81,28 @@ def deploy(lab: Lab, rounds: int, cpus: float | None = None, at_once: bool = Fal
     rest = [[run.seconds - by_task(run)[BUILD] for run in runs[which]] for which in ("all", "one")]
     lines = [comparison(title, "on one", many, single), row(f"{title}, without the build", "on one", *rest)]
     return "\n".join([*lines, "", where_the_time_goes(runs["all"][-1], runs["one"][-1])])
+
+
+def joining(lab: Lab, rounds: int, make_bare: Callable[[Lab, Machine], None] = cluster.make_bare) -> str:
+    """One application host more, bare until then: a whole run, against one of the new host and the balancers alone."""
+    site = cluster.site(lab, "balanced", site_version="first")
+    new = site.apps[-1]
+
+    def join(*options: str) -> float:
+        site.write_inventory(without=[new.name])
+        site.play("site").must_succeed()
+        make_bare(lab, new)
+        site.write_inventory()
+        run = site.play("site", *options).must_succeed()
+        for balancer in lab.tier("lb"):
+            site.await_view(balancer, new.name, "UP", JOINED_SECONDS)
+        return run.seconds
+
+    limit = ",".join(machine.name for machine in (new, *lab.tier("lb")))
+    whole, limited = in_turns(rounds, lambda _: join(), lambda _: join("--limit", limit))
+    return comparison(
+        f"one application host more, beside {len(site.apps) - 1}", "--limit to it and the balancers", whole, limited
+    )
 
 
 def by_task(run: Run) -> dict[str, float]:

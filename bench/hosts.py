@@ -1,4 +1,4 @@
-"""The hosts of the measurements: one for the collection, one for what it is compared with."""
+"""The hosts of the measurements: one for the collection, and one for each way that it is compared with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.projects import variants
 ROOT = Path(__file__).resolve().parent.parent
 INVENTORIES = ROOT / "bench" / "inventories"
 PREFIX = "bench-"
-OURS, REFERENCE = "ours", "reference"
+OURS, REFERENCE, EARLIER, EIGHT = "ours", "reference", "earlier", "eight"
 DOMAIN = "plain.example"
 # Enough different requirements for one set in each round.
 REQUIREMENTS = ("24.0", "24.1", "24.2", "25.0", "26.0", "26.1", "26.2", "26.3")
@@ -46,11 +46,12 @@ def make_repository() -> None:
     variants.build_repository(folder / "bench.git", variants.PROJECTS / "plain", releases)
 
 
-def play(playbook: str, **variables: object) -> Run:
-    inventories = [INVENTORIES / OURS, open_lab(str(INVENTORIES / OURS), PREFIX).overlay]
+def play(playbook: str, which: str = OURS, checkout: Path = ROOT, **variables: object) -> Run:
+    """Run a playbook on a host, of this checkout or of another one, to its good end."""
+    inventories = [INVENTORIES / which, open_lab(str(INVENTORIES / which), PREFIX).overlay]
     # The lab's overlay names the demo's source; the command line has the last word.
     source = {"site_source": "file:///srv/git/bench.git"}
-    return Playbook(inventories, playbook, {**source, **variables}).wait().must_succeed()
+    return Playbook(inventories, playbook, {**source, **variables}, checkout=checkout).wait().must_succeed()
 
 
 def host(which: str) -> hosts.LabHost:
@@ -61,9 +62,13 @@ def host(which: str) -> hosts.LabHost:
 
 
 def visitor(which: str) -> Visitor:
-    """Return a visitor; what the collection is compared with has no TLS."""
-    authority = open_lab(str(INVENTORIES / OURS), PREFIX).authority if which == OURS else None
-    return Visitor(host(which).address, DOMAIN, authority)
+    """Return a visitor; the plain script's host has no TLS."""
+    return Visitor(host(which).address, DOMAIN, None if which == REFERENCE else authority(which))
+
+
+def authority(which: str) -> Path:
+    """The certificate of the authority that has signed a host's."""
+    return open_lab(str(INVENTORIES / which), PREFIX).authority
 
 
 def serves(which: str, version: str) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +32,17 @@ class Samples:
 
 
 @dataclasses.dataclass(frozen=True)
+class Spent:
+    """What a piece of work has taken: by the clock, and of this machine's cores."""
+
+    seconds: float
+    cpu: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.2f} s, {self.cpu:.2f} s of CPU"
+
+
+@dataclasses.dataclass(frozen=True)
 class Comparison:
     """Ours against what it is measured by."""
 
@@ -44,6 +59,20 @@ class Comparison:
         return f"| {self.what} | {self.ours} | {self.other} | {self.other.name} | {self.ratio:.2f} |"
 
 
+def compared(
+    what: str, ours: Sequence[Spent], others: Sequence[Spent], name: str, our_name: str = "site.yml"
+) -> list[Comparison]:
+    """Two ways by the clock, and by what they ask of this machine's cores."""
+    return [
+        Comparison(f"{what}: {kind}", Samples(our_name, _values(ours, field)), Samples(name, _values(others, field)))
+        for kind, field in (("by the clock", "seconds"), ("this machine's CPU", "cpu"))
+    ]
+
+
+def _values(spent: Sequence[Spent], field: str) -> list[float]:
+    return [getattr(one, field) for one in spent]
+
+
 HEADER = "| what | hotclub.django | compared with | which is | ratio |\n|---|---|---|---|---|"
 
 
@@ -58,15 +87,38 @@ def seconds(work: Callable[[], object]) -> float:
     return time.monotonic() - begin
 
 
+def spent(work: Callable[[], object]) -> Spent:
+    """Do a piece of work with programs of its own, which end with it, and say what it has taken."""
+    before, begin = _cpu_of_programs(), time.monotonic()
+    work()
+    return Spent(time.monotonic() - begin, _cpu_of_programs() - before)
+
+
+def _cpu_of_programs() -> float:
+    """The seconds of CPU of all programs that have ended, those that they have waited for included."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def in_turns(rounds: int, first: Callable[[int], float], second: Callable[[int], float]) -> tuple[list[float], list[float]]:
     """Measure two ways round by round, each first in every other round, so that a busy moment strikes both."""
-    ones: list[float] = []
-    others: list[float] = []
+    found = by_turns(rounds, {"ours": first, "the other": second})
+    return found["ours"], found["the other"]
+
+
+def by_turns(rounds: int, ways: Mapping[str, Callable[[int], T]]) -> dict[str, list[T]]:
+    """Measure several ways round by round, in turned order in every other round, so that a busy moment strikes all."""
+    found: dict[str, list[T]] = {name: [] for name in ways}
     for number in range(rounds):
-        for way, values in ((first, ones), (second, others))[:: 1 if number % 2 == 0 else -1]:
-            values.append(way(number))
-        tell(f"round {number + 1} of {rounds}: {ones[-1]:.2f} against {others[-1]:.2f}")
-    return ones, others
+        for name in list(ways)[:: 1 if number % 2 == 0 else -1]:
+            found[name].append(ways[name](number))
+        latest = " against ".join(_shown(values[-1]) for values in found.values())
+        tell(f"round {number + 1} of {rounds}: {latest}")
+    return found
+
+
+def _shown(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def tell(text: str) -> None:

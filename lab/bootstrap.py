@@ -65,7 +65,7 @@ def _install() -> None:
     run(
         [tool("uv"), "pip", "install", "--python", VENV_PYTHON, "--requirement", REQUIREMENTS[-1]],
         timeout=1800,
-        environment=_index_settings(),
+        environment=index_settings(),
         log=log,
     )
 
@@ -85,7 +85,7 @@ def _uv_requirement() -> str:
     return next(line for line in lines if line.startswith("uv=="))
 
 
-def _index_settings() -> dict[str, str]:
+def index_settings() -> dict[str, str]:
     """Tell uv what pip knows of the package index, and of the certificates in front of it."""
     settings: dict[str, str] = {}
     index = index_url()

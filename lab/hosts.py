@@ -152,12 +152,17 @@ def remove(lab: Lab) -> list[str]:
 
 def remove_named(name: str) -> list[str]:
     """Remove lab hosts by the name under which the lab keeps their inventory's files; return their names."""
-    gone = [host.container for host in hosts() if host.lab == name]
-    for container in gone:
-        _close_ssh(container)
-        docker.remove_container(container)
+    gone = [host for host in hosts() if host.lab == name]
+    for host in gone:
+        remove_host(host)
     rmtree(STATE / name, ignore_errors=True)
-    return gone
+    return [host.container for host in gone]
+
+
+def remove_host(host: LabHost) -> None:
+    """Remove one lab host; what the lab wrote about its inventory stays."""
+    _close_ssh(host.container)
+    docker.remove_container(host.container)
 
 
 def ssh_command(host: LabHost, words: Sequence[str] = ()) -> list[str | Path]:

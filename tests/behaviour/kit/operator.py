@@ -78,7 +78,12 @@ class Playbook:
     """A playbook under way."""
 
     def __init__(
-        self, inventories: Sequence[str | Path], name: str, variables: Mapping[str, Any], options: Sequence[str] = ()
+        self,
+        inventories: Sequence[str | Path],
+        name: str,
+        variables: Mapping[str, Any],
+        options: Sequence[str] = (),
+        checkout: Path = ROOT,
     ) -> None:
         self.command = [
             str(TOOLS / "ansible-playbook"),
@@ -93,8 +98,8 @@ class Playbook:
         # A group of its own, so that everything the controller started can be killed with it.
         self._process = subprocess.Popen(
             self.command,
-            cwd=ROOT,
-            env=environment(),
+            cwd=checkout,
+            env=environment(checkout),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -164,12 +169,12 @@ def tasks_in(lines: Sequence[tuple[float, str]], end: float) -> list[TaskRun]:
     return [TaskRun(name, done - begin) for (begin, name), done in zip(begins, ends, strict=False)]
 
 
-def environment() -> dict[str, str]:
+def environment(checkout: Path = ROOT) -> dict[str, str]:
     """Ours, without what would change how a playbook runs or prints."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_"))}
     return {
         **kept,
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",
         "PYTHONUNBUFFERED": "1",
