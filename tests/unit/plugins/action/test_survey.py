@@ -1,0 +1,115 @@
+"""A survey: what it asks of a host, and what it makes of the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.hotclub.django.plugins.action.survey import ActionModule, original, without_aliases
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import Request
+
+PACKAGES, UV = "python: Install the packages of Python", "python: Install uv and the interpreter"
+Ask = Callable[..., dict[str, Any]]
+
+
+class Survey(ActionModule):
+    """The action without Ansible around it and without a host."""
+
+    def __init__(self, variables: dict[str, Any], answers: Sequence[dict[str, Any]]) -> None:
+        self._loader = DataLoader()
+        self._templar = Templar(self._loader, variables)
+        self._task = SimpleNamespace(check_mode=False, diff=False, delegate_to=None, async_val=0, args={})
+        self.answers = list(answers)
+        self.requests: list[Request] = []
+        self.comparing = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        return super().run(tmp, task_vars)
+
+    def validate_argument_spec(self, spec: Mapping[str, Any]) -> tuple[None, dict[str, Any]]:
+        return None, {"roles": self.roles, "worked_out": {}}
+
+    def send(
+        self, requests: Sequence[Request], task_vars: dict[str, Any] | None, comparing: bool = False
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        self.requests, self.comparing = list(requests), comparing
+        return self.answers, {}
+
+    roles: Sequence[str] = ("python",)
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
+    monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda self, tmp=None, task_vars=None: {})
+
+    def run(*answers: dict[str, Any], roles: Sequence[str] = ("python",), **variables: Any) -> dict[str, Any]:
+        given = {"inventory_hostname": "web1", **variables}
+        survey = Survey(given, answers)
+        survey.roles = roles
+        result = survey.run(task_vars=given)
+        assert survey.comparing
+        return result
+
+    return run
+
+
+def test_nothing_differs(ask: Ask) -> None:
+    result = ask({"changed": False, "missing": []}, {"changed": False})
+
+    assert result["settled"] is True
+    assert result["differing"] == []
+    assert list(result["answers"]) == [PACKAGES, UV]
+
+
+def test_each_step_that_would_change_something_or_fails_is_named(ask: Ask) -> None:
+    assert ask({"changed": True, "missing": ["python3"]}, {"changed": False})["differing"] == [PACKAGES]
+    assert ask({"changed": False, "missing": []}, {"failed": True, "msg": "no"})["differing"] == [UV]
+
+
+def test_missing_packages_are_those_of_steps_about_packages(ask: Ask) -> None:
+    # A balancer says of static files that they are missing.
+    result = ask({"changed": True, "missing": ["python3-pip-whl", "python3"]}, {"changed": False, "missing": True})
+
+    assert result["missing"] == ["python3", "python3-pip-whl"]
+    assert result["held"] == []
+
+
+def test_a_host_that_can_not_be_asked_says_why(ask: Ask) -> None:
+    failure = {"failed": True, "msg": "No room left on the device."}
+
+    assert ask(failure) == failure
+
+
+def test_what_a_role_can_not_say_yet_is_no_failure_but_differs(ask: Ask) -> None:
+    result = ask({"changed": False, "missing": []}, {"changed": False}, roles=("python", "certificates"))
+
+    assert result["settled"] is False
+    assert result["differing"][0].startswith("certificates: ")
+
+
+def test_what_a_role_refuses_is_told_before_anything_is_asked(ask: Ask) -> None:
+    facts = {"os_family": "RedHat", "distribution": "Fedora", "distribution_version": "44"}
+    with pytest.raises(AnsibleActionFail, match="web1 runs Fedora 44"):
+        ask(roles=("os",), ansible_facts=facts)
+
+
+def test_other_names_of_a_variable_are_resolved_where_ansible_would() -> None:
+    alias = trust_as_template("{{ site_name }}")
+    variables = {
+        "site_name": "shop",
+        "nginx_site_name": alias,
+        "from_a_host": "{{ site_name }}",
+        "odd": trust_as_template("{{ x }}"),
+    }
+
+    found = without_aliases(variables)
+
+    assert found["nginx_site_name"] == "shop"
+    # What a host has said is no expression, and what nobody knows stays one.
+    assert found["from_a_host"] == "{{ site_name }}"
+    assert original(found["odd"], variables) == "{{ x }}"
