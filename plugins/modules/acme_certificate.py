@@ -70,15 +70,3 @@ expires:
   returned: when there shall be one
   type: str
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import acme_certificate
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(acme_certificate)
-
-
-if __name__ == "__main__":
-    main()

@@ -55,15 +55,3 @@ waited_seconds:
   type: float
   returned: success
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import address_handover
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(address_handover)
-
-
-if __name__ == "__main__":
-    main()

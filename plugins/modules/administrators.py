@@ -62,15 +62,3 @@ login:
   type: dict
   sample: {account: root, root: prohibit-password, passwords: "yes"}
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import administrators
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(administrators)
-
-
-if __name__ == "__main__":
-    main()

@@ -40,15 +40,3 @@ EXAMPLES = r"""
 """
 
 RETURN = r""""""
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import balancer_checks
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(balancer_checks)
-
-
-if __name__ == "__main__":
-    main()

@@ -60,15 +60,3 @@ sessions:
   type: int
   returned: success
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import balancer_drain
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(balancer_drain)
-
-
-if __name__ == "__main__":
-    main()

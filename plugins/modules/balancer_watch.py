@@ -57,15 +57,3 @@ errors:
   type: int
   returned: success
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import balancer_watch
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(balancer_watch)
-
-
-if __name__ == "__main__":
-    main()

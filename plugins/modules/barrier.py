@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: barrier
+version_added: 0.1.0
 short_description: Go on only when a step has ended well on every host of the play
 description:
   - Fails on every host when the step has failed on one of them, or one could not be reached.

@@ -9,7 +9,7 @@ DOCUMENTATION = """
 module: check_inventory
 short_description: List everything that is wrong with the inventory
 version_added: 0.1.0
-author: The hotclub.django authors
+author: The hotclub.django authors (@hotclub)
 description:
   - Reads the variables of all hosts on the controller and compares them with the argument specs of the collection's roles.
     No host is connected to.

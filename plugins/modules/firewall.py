@@ -60,15 +60,3 @@ surplus:
   returned: success
   type: bool
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import firewall
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(firewall)
-
-
-if __name__ == "__main__":
-    main()

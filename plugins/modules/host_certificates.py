@@ -131,15 +131,3 @@ issued:
   elements: dict
   sample: [{path: /etc/ssl/hotclub/shop, reasons: [there is none]}]
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import host_certificates
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(host_certificates)
-
-
-if __name__ == "__main__":
-    main()

@@ -144,15 +144,3 @@ files:
   elements: str
   sample: [/etc/nginx/nginx.conf]
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import host_files
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(host_files)
-
-
-if __name__ == "__main__":
-    main()

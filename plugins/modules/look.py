@@ -53,15 +53,3 @@ ansible_facts:
   returned: success
   type: dict
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import look
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(look)
-
-
-if __name__ == "__main__":
-    main()

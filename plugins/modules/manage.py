@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: manage
+version_added: 0.1.0
 short_description: Run a Django management command in the release that serves
 description:
   - Runs the command as the site's account, with the site's environment, in the folder of the project.
@@ -42,15 +43,3 @@ output:
   type: str
   returned: always
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import manage
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(manage)
-
-
-if __name__ == "__main__":
-    main()

@@ -59,15 +59,3 @@ removed:
   type: int
   returned: always
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import media_move
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(media_move)
-
-
-if __name__ == "__main__":
-    main()

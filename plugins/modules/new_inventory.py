@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: new_inventory
+version_added: 0.1.0
 short_description: Make a new inventory
 description:
   - Makes a folder with the hosts, Ansible's settings, and secrets that are encrypted with a vault password.

@@ -9,7 +9,7 @@ DOCUMENTATION = """
 module: nginx_service
 short_description: Run nginx with the configuration that is on disk
 version_added: 0.1.0
-author: The hotclub.django authors
+author: The hotclub.django authors (@hotclub)
 description:
   - Starts nginx at boot and now. A running nginx whose workers are older than the newest file of its configuration is reloaded.
   - Asks nginx itself, so that a run that broke after a file was written is made good by the next one.
@@ -47,15 +47,3 @@ actions:
   type: list
   elements: str
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import nginx_service
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(nginx_service)
-
-
-if __name__ == "__main__":
-    main()

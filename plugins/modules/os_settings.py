@@ -60,15 +60,3 @@ steps:
   elements: str
   sample: [swap]
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import os_settings
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(os_settings)
-
-
-if __name__ == "__main__":
-    main()

@@ -53,15 +53,3 @@ missing:
   type: list
   elements: str
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import packages
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(packages)
-
-
-if __name__ == "__main__":
-    main()

@@ -91,15 +91,3 @@ last:
   type: str
   returned: with state=stopped
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import postgresql_handover
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(postgresql_handover)
-
-
-if __name__ == "__main__":
-    main()

@@ -201,15 +201,3 @@ pending:
   returned: always
   type: dict
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import postgresql_server
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(postgresql_server)
-
-
-if __name__ == "__main__":
-    main()

@@ -68,15 +68,3 @@ actions:
   type: list
   elements: str
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import postgresql_sharing
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(postgresql_sharing)
-
-
-if __name__ == "__main__":
-    main()

@@ -44,15 +44,3 @@ server:
   type: dict
   returned: always
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import postgresql_view
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(postgresql_view)
-
-
-if __name__ == "__main__":
-    main()

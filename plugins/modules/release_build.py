@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_build
+version_added: 0.1.0
 short_description: Build a release of a Django project on a host
 description:
   - Fetches the source, builds the virtualenv from the project's own lock, runs the front end's commands, imports the
@@ -180,15 +181,3 @@ seconds:
   type: dict
   returned: success
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import release_build
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(release_build)
-
-
-if __name__ == "__main__":
-    main()

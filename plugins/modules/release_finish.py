@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_finish
+version_added: 0.1.0
 short_description: Remove what a site no longer needs of its releases
 description:
   - Keeps the release that serves and the newest others that have served. Removes the rest, the virtualenvs that no
@@ -41,15 +42,3 @@ kept:
   type: list
   returned: always
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import release_finish
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(release_finish)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_lock
+version_added: 0.1.0
 short_description: Hold or release the deployment lock of a site
 description:
   - One deployment at a time. The lock says who holds it, from where, since when and for what.
@@ -53,15 +54,3 @@ taken_over:
   type: dict
   returned: always
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import release_lock
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(release_lock)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_migrate
+version_added: 0.1.0
 short_description: Apply the migrations of a finished release
 description:
   - Applies what the database lacks, with the release's own code and a limit on waiting for locks, so that a migration
@@ -39,15 +40,3 @@ applied:
   type: list
   returned: success
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import release_migrate
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(release_migrate)
-
-
-if __name__ == "__main__":
-    main()

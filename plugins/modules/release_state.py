@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_state
+version_added: 0.1.0
 short_description: Tell which releases of a site a host has
 description:
   - Changes nothing.
@@ -39,15 +40,3 @@ known:
   type: dict
   returned: always
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import release_state
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(release_state)
-
-
-if __name__ == "__main__":
-    main()

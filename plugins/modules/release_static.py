@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_static
+version_added: 0.1.0
 short_description: Bring the static files of a release to a balancer
 description:
   - With O(state=packed), packs the static files of a release on a host that has built it.
@@ -53,15 +54,3 @@ pack:
   type: str
   returned: when O(state=packed)
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import release_static
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(release_static)
-
-
-if __name__ == "__main__":
-    main()

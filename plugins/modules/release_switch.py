@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: release_switch
+version_added: 0.1.0
 short_description: Switch a site to a finished release without losing a request
 description:
   - The release is proved on a socket that no visitor reaches, then started beside the one that serves, asked again,
@@ -75,15 +76,3 @@ previous:
   type: str
   returned: always
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import release_switch
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(release_switch)
-
-
-if __name__ == "__main__":
-    main()

@@ -9,7 +9,7 @@ DOCUMENTATION = """
 module: reloaded_service
 short_description: Run a service with the configuration that is on disk
 version_added: 0.1.0
-author: The hotclub.django authors
+author: The hotclub.django authors (@hotclub)
 description:
   - Starts a service at boot and now. One that runs, and has loaded its configuration before the newest change of it, is reloaded.
   - Or, with O(sites_path), stops it once no site needs it.
@@ -60,15 +60,3 @@ actions:
   type: list
   elements: str
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import reloaded_service
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(reloaded_service)
-
-
-if __name__ == "__main__":
-    main()

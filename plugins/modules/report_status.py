@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: report_status
+version_added: 0.1.0
 short_description: Print the status of all hosts of a play together
 description:
   - Gathers what each host of the play registered from M(hotclub.django.site_status), prints it, and fails when

@@ -119,15 +119,3 @@ known:
   type: dict
   returned: when O(state=looked)
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import secret_fingerprints
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(secret_fingerprints)
-
-
-if __name__ == "__main__":
-    main()

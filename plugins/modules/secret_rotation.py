@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: secret_rotation
+version_added: 0.1.0
 short_description: Take one step in the replacement of generated secrets
 description:
   - Works on the files that P(hotclub.django.secret#lookup) reads. No host is connected to, and no secret is returned.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: show
+version_added: 0.1.0
 short_description: Print text for a person
 description:
   - Prints a text on the controller, without the frame that Ansible puts around results.

@@ -43,15 +43,3 @@ uploads:
   type: str
   returned: always
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import site_departure
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(site_departure)
-
-
-if __name__ == "__main__":
-    main()

@@ -48,15 +48,3 @@ held_seconds:
   type: float
   returned: with state=released
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import site_hold
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(site_hold)
-
-
-if __name__ == "__main__":
-    main()

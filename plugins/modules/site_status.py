@@ -7,6 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: site_status
+version_added: 0.1.0
 short_description: Say how a site does on one host
 description:
   - Looks at the services of the host's tiers, asks the site for an answer, and compares the release that runs with the
@@ -77,15 +78,3 @@ status:
   type: dict
   returned: always
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import site_status
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(site_status)
-
-
-if __name__ == "__main__":
-    main()

@@ -50,15 +50,3 @@ seconds:
   returned: always
   type: int
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import ssh_server
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(ssh_server)
-
-
-if __name__ == "__main__":
-    main()

@@ -69,15 +69,3 @@ installed:
   type: list
   elements: str
 """
-
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import run_alone
-from ansible_collections.hotclub.django.plugins.module_utils.steps import uv
-
-
-def main() -> None:
-    """Take the step by itself."""
-    run_alone(uv)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a step on a host is called: alone as the module of its name, or with others in one payload.
+"""How a step on a host is called, by itself or with others: in one payload.
 
 A step is a module of the room `steps`: `SPEC` specifies its arguments, and `take` is given a call and ends it.
 """
@@ -81,15 +81,3 @@ def result_of(step: Step, module: AnsibleModule, arguments: Mapping[str, Any], c
         raise AssertionError("a step has to end its call")
 
     return carry_out(taken)
-
-
-def run_alone(step: Step) -> None:
-    """Be the module of a step's name."""
-    module = AnsibleModule(argument_spec=step.SPEC, supports_check_mode=True)
-    call = Call(module, module.params)
-    try:
-        step.take(call)
-    except Ended as ended:
-        if ended.result.pop("failed", False):
-            module.fail_json(**ended.result)
-        module.exit_json(**ended.result)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-PAYLOAD = "hotclub.django.steps"
+PAYLOAD = "hotclub.django.payload"
 # What Ansible reports of a call as a whole.
 OF_THE_CALL = ("warnings", "deprecations")
 
