@@ -29,7 +29,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Take the step."""
         super().run(tmp, task_vars)
-        _, wanted = self.validate_argument_spec(ARGUMENTS)
+        _result, wanted = self.validate_argument_spec(ARGUMENTS)
         if self._task.check_mode:
             return {"changed": True}
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import untested
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory, warn_inventory
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import Inventory
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.reader import InventoryReader
@@ -38,7 +39,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if problems:
             return result | {"failed": True, "msg": message(problems)}
         generated = store.warnings() if store and not has_own_secrets(inventory, store) else []
-        for warning in [*warn_inventory(inventory, reader.rules), *generated]:
+        for warning in [*untested(), *warn_inventory(inventory, reader.rules), *generated]:
             Display().warning(warning)
         sizes = ", ".join(f"{tier} {len(hosts)}" for tier, hosts in hosts_by_tier(variables["groups"]).items())
         return result | {"changed": False, "msg": f"The inventory is in order: {sizes}."}

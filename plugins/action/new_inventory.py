@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.parsing.vault import get_file_vault_secret
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import get_file_vault_secret
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.new import TOPOLOGIES, Wish, make, problems, told
 
 COLLECTION = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Make it, or list everything that is wrong with what was asked for."""
         super().run(tmp, task_vars)
         names = ("name", "domain", "source", "topology", "address", "path", "vault_password_path")
-        _, said = self.validate_argument_spec({name: {"type": "str", "default": ""} for name in names})
+        _result, said = self.validate_argument_spec({name: {"type": "str", "default": ""} for name in names})
         wish = wish_of({name: str(value).strip() for name, value in said.items()})
         if found := list(problems(wish)):
             lines = [f"- {problem.subject}: {problem.wrong}. {problem.remedy}" for problem in found]

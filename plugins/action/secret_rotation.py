@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible.template import trust_as_template
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import trust_as_template
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store import (
     STEPS,
     Secret,
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Take the step with each of the secrets; never returns one of them."""
         super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(
+        _result, arguments = self.validate_argument_spec(
             {
                 "path": {"type": "path", "required": True},
                 "secrets": {"type": "dict", "required": True, "no_log": False},

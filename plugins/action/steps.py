@@ -26,7 +26,7 @@ class ActionModule(HostSteps):
         """Refuse what can't be, and take the steps."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        _, arguments = self.validate_argument_spec(ARGUMENTS)
+        _result, arguments = self.validate_argument_spec(ARGUMENTS)
         try:
             refuse(arguments["refuse"])
             steps = chosen(described(arguments["steps"]), variables, self._task.tags)

@@ -10,9 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, is_trusted_as_template, trust_as_template
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import (
+    DataLoader,
+    Templar,
+    is_trusted_as_template,
+    templar_with,
+    trust_as_template,
+)
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.kinds import Context, Kind, kind_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.refusals import refused
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps, Request
@@ -36,7 +41,7 @@ class ActionModule(HostSteps):
         """Ask the host about every step of its roles, and say which would change something."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        _, arguments = self.validate_argument_spec(ARGUMENTS)
+        _result, arguments = self.validate_argument_spec(ARGUMENTS)
         roles = arguments["roles"]
         scope = Scope.of(roles, self._loader, self._templar, variables, arguments["worked_out"])
         try:
@@ -88,7 +93,7 @@ class Scope:
 
     def __init__(self, templar: Templar, variables: dict[str, Any]) -> None:
         self.variables = variables
-        self._templar = templar.copy_with_new_env(available_variables=variables)
+        self._templar = templar_with(templar, variables)
 
     @classmethod
     def of(

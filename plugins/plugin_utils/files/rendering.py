@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible.template import Templar, generate_ansible_template_vars, trust_as_template
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import (
+    Templar,
+    templar_with,
+    trust_as_template,
+    variables_of_template,
+)
 
 # As ansible.builtin.template has it: a line that only controls leaves no empty line behind.
 OVERRIDES = {"trim_blocks": True}
@@ -27,22 +32,13 @@ class Renderer:
     def render(self, source: Path, destination: str) -> bytes:
         """Return the content of a template for its place on the host."""
         text = trust_as_template(self._loader.get_text_file_contents(str(source)))
-        templar = self._templar.copy_with_new_env(
-            searchpath=[str(source.parent), str(self._templates)],
-            available_variables={**self._own_variables(source, destination), **self._variables},
-        )
+        own = variables_of_template(self._named(source), source, destination)
+        templar = templar_with(self._templar, {**own, **self._variables}, [str(source.parent), str(self._templates)])
         try:
             rendered = templar.template(text, escape_backslashes=False, overrides=OVERRIDES)
         except AnsibleError as error:
             raise AnsibleActionFail(f"{self._named(source)} can't be rendered for {destination}.") from error
         return ("" if rendered is None else str(rendered)).encode()
-
-    def _own_variables(self, source: Path, destination: str) -> dict[str, Any]:
-        """Return template_path and its like, and ansible_managed unless the inventory says what it is."""
-        own: dict[str, Any] = generate_ansible_template_vars(
-            path=self._named(source), fullpath=str(source), dest_path=destination
-        )
-        return own
 
     def _named(self, source: Path) -> str:
         """Return a template's path from its role on."""

@@ -26,7 +26,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store impor
 TOPOLOGIES = ("single", "cluster")
 # The generated secrets, as long as the defaults of the role site make them.
 LENGTHS = {"secret_key": 64, "database_password": 40, "authority_passphrase": 40}
-EXAMPLES = {"name": "shop", "domain": "shop.example.org", "source": "https://git.example.org/you/shop.git"}
+SAMPLE = {"name": "shop", "domain": "shop.example.org", "source": "https://git.example.org/you/shop.git"}
 SETTINGS = """\
 # Read by Ansible when it is started in this folder.
 
@@ -66,7 +66,7 @@ def problems(wish: Wish) -> Iterator[Complaint]:
     for part, rule in rules.items():
         value = getattr(wish, part)
         if not value:
-            yield Complaint(f"init_{part}", "is missing", f"Give it with -e init_{part}=<it>, for example {EXAMPLES[part]}.")
+            yield Complaint(f"init_{part}", "is missing", f"Give it with -e init_{part}=<it>, for example {SAMPLE[part]}.")
         elif re.search(r"\{[{%#]|[\x00-\x1f]", value):
             yield Complaint(f"init_{part}", "holds what Ansible would take for an expression", "Write plain text.")
         else:

@@ -6,13 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Complaint
 from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.authority import canonical, names_of
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.cryptographic import (
+    UnsupportedAlgorithm,
+    serialization,
+    x509,
+)
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 CERTIFICATE, KEY = "site_tls_certificate", "site_tls_certificate_key"
 FROM_FILE = "Write its text in PEM, or the path of a file on this machine that has it."

@@ -14,10 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleError
-from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.vault import EncryptedString, VaultLib
-from ansible.template import Templar, trust_as_template
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import (
+    DataLoader,
+    EncryptedString,
+    Templar,
+    VaultLib,
+    origin_of,
+    trust_as_template,
+)
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.certificate import reason
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.derivation import sources
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import PEER_ADDRESS, Inventory, Rules, Setting
@@ -260,21 +265,13 @@ def plain_environment(subject: str, value: Any) -> Iterator[str]:
 
 def origin_path(value: Any) -> str | None:
     """Return the file in which a value was written, when Ansible knows it."""
-    tag = _origin_tag(value)
+    tag = origin_of(value)
     return tag.path if tag is not None else None
-
-
-def _origin_tag(value: Any) -> Any:
-    try:
-        from ansible._internal._datatag._tags import Origin
-    except ImportError:  # an internal name, used for messages only
-        return None
-    return Origin.get_tag(value)
 
 
 def origin(value: Any) -> str | None:
     """Return where a value was written, when Ansible knows it."""
-    tag = _origin_tag(value)
+    tag = origin_of(value)
     if tag is None or not tag.path:
         return "on the command line" if tag is not None and "-e" in (tag.description or "") else None
     path = os.path.relpath(tag.path)

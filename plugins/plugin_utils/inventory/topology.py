@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.vars.hostvars import HostVars
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import HostVars
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS, hosts_by_tier
 
 # Where peers reach a host: the first of these that its inventory variables set, else its name.

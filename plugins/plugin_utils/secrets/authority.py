@@ -15,20 +15,22 @@ from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import put
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.cryptographic import (
+    InvalidSignature,
+    NameOID,
+    ec,
+    hashes,
+    serialization,
+    x509,
+)
 
 CERTIFICATE, KEY = "authority.crt", "authority.key"
 LIFETIME = timedelta(days=3650)
 # Hosts whose clocks are a little behind accept a new certificate at once.
 BACKDATED = timedelta(hours=1)
 LONGEST_COMMON_NAME = 64
-USAGES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
-
-GeneralName = x509.DNSName | x509.IPAddress
+# As RFC 5280 numbers them.
+USAGES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Authority:
         if not asked.is_signature_valid:
             raise Trouble("A host asked for a certificate of a key that it doesn't hold.")
         key = self._key(passphrase)
+        purposes = [x509.ObjectIdentifier(USAGES[usage]) for usage in sorted(wanted.usages)]
         certificate = (
             x509.CertificateBuilder()
             .subject_name(_subject(wanted.subject))
@@ -81,7 +84,7 @@ class Authority:
             .not_valid_after(min(now + timedelta(days=wanted.days), self.certificate.not_valid_after_utc))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(digital_signature=True), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([USAGES[usage] for usage in sorted(wanted.usages)]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(asked.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
         )
@@ -235,7 +238,7 @@ def described_plan(wanted: Wanted, authority_name: str, now: datetime) -> str:
     )
 
 
-def general_names(names: Iterable[str]) -> list[GeneralName]:
+def general_names(names: Iterable[str]) -> list[x509.DNSName | x509.IPAddress]:
     """Return names and addresses as a certificate holds them."""
     return [_general_name(name) for name in canonical(names)]
 
@@ -254,7 +257,7 @@ def _canonical(name: str) -> str:
         raise Trouble(f"{name!r} can't be in a certificate: it is neither a host's name nor an address.") from error
 
 
-def _general_name(name: str) -> GeneralName:
+def _general_name(name: str) -> x509.DNSName | x509.IPAddress:
     with contextlib.suppress(ValueError):
         return x509.IPAddress(ipaddress.ip_address(name))
     return x509.DNSName(name)
@@ -273,7 +276,7 @@ def names_of(certificate: x509.Certificate) -> list[str]:
 def usages_of(certificate: x509.Certificate) -> set[str]:
     """Return what a certificate may be used for."""
     try:
-        allowed = set(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+        allowed = {oid.dotted_string for oid in certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value}
     except x509.ExtensionNotFound:
         return set()
     return {usage for usage, identifier in USAGES.items() if identifier in allowed}

@@ -21,8 +21,13 @@ from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleError
-from ansible.parsing.vault import AnsibleVaultError, VaultLib, VaultSecretsContext, match_encrypt_secret
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import put
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import (
+    AnsibleVaultError,
+    VaultLib,
+    configured_vault,
+    match_encrypt_secret,
+)
 
 # Letters and digits need no quoting, neither in a URL nor in an environment file.
 ALPHABET = string.ascii_letters + string.digits
@@ -77,7 +82,7 @@ def render(secret: Secret) -> str:
 
 def generated(length: int) -> str:
     """Return a new secret."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return "".join(secrets.choice(ALPHABET) for _place in range(length))
 
 
 def announced(secret: Secret) -> Secret:
@@ -229,9 +234,3 @@ class SecretStore:
 
 def _begun(secret: Secret, length: int) -> Secret:
     return secret if secret.current else replace(secret, current=generated(length))
-
-
-def configured_vault() -> list[tuple[str, Any]]:
-    """Return the vault passwords that this run was given."""
-    context = VaultSecretsContext.current(optional=True)
-    return list(context.secrets or []) if context else []

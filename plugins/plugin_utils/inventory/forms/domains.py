@@ -87,6 +87,6 @@ def _bare_domain(text: str) -> str | None:
 def check_email(value: Any) -> Iterator[Finding]:
     """Refuse what no authority would take as an address."""
     address = str(value)
-    name, _, domain = address.rpartition("@")
+    name, _at, domain = address.rpartition("@")
     if address and not (re.fullmatch(r"[^\s@,;<>]+", name) and "." in domain and is_domain(domain.lower())):
         yield (f'"{address}" is not an e-mail address', "Write one such as webmaster@example.org, or remove the line.")

@@ -61,6 +61,6 @@ def check_settings_module(value: Any) -> Iterator[Finding]:
 
 def check_application(value: Any) -> Iterator[Finding]:
     """Refuse what is not of the form module:object."""
-    module, _, name = str(value).partition(":")
+    module, _colon, name = str(value).partition(":")
     if value and not (MODULE_NAME.fullmatch(module) and MODULE_NAME.fullmatch(name or "application")):
         yield (f'"{value}" is not an application', "Write it as module:object, for example mysite.wsgi:application.")

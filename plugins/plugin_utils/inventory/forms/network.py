@@ -28,7 +28,7 @@ def check_allowed(value: Any) -> Iterator[Finding]:
         yield from check_networks(flow.get("sources") or [])
         if not flow.get("sources"):
             yield (f"port {flow.get('port')} names nobody who may reach it", 'Write sources; ["0.0.0.0/0", "::/0"] is everybody.')
-        first, _, last = str(flow.get("port")).partition("-")
+        first, _dash, last = str(flow.get("port")).partition("-")
         if not all(part.isdecimal() and int(part) <= LAST_PORT for part in (first, last or first)):
             yield (f'"{flow.get("port")}" is no port', "Write a number from 1 to 65535, or a range such as 6000-6010.")
 

@@ -39,7 +39,7 @@ def check_url_folder(value: Any) -> Iterator[Finding]:
 def check_statuses(value: Any) -> Iterator[Finding]:
     """Refuse what is neither a status nor a range of them."""
     for status in value:
-        first, _, last = str(status).partition("-")
+        first, _dash, last = str(status).partition("-")
         if not STATUSES.fullmatch(str(status)) or (last and last < first):
             yield (f'"{status}" is no HTTP status', 'Write statuses such as "200", or ranges such as "200-399".')
 

@@ -1,0 +1,90 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the collection uses of ansible-core beyond its plugins' base classes: all of it is here, since any version may move it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible.release import __version__ as version
+
+# The versions that the tests have run with, from the oldest to the newest. meta/runtime.yml has the oldest, too.
+OLDEST, NEWEST = (2, 19), (2, 19)
+TESTED = " to ".join(dict.fromkeys(f"{major}.{minor}" for major, minor in (OLDEST, NEWEST)))
+
+try:
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.parsing.vault import (
+        AnsibleVaultError,
+        EncryptedString,
+        VaultLib,
+        VaultSecretsContext,
+        get_file_vault_secret,
+        match_encrypt_secret,
+    )
+    from ansible.template import Templar, generate_ansible_template_vars, is_trusted_as_template, trust_as_template
+    from ansible.vars.hostvars import HostVars
+except ImportError as error:
+    raise ImportError(
+        f"hotclub.django can't run with ansible-core {version}, which differs from the tested {TESTED} in what it uses: {error}. "
+        f"Install ansible-core {TESTED}, or a newer release of the collection."
+    ) from error
+
+try:
+    from ansible._internal._datatag._tags import Origin
+except ImportError:
+    # Messages then say what is wrong, and not in which line.
+    Origin = None
+
+__all__ = (
+    "AnsibleVaultError",
+    "DataLoader",
+    "EncryptedString",
+    "HostVars",
+    "Templar",
+    "VaultLib",
+    "get_file_vault_secret",
+    "is_trusted_as_template",
+    "match_encrypt_secret",
+    "trust_as_template",
+)
+
+
+def untested(running: str = version) -> list[str]:
+    """Return what the operator should know of the version that runs: nothing when it was tested."""
+    if release(running) <= NEWEST:
+        return []
+    return [
+        f"ansible-core {running} is newer than what hotclub.django was tested with, {TESTED}. Try your inventory on a test host."
+    ]
+
+
+def release(running: str) -> tuple[int, int]:
+    """Return the release that a version belongs to: (2, 19) for 2.19.14."""
+    major, minor, *_patch = running.split(".")
+    return int(major), int(minor)
+
+
+def configured_vault() -> list[tuple[str, Any]]:
+    """Return the vault passwords that this run was given."""
+    context = VaultSecretsContext.current(optional=True)
+    return list(context.secrets or []) if context else []
+
+
+def origin_of(value: Any) -> Any:
+    """Return where a value was written, with path, line_num and description; None when Ansible doesn't know it."""
+    return None if Origin is None else Origin.get_tag(value)
+
+
+def templar_with(templar: Templar, variables: Mapping[str, Any], searchpath: Sequence[str] | None = None) -> Templar:
+    """Return a templar like this one, with other variables and other folders of templates."""
+    folders = {} if searchpath is None else {"searchpath": list(searchpath)}
+    return templar.copy_with_new_env(available_variables=dict(variables), **folders)
+
+
+def variables_of_template(named: str, source: Path, destination: str) -> dict[str, Any]:
+    """Return template_path and its like, and ansible_managed unless the inventory says what it is."""
+    found: dict[str, Any] = generate_ansible_template_vars(path=named, fullpath=str(source), dest_path=destination)
+    return found
