@@ -4,7 +4,7 @@ PYTHON ?= python3
 LAB = $(PYTHON) -m lab
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deploy rollback status url clean distclean lint unit test soak docs build venv
+.PHONY: help demo deploy rollback status url clean distclean lint unit test soak cores docs build venv
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,7 @@ lint: venv ## Look for mistakes without running anything
 	mypy .
 	yamllint --strict .
 	ansible-lint
+	@$(LAB) sanity
 	antsibull-changelog lint
 	python tools/docs.py --check
 
@@ -56,6 +57,11 @@ soak: venv ## Deploy under load for longer than the tests do, DEPLOYS=200 times,
 	HOTCLUB_INVENTORIES=inventories/single:.lab/soak-single/hosts.yml HOTCLUB_DEPLOYS=$(or $(DEPLOYS),200) \
 		pytest tests/behaviour/single -k deploys_back_and_forth
 	@$(LAB) down single --prefix soak-
+
+cores: ## Check the collection as newer versions of ansible-core do, CORES="2.20 2.21", on a host of its own
+	@$(LAB) up single --prefix cores-
+	@$(LAB) sanity --host cores-web1 $(or $(CORES),2.20 2.21)
+	@$(LAB) down single --prefix cores-
 
 docs: venv ## Write the reference and the page of messages from the code
 	python tools/docs.py

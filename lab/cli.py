@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lab import demo, engine, hosts, suite
+from lab import demo, engine, hosts, sanity, suite
 from lab.bootstrap import bootstrap
 from lab.commands import hand_over
 from lab.errors import LabError
@@ -88,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--beside", nargs="*", default=[], metavar="STAGE", help="those that run at the same time as the others")
     verb.add_argument("--all", action="store_true", dest="everything", help="on a slow machine, too, leave nothing out")
     verb.set_defaults(verb=lambda options: suite.run_stages(options.stages, options.beside, options.everything))
+
+    verb = verbs.add_parser("sanity", help="check the collection as ansible-core does")
+    verb.add_argument("versions", nargs="*", metavar="VERSION", help="of ansible-core, such as 2.21; without one, that of .venv")
+    verb.add_argument("--host", default="", help="a lab host that does it, for a version that needs a newer Python")
+    verb.set_defaults(verb=lambda options: sanity.sanity(options.versions, options.host))
 
     _add_demo_verbs(verbs)
     return parser

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ __all__ = (
     "is_trusted_as_template",
     "match_encrypt_secret",
     "trust_as_template",
+    "version",
 )
 
 
@@ -78,10 +79,10 @@ def origin_of(value: Any) -> Any:
     return None if Origin is None else Origin.get_tag(value)
 
 
-def templar_with(templar: Templar, variables: Mapping[str, Any], searchpath: Sequence[str] | None = None) -> Templar:
+def templar_with(templar: Templar, variables: dict[str, Any], searchpath: Sequence[str] | None = None) -> Templar:
     """Return a templar like this one, with other variables and other folders of templates."""
     folders = {} if searchpath is None else {"searchpath": list(searchpath)}
-    return templar.copy_with_new_env(available_variables=dict(variables), **folders)
+    return templar.copy_with_new_env(available_variables=variables, **folders)
 
 
 def variables_of_template(named: str, source: Path, destination: str) -> dict[str, Any]:

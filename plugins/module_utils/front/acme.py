@@ -93,7 +93,7 @@ class Acme:
         shown = ["systemctl", "show", self.timer, self.service, self.socket, f"--property={','.join(names)}"]
         units = [dict(line.split("=", 1) for line in unit.splitlines()) for unit in self.run(shown).stdout.split("\n\n")]
         changed = [unit.get("NeedDaemonReload") == "yes" for unit in units]
-        timer_runs, _, socket_runs = (
+        timer_runs, _service_runs, socket_runs = (
             (unit.get("ActiveState"), unit.get("UnitFileState")) == ("active", "enabled") for unit in units
         )
         listens = bool(json.loads(self.settings.read_text(encoding="utf-8")).get("peers"))

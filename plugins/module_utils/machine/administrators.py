@@ -121,7 +121,7 @@ def read_keys(account: pwd.struct_passwd) -> str:
 def keys_text(host: Host, present: str, keys: Sequence[str]) -> str:
     """Return the keys that an account has besides ours, with ours."""
     begin, end = host.marks
-    before, _, rest = present.partition(f"{begin}\n")
+    before, _marker, rest = present.partition(f"{begin}\n")
     after = rest.partition(f"{end}\n")[2]
     ours = "\n".join([begin, *(key.strip() for key in keys), end]) + "\n" if keys else ""
     if ours and before and not before.endswith("\n"):

@@ -155,7 +155,7 @@ def locale_steps(system: System, locale: str) -> Iterator[Step]:
 
 def same_spelling(locale: str) -> str:
     """Return a locale's name as the C library spells it: en_US.UTF-8 is en_US.utf8."""
-    name, _, encoding = locale.partition(".")
+    name, _dot, encoding = locale.partition(".")
     return f"{name}.{encoding.lower().replace('-', '')}"
 
 

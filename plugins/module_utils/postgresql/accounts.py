@@ -119,8 +119,8 @@ def plan(wanted: Mapping[str, Any], found: Mapping[str, Any], salt: Callable[[in
     changes = [*_changes_of_accounts(accounts), *_changes_of_databases(databases)]
     return Plan(
         tuple(changes),
-        before=_shown([(there, there) for there, _ in accounts], [there for there, _ in databases]),
-        after=_shown(accounts, [shall for _, shall in databases]),
+        before=_shown([(there, there) for there, _shall in accounts], [there for there, _shall in databases]),
+        after=_shown(accounts, [shall for _there, shall in databases]),
     )
 
 

@@ -150,7 +150,7 @@ def other_versions(cluster: Cluster) -> list[str]:
 def newest_file(cluster: Cluster) -> float:
     """Return when the configuration last changed, removals included."""
     paths = [cluster.configuration]
-    for folder, _, files in os.walk(cluster.configuration):
+    for folder, _folders, files in os.walk(cluster.configuration):
         paths += [folder, *(os.path.join(folder, name) for name in files)]
     return max(os.stat(path).st_mtime for path in paths)
 
@@ -206,7 +206,7 @@ def quoted(wrong: str, rules: str) -> str:
     lines = rules.splitlines()
     objections = []
     for objection in wrong.splitlines():
-        number, _, reason = objection.partition(": ")
+        number, _colon, reason = objection.partition(": ")
         line = lines[int(number) - 1].strip() if number.isdigit() and int(number) <= len(lines) else ""
         objections.append(f"{reason}: {line}")
     return "\n".join(objections)
@@ -240,7 +240,7 @@ def protect_with_checksums(cluster: Cluster) -> None:
 def start(cluster: Cluster) -> None:
     """Start the server and see it answer."""
     refuse_taken_port(cluster)
-    code, _ = cluster.run(["systemctl", "start", cluster.unit])
+    code, _said = cluster.run(["systemctl", "start", cluster.unit])
     if code != 0:
         raise PostgresqlError(explained(cluster, "start"))
     wait_for_answer(cluster)
@@ -248,7 +248,7 @@ def start(cluster: Cluster) -> None:
 
 def restart(cluster: Cluster) -> None:
     """Restart the server and see it answer."""
-    code, _ = cluster.run(["systemctl", "restart", cluster.unit])
+    code, _said = cluster.run(["systemctl", "restart", cluster.unit])
     if code != 0:
         raise PostgresqlError(explained(cluster, "restart"))
     wait_for_answer(cluster)

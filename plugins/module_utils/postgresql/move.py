@@ -127,7 +127,7 @@ def ask_in(cluster: Cluster, database: str, query: str) -> str:
 def control(cluster: Cluster) -> dict[str, str]:
     """Return what the data itself says about its state."""
     shown = cluster.as_postgres(f"{cluster.programs}/pg_controldata", "-D", cluster.data)
-    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in shown.splitlines())}
+    return {name.strip(): value.strip() for name, _colon, value in (line.partition(":") for line in shown.splitlines())}
 
 
 def position(lsn: str) -> int:

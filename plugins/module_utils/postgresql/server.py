@@ -150,7 +150,7 @@ class Survey:
             self._found = {**server, **accounts.answers_together(others)}
         return self._found
 
-    def state(self, _: Cluster) -> dict[str, Any]:
+    def state(self, cluster: Cluster) -> dict[str, Any]:
         """Return what the server says of itself."""
         state: dict[str, Any] = self.found()["server"]
         return state

@@ -94,7 +94,7 @@ class Departure:
 
 def in_order(units: list[str], name: str) -> list[str]:
     """Return units of a site in the order in which they are to end."""
-    prefixes = [pattern.format(site=name).split("*")[0] for pattern in PATTERNS]
+    prefixes = [pattern.format(site=name).partition("*")[0] for pattern in PATTERNS]
     suffixes = [pattern.rsplit(".", 1)[1] for pattern in PATTERNS]
 
     def place(unit: str) -> int:

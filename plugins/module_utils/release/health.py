@@ -30,7 +30,7 @@ class HealthCheck:
     def accepts(self, status: int) -> bool:
         """Say whether an answer with this status is a good one."""
         for accepted in self.statuses:
-            low, _, high = str(accepted).partition("-")
+            low, _dash, high = str(accepted).partition("-")
             if int(low) <= status <= int(high or low):
                 return True
         return False

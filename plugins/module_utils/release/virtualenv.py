@@ -334,7 +334,7 @@ def applying(hashes: str, have: Mapping[str, str], asked: Sequence[str]) -> str:
     chosen = {normalised(NAME.split(each)[0]): each for each in asked}
     kept = []
     for entry in re.split(r"\n(?![ \t])", hashes):
-        name, _, version = entry.partition(";")[0].split("\\")[0].strip().partition("==")
+        name, _equals, version = entry.partition(";")[0].split("\\")[0].strip().partition("==")
         other = chosen.get(normalised(name))
         if version and normalised(name) not in have and (other is None or other.endswith(f"=={version}")):
             kept.append(entry)
@@ -345,7 +345,7 @@ def installed(folder: Path) -> dict[str, str]:
     """Return the distributions in a virtualenv: normalised name (PEP 503) to version."""
     found = {}
     for entry in folder.glob("lib/python3*/site-packages/*.dist-info"):
-        name, _, version = entry.name[: -len(".dist-info")].rpartition("-")
+        name, _dash, version = entry.name[: -len(".dist-info")].rpartition("-")
         found[re.sub(r"[-_.]+", "-", name).lower()] = version
     return found
 

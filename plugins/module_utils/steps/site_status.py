@@ -178,7 +178,7 @@ def look_at_internal_certificates(patterns: list[str], days_at_least: int, statu
     """Say how long this host can prove itself to the others, as the first of its certificates to end has it."""
     found: list[int] = []
     for chain in sorted(path for pattern in patterns for path in glob.glob(f"{pattern}/fullchain.pem")):
-        left, _ = days_left(Path(chain).read_text(encoding="ascii", errors="replace"))
+        left, _names = days_left(Path(chain).read_text(encoding="ascii", errors="replace"))
         if left is None:
             status["problems"].append(f"{chain} can't be read: delete it and run playbooks/site.yml")
         else:

@@ -194,7 +194,7 @@ class _Drawing:
 
     def _filled(self, column: int) -> int:
         """Return how many rows of a column are taken or passed over."""
-        return max([row + 1 for _, first, last, row in self.seats if first <= column <= last], default=0)
+        return max([row + 1 for _card, first, last, row in self.seats if first <= column <= last], default=0)
 
     def _rows_height(self) -> float:
         return max(_rows(self._filled(column)) for column in range(len(self.columns)))
@@ -213,7 +213,7 @@ class _Drawing:
 
     def _crossed(self, gap: int) -> float:
         """Return the height that hosts of both sides take from a gap."""
-        return max([_rows(row + 1) + CARD_GAP for _, first, last, row in self.seats if first <= gap < last], default=0)
+        return max([_rows(row + 1) + CARD_GAP for _card, first, last, row in self.seats if first <= gap < last], default=0)
 
     def _gap_height(self, gap: int) -> float:
         return self._crossed(gap) + _stack(self._across(gap))
@@ -291,7 +291,7 @@ class _Drawing:
 
     def _place_lanes(self, nodes: Mapping[str, Box], bands: Mapping[str, Box], frame_x: float, top: float) -> float:
         """Place the flows between what does not stand side by side, and return where the lowest ends."""
-        placed = [flow for flow, _ in self.arrows]
+        placed = [flow for flow, _points in self.arrows]
         waiting = [flow for flow in self.flows if flow not in placed and self._needs_a_lane(flow)]
         y = top
         for number, flow in enumerate(waiting):

@@ -87,7 +87,7 @@ def take(action: HostSteps, steps: Sequence[Described], context: Context) -> dic
     waiting = [(step, kind_of(step.step, step.arguments, context)) for step in steps]
     while waiting and not outcome.failed:
         batch = first_batch(waiting)
-        results, of_the_call = action.send([kind.request() for _, kind in batch], dict(context.variables))
+        results, of_the_call = action.send([kind.request() for _step, kind in batch], dict(context.variables))
         outcome.of_the_call(of_the_call)
         for (step, kind), result in zip(batch, results, strict=False):
             outcome.add(step, kind.finish(result))
@@ -97,7 +97,7 @@ def take(action: HostSteps, steps: Sequence[Described], context: Context) -> dic
 
 def first_batch(waiting: Sequence[tuple[Described, Kind]]) -> Sequence[tuple[Described, Kind]]:
     """Return the steps that can go in one call: up to the first that the controller has to do something for."""
-    for position, (_, kind) in enumerate(waiting):
+    for position, (_step, kind) in enumerate(waiting):
         if kind.waits:
             return waiting[: position + 1]
     return waiting

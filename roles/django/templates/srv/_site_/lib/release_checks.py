@@ -87,7 +87,7 @@ def default_application(settings: Any) -> str:
     """Return the callable to serve, as gunicorn writes it."""
     named = getattr(settings, f"{os.environ['SITE_INTERFACE'].upper()}_APPLICATION", None)
     if named:
-        module, _, attribute = named.rpartition(".")
+        module, _dot, attribute = named.rpartition(".")
         return f"{module}:{attribute}"
     package = os.environ.get("SITE_SETTINGS_MODULE", os.environ["DJANGO_SETTINGS_MODULE"]).split(".")[0]
     return f"{package}.{os.environ['SITE_INTERFACE']}:application"
@@ -144,7 +144,7 @@ def compare_migrations() -> dict[str, list[str]]:
         key for key in executor.loader.applied_migrations if key not in executor.loader.disk_migrations and key[0] in installed
     ]
     return {
-        "pending": [f"{migration.app_label}.{migration.name}" for migration, _ in plan],
+        "pending": [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan],
         "unknown": sorted(".".join(key) for key in unknown),
     }
 

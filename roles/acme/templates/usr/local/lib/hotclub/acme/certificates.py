@@ -32,10 +32,9 @@ class Certificate:
         """Return the one in a file, if there is one that can be read."""
         try:
             certificate = cls(path.read_text(encoding="ascii"))
-            _ = certificate.parsed
+            return certificate if certificate.parsed else None
         except (OSError, ValueError):
             return None
-        return certificate
 
     @property
     def parsed(self) -> x509.Certificate:
