@@ -143,7 +143,7 @@ def without_aliases(variables: dict[str, Any]) -> dict[str, Any]:
 
 def original(value: Any, variables: Mapping[str, Any]) -> Any:
     """Return what a value is another name for, however many names it has."""
-    for _ in range(LONGEST_CHAIN):
+    for _name in range(LONGEST_CHAIN):
         named = ALIAS.match(value) if isinstance(value, str) and is_trusted_as_template(value) else None
         if named is None or named[1] not in variables:
             break
