@@ -11,12 +11,12 @@ from tests.behaviour.kit.sites import Site
 
 pytestmark = pytest.mark.about("site", "django")
 
-STEPS = ("hotclub.django.steps",)
+PAYLOAD = ("hotclub.django.payload",)
 # A run that finds everything as it should be: a look, and a comparison with all that the roles say.
 # The payload, with what it is asked, is 0.4 MB a call.
-NO_CHANGE = Price(calls=3, module_calls=3, payloads=STEPS, bytes=1_300_000, task_entries=12)
+NO_CHANGE = Price(calls=3, module_calls=3, payloads=PAYLOAD, bytes=1_300_000, task_entries=12)
 # The build runs in the background, for which Ansible copies the payload in three calls more.
-DEPLOY = Price(calls=11, module_calls=7, payloads=STEPS, bytes=2_900_000, task_entries=34)
+DEPLOY = Price(calls=11, module_calls=7, payloads=PAYLOAD, bytes=2_900_000, task_entries=34)
 
 
 def test_a_run_that_changes_nothing_takes_three_calls_of_one_payload(plain: Site, figure: Callable[[str], None]) -> None:
