@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.behaviour.cluster.conftest import Fleet
 from tests.behaviour.kit.confinement import assert_exposure
 from tests.behaviour.kit.lab import Machine
+from tests.load import constant_load, judge
+
+ASKED = 24
+# What a balancer's two threads and three hosts may still lack.
+NEW_AT_MOST = 6
+RELOADS = 6
 
 # A certificate with the right name, of nobody whom the site's hosts trust.
 FORGE = """
@@ -154,3 +162,79 @@ def test_balancers_pass_no_visitor_to_a_false_application_host(fleet: Fleet, str
         false.run(f"mv {folder}/combined.pem.kept {folder}/combined.pem; systemctl reload {fleet.name}-tls.service")
     for balancer in fleet.lab.tier("lb"):
         fleet.await_view(balancer, false.name, "UP", 15)
+
+
+def connections(fleet: Fleet, ask: Callable[[], object]) -> tuple[int, int]:
+    """How many connections to application hosts a balancer opens while visitors ask, and how often it uses a kept one."""
+    before = fleet.views(fleet.lab.lb)
+    ask()
+    after = fleet.views(fleet.lab.lb)
+    opened, kept = (sum(int(after[name][what]) - int(before[name][what]) for name in after) for what in ("connect", "reuse"))
+    return opened, kept
+
+
+def test_what_changes_nothing_goes_by_kept_connections_and_each_change_by_its_own(whole: Fleet) -> None:
+    def look() -> None:
+        assert {whole.visitor.get("/version").status for _ in range(ASKED)} == {200}
+
+    def change() -> None:
+        path = whole.project.entries_path
+        answers = [whole.visitor.post(path, {"text_id": f"kept-{time.monotonic_ns()}"}).status for _ in range(ASKED)]
+        assert max(answers) < 300, answers
+
+    look()
+    opened, kept = connections(whole, look)
+    assert opened <= NEW_AT_MOST and kept >= ASKED - NEW_AT_MOST, f"{opened} opened, {kept} times a kept one"
+    assert connections(whole, change) == (ASKED, 0)
+
+
+def test_no_request_is_lost_while_what_ends_tls_on_application_hosts_is_reloaded(whole: Fleet) -> None:
+    plan = whole.load(rate=20)
+    with constant_load(plan) as load:
+        for _ in range(RELOADS):
+            for machine in whole.apps:
+                machine.run(f"systemctl reload {whole.name}-tls.service")
+            time.sleep(0.5)
+    verdict = judge(load.finish(), whole.stored(plan))
+    assert verdict.flawless, str(verdict)
+
+
+def test_what_ends_tls_is_killed_and_no_page_is_lost_nor_anything_stored_twice(whole: Fleet) -> None:
+    plan = whole.load(rate=20)
+    with constant_load(plan) as load:
+        for machine in whole.apps:
+            machine.run(f"systemctl kill --signal KILL {whole.name}-tls.service")
+            for balancer in whole.lab.tier("lb"):
+                whole.await_view(balancer, machine.name, "UP", 15)
+            time.sleep(2)
+    verdict = judge(load.finish(), whole.stored(plan))
+    assert [outcome for outcome in verdict.failed if outcome.method == "GET"] == [], str(verdict)
+    assert not verdict.stored_twice and not verdict.acknowledged_not_stored, str(verdict)
+
+
+def test_a_change_that_meets_a_host_which_is_gone_goes_to_another_one_though_connections_are_kept(whole: Fleet) -> None:
+    """No packet reaches the host any more: on a kept connection, the request would leave and nobody knew what became of it."""
+    whole.await_full_shares(whole.lab.lb)
+    assert {whole.visitor.get("/version").status for _ in range(ASKED)} == {200}
+    gone, before = whole.apps[2], whole.views(whole.lab.lb)
+    plan = dataclasses.replace(whole.load(rate=100), post_every=1, requests_at_most=len(whole.apps))
+    rule = f"tcp dport {before[gone.name]['addr'].rpartition(':')[2]} drop"
+    gone.run(f"echo 'table inet gone {{ chain input {{ type filter hook input priority -300; {rule}; }}; }}' | nft --file -")
+    try:
+        # One for each host, all of them before anybody has noticed.
+        with constant_load(plan) as load:
+            time.sleep(3)
+        verdict = judge(load.finish(), whole.stored(plan))
+        met = int(whole.views(whole.lab.lb)[gone.name]["wredis"]) - int(before[gone.name]["wredis"])
+    finally:
+        gone.run("nft delete table inet gone")
+    assert met > 0, "no request met the host"
+    assert verdict.flawless, str(verdict)
+    for balancer in whole.lab.tier("lb"):
+        whole.await_view(balancer, gone.name, "UP", 15)
+
+
+def test_headers_as_long_as_the_web_server_takes_reach_the_project(whole: Fleet) -> None:
+    """nginx takes four parts of 8 KiB, of which the request's first line begins one."""
+    long = {f"X-Long-{number}": "x" * 7900 for number in range(3)}
+    assert whole.visitor.get("/version", headers=long).status == 200

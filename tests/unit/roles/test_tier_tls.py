@@ -68,7 +68,27 @@ def test_balancers_believe_an_application_host_by_its_name(render: Render) -> No
     )
     # Both ways to the hosts, the checked and the unchecked one.
     assert len(re.findall(r"default-server ssl verify required ca-file \S+/authority.pem crt \S+/combined.pem", text)) == 2
-    assert len(re.findall(r"server app1 10\.0\.0\.21:8000.* verifyhost app1$", text, re.MULTILINE)) == 2
+    assert len(re.findall(r"server app1 10\.0\.0\.21:8000.* verifyhost app1\b", text)) == 2
+
+
+def test_only_what_changes_nothing_goes_by_a_kept_connection(render: Render) -> None:
+    shop: dict[str, Any] = {"haproxy_site_name": "shop", "haproxy_servers": [SERVER], "haproxy_certificate_name": "lb1"}
+    checked, unchecked = render("haproxy", "etc/haproxy/sites/_site_.cfg.j2", **shop).split("\nbackend shop.unchecked\n")
+    harmless = "METH_GET || METH_HEAD || METH_OPTIONS"
+    assert "    http-reuse always\n" in checked
+    assert f"http-request set-var(txn.kept) bool(true) if {harmless}\n" in checked
+    assert f"http-request set-header Connection close unless {harmless}\n" in checked
+    assert checked.rstrip().endswith(" verifyhost app1 sni var(txn.kept),iif(app1,app1)")
+    # Where it is unknown who is well, nothing is kept.
+    assert "    http-reuse never\n" in unchecked and "sni" not in unchecked
+
+
+@pytest.mark.parametrize("changed", [{"haproxy_certificate_name": ""}, {"haproxy_http_reuse": "never"}])
+def test_without_tls_or_where_told_so_no_connection_is_kept(render: Render, changed: dict[str, str]) -> None:
+    shop: dict[str, Any] = {"haproxy_site_name": "shop", "haproxy_servers": [SERVER], "haproxy_certificate_name": "lb1"}
+    text = render("haproxy", "etc/haproxy/sites/_site_.cfg.j2", **(shop | changed))
+    assert set(re.findall(r"http-reuse (\w+)", text)) == {"never"}
+    assert "sni" not in text and "Connection close unless" not in text
 
 
 def test_application_hosts_let_balancers_in_by_their_names(render: Render) -> None:
@@ -80,7 +100,30 @@ def test_application_hosts_let_balancers_in_by_their_names(render: Render) -> No
         app_tls_clients=["lb1", "lb2"],
     )
     assert re.search(r"^    bind \[2001:db8::21\]:8000 ssl .* verify required$", text, re.MULTILINE)
-    assert "reject unless { ssl_c_s_dn(cn) -m str lb1 lb2 }" in text
+    assert "tcp-request session reject unless { ssl_c_s_dn(cn) -m str lb1 lb2 }" in text
+
+
+def test_an_application_host_closes_no_connection_under_a_request_of_a_balancer(render: Render) -> None:
+    named = {"app_tls_site_name": "shop", "app_tls_listen_address": "10.0.0.21:8000", "app_tls_clients": ["lb1"]}
+    text = render("app_tls", "etc/hotclub/_site_/tls.cfg.j2", **named)
+    lines = {line.strip() for line in text.splitlines()}
+    # What gunicorn closes ends here, what a reload closes is said in an answer, and what is silent is the balancer's to close.
+    assert {"mode http", "option http-server-close", "http-reuse never", "option idle-close-on-response"} <= lines
+    assert "timeout http-keep-alive 24h" in lines
+    # The kernel would wait for more of an answer that a page sends bit by bit.
+    assert "option http-no-delay" in lines
+    # The balancer asks another host when it gets no answer, and passes on any that it gets.
+    assert {f"errorfile {status} /dev/null" for status in (502, 503, 504)} <= lines
+
+
+def test_what_fits_into_a_balancer_fits_into_an_application_host(render: Render) -> None:
+    named = {"app_tls_site_name": "shop", "app_tls_listen_address": "10.0.0.21:8000", "app_tls_clients": ["lb1"]}
+    balancer, application_host = (
+        int(re.findall(r"tune\.bufsize (\d+)", text)[0])
+        for text in (render("haproxy", "etc/haproxy/haproxy.cfg.j2"), render("app_tls", "etc/hotclub/_site_/tls.cfg.j2", **named))
+    )
+    # What nginx lets through unless told otherwise, in four parts of 8 KiB.
+    assert 4 * 8192 < balancer < application_host
 
 
 # --- a new authority
