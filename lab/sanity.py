@@ -143,8 +143,7 @@ def _unpacked(core: Core) -> Path:
     built = FOLDER / "built"
     shutil.rmtree(built, ignore_errors=True)
     run([core.command("ansible-galaxy"), "collection", "build", ROOT, "--output-path", built])
-    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
-        archive.extractall(place, filter="data")
+    run(["tar", "-xzf", next(built.glob("*.tar.gz")), "-C", place])
     return place
 
 
