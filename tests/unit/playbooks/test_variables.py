@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import yaml
+
 from tests.unit.conftest import CHECKOUT
 
 USED = re.compile(r"\b(__[a-z]\w+)\b")
