@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -262,8 +262,3 @@ def validated(step: str, spec: Mapping[str, Any], arguments: Mapping[str, Any]) 
     if result.error_messages:
         raise Trouble(f"{step}: {'; '.join(result.error_messages)}")
     return dict(result.validated_parameters)
-
-
-def finished(kinds: Sequence[Kind], results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the results of steps that were taken together, each after what the controller had to do."""
-    return [kind.finish(result) for kind, result in zip(kinds, results, strict=False)]
