@@ -20,6 +20,8 @@ from tests.projects import variants
 READY = ROOT / "inventories" / "cluster"
 OWN = ROOT / ".lab" / "bench"
 REPOSITORY = "bench-cluster.git"
+# Of which a host gets its share of the cores, in µs.
+CPU_PERIOD = 100_000
 # A page waits for so long, for a database or a service, as the host's environment says.
 PAUSE = "SITE_PAUSE_MS"
 
@@ -39,7 +41,8 @@ def share_cores(lab: Lab, cpus: float | None) -> None:
     As many hosts as fit are then as fast as one.
     """
     for machine in lab.machines.values():
-        docker.call("update", "--cpus", str(cpus or os.cpu_count()), machine.lab_host.container)
+        quota = int((cpus or os.cpu_count() or 1) * CPU_PERIOD)
+        docker.existing(machine.lab_host.container).update(cpu_period=CPU_PERIOD, cpu_quota=quota)
 
 
 def make_bare(lab: Lab, machine: Machine) -> None:

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lab import demo, engine, hosts, sanity, suite
-from lab.bootstrap import bootstrap
+from lab import demo, docker, hosts, sanity, suite
 from lab.commands import hand_over
-from lab.errors import LabError
+from lab.errors import LabError, complain
 from lab.image import REPOSITORY, SUITES
 from lab.inventory import open_lab
 from lab.steps import step
@@ -29,27 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return verb(options) or 0
     except LabError as error:
-        _complain(error)
+        complain(error)
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted.\n")
         return 130
 
 
-def _complain(error: LabError) -> None:
-    sys.stderr.write(f"\n{error}\n")
-    if error.detail:
-        sys.stderr.write("\n" + "".join(f"    {line}\n" for line in error.detail.splitlines()))
-    if error.log:
-        sys.stderr.write(f"\nThe full log: {error.log}\n")
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m lab", description="Real hosts on one machine.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
-    verb = verbs.add_parser("bootstrap", help="install Ansible and the tools into .venv")
-    verb.set_defaults(verb=lambda options: bootstrap())
+    # Every verb does that first.
+    verb = verbs.add_parser("bootstrap", help="install Ansible and the tools into .venv, and nothing else")
+    verb.set_defaults(verb=lambda options: None)
 
     verb = verbs.add_parser("up", help="start a lab host for each host of an inventory")
     _add_inventory(verb)
@@ -134,7 +126,7 @@ def _up(options: argparse.Namespace) -> None:
 
 
 def _down(options: argparse.Namespace) -> None:
-    gone = hosts.remove(open_lab(options.inventory, options.prefix)) if engine.answers() else []
+    gone = hosts.remove(open_lab(options.inventory, options.prefix)) if docker.answers() else []
     sys.stdout.write(f"Removed {', '.join(gone)}.\n" if gone else "Nothing to remove.\n")
 
 
@@ -143,7 +135,7 @@ def _clean(options: argparse.Namespace) -> None:
 
 
 def _ps(options: argparse.Namespace) -> None:
-    known = hosts.hosts() if engine.answers() else []
+    known = hosts.hosts() if docker.answers() else []
     if not known:
         sys.stdout.write("No lab hosts.\n")
     for host in known:

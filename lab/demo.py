@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lab import docker, engine, growing, hosts, image, playbooks, repository
+from lab import docker, engine, growing, hosts, playbooks, repository
 from lab.errors import LabError
 from lab.hosts import LabHost
 from lab.inventory import Lab, open_lab
@@ -114,7 +114,7 @@ def url() -> None:
 
 def clean(caches: bool = False) -> None:
     """Remove this checkout's lab hosts, and the images and volumes if wanted; stop the engine that the lab started."""
-    if not engine.answers():
+    if not docker.answers():
         _say("No Docker engine answers, so no lab host runs.\n")
         return
     for name in sorted({host.lab for host in hosts.hosts()}):
@@ -123,7 +123,7 @@ def clean(caches: bool = False) -> None:
     docker.remove_network()
     if caches:
         with step("Remove the lab's images and volumes"):
-            image.remove_all()
+            docker.remove_images()
             docker.remove_volumes()
     with step("Stop the Docker engine") as line:
         line.result = engine.stop()
@@ -131,7 +131,7 @@ def clean(caches: bool = False) -> None:
 
 def _running_lab() -> Lab:
     lab = demo_lab()
-    running = [host for host in hosts.hosts(lab) if host.state == "running"] if engine.answers() else []
+    running = [host for host in hosts.hosts(lab) if host.state == "running"] if docker.answers() else []
     if not running or not lab.overlay.exists():
         raise LabError("The demo does not run. Start it first: make demo")
     return lab

@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 
 from lab.commands import run, tail
+from lab.docker import answers, engine
 from lab.errors import LabError
 from lab.machine import find_command, install_packages
 from lab.paths import ENGINE
 
 # Debian 12's docker.io brings the client as well, and there is no docker-cli.
-PACKAGES = {"docker": "docker-cli", "dockerd": "docker.io", "containerd": "containerd", "iptables": "iptables"}
+CLIENT = {"docker": "docker-cli"}
+PACKAGES = {**CLIENT, "dockerd": "docker.io", "containerd": "containerd", "iptables": "iptables"}
 START_SECONDS = 60
 STOP_SECONDS = 30
 
@@ -30,19 +32,10 @@ LEFT_PIDS = {
 LEFT_SOCKETS = (Path("/var/run/docker.sock"), Path("/var/run/docker/metrics.sock"))
 
 
-def answers() -> bool:
-    """Tell whether a Docker engine answers; whose it is doesn't matter."""
-    if not find_command("docker"):
-        return False
-    try:
-        return run(["docker", "version", "--format", "{{.Server.Version}}"], timeout=20, check=False).returncode == 0
-    except LabError:
-        return False
-
-
 def start() -> str:
     """Make sure that an engine answers; return what was done."""
     if answers():
+        install_packages(CLIENT, "Running lab hosts")
         return "running already"
     if os.geteuid() != 0:
         raise LabError(
@@ -68,7 +61,7 @@ def stop() -> str:
     if pid is None:
         PID.unlink(missing_ok=True)
         return "not started by the lab"
-    if answers() and run(["docker", "ps", "--quiet"]).stdout.strip():
+    if answers() and engine().containers.list():
         return "left running: it has other containers"
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS

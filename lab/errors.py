@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 
@@ -15,3 +16,12 @@ class LabError(Exception):
         super().__init__(message)
         self.detail = detail
         self.log = log
+
+
+def complain(error: LabError) -> None:
+    """Show the reader what is wrong."""
+    sys.stderr.write(f"\n{error}\n")
+    if error.detail:
+        sys.stderr.write("\n" + "".join(f"    {line}\n" for line in error.detail.splitlines()))
+    if error.log:
+        sys.stderr.write(f"\nThe full log: {error.log}\n")

@@ -18,6 +18,8 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+from docker.models.containers import Container
+
 from lab import docker
 from lab.commands import hand_over, run, tail
 from lab.errors import LabError
@@ -44,12 +46,14 @@ CA_PATH = "/etc/lab/ca-bundle.pem"
 VOLUMES = {"hotclub-apt": "/var/cache/lab/apt", "hotclub-uv": "/var/cache/lab/uv"}
 
 # --privileged would be shorter, and fails on machines that lack CAP_SYS_RESOURCE themselves.
-MACHINE_OPTIONS = (
-    *("--cap-add", "ALL", "--cap-drop", "SYS_RESOURCE"),
-    *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
-    *("--cgroupns", "private", "--stop-signal", "SIGRTMIN+3", "--stop-timeout", str(STOP_SECONDS)),
-    *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--shm-size", "1g"),
-)
+MACHINE_OPTIONS = {
+    "cap_add": ["ALL"],
+    "cap_drop": ["SYS_RESOURCE"],
+    "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
+    "cgroupns": "private",
+    "tmpfs": {"/run": "", "/run/lock": ""},
+    "shm_size": "1g",
+}
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,8 @@ class LabHost:
 
 def hosts(lab: Lab | None = None) -> list[LabHost]:
     """Return the lab hosts of this checkout, or those of one inventory."""
-    wanted = ["--filter", f"label={docker.OWNER_LABEL}", "--filter", f"label={MEMBER_LABEL}"]
-    if lab is not None:
-        wanted += ["--filter", f"label={LAB_LABEL}={lab.name}"]
-    names = docker.call("ps", "--all", *wanted, "--format", "{{.Names}}").splitlines()
-    found = (_look_up(name) for name in sorted(names))
-    return [host for host in found if host is not None]
+    of_the_lab = [] if lab is None else [f"{LAB_LABEL}={lab.name}"]
+    return [_described_by(found) for found in docker.containers(docker.OWNER_LABEL, MEMBER_LABEL, *of_the_lab)]
 
 
 def find(name: str) -> LabHost:
@@ -121,7 +121,8 @@ def described(lab: Lab, variables: Mapping[str, object]) -> dict[str, dict[str, 
 def restart(host: LabHost) -> None:
     """Reboot a host, as far as a container can."""
     _close_ssh(host.container)
-    docker.call("restart", host.container, timeout=STOP_SECONDS + 30)
+    with docker.told(f"restart {host.container}"):
+        docker.existing(host.container).restart(timeout=STOP_SECONDS)
     wait(host.container)
 
 
@@ -130,18 +131,19 @@ def start_again(host: LabHost) -> None:
     if _runs(host.container):
         return
     _close_ssh(host.container)
-    docker.call("start", host.container)
+    docker.start(host.container)
     wait(host.container)
 
 
 def bake(host: LabHost, image: str) -> None:
     """Make an image of a host with all that is installed on it; it starts in seconds with an identity of its own."""
     _close_ssh(host.container)
-    docker.call("stop", host.container, timeout=STOP_SECONDS + 30)
+    with docker.told(f"stop {host.container}"):
+        docker.existing(host.container).stop(timeout=STOP_SECONDS)
     try:
-        docker.call("commit", "--change", f"LABEL {docker.LABEL}=image", host.container, image, timeout=300)
+        docker.commit(host.container, image)
     finally:
-        docker.call("start", host.container)
+        docker.start(host.container)
     wait(host.container)
 
 
@@ -181,11 +183,11 @@ def wait(container: str) -> None:
     deadline = time.monotonic() + BOOT_SECONDS
     state = ""
     while time.monotonic() < deadline:
-        state = run(["docker", "exec", container, "systemctl", "is-system-running"], check=False).stdout.strip()
-        if state in ("running", "degraded"):
-            return
         if not _runs(container):
             raise LabError(f"{container} stopped while it booted.", detail=_last_words(container))
+        state = _told_by(container, "systemctl", "is-system-running").strip()
+        if state in ("running", "degraded"):
+            return
         time.sleep(0.3)
     raise LabError(
         f"{container} did not finish booting within {BOOT_SECONDS} s (systemd says: {state or 'nothing'}).",
@@ -239,38 +241,47 @@ def port_is_free(port: int) -> bool:
 
 def _bring_up(lab: Lab, member: Member, image: str, suite: str) -> None:
     container = lab.container(member.name)
-    known = docker.inspect("container", container)
+    known = docker.container(container)
     if known is None:
         _create(lab, member, image, suite)
     else:
-        labels = known["Config"]["Labels"]
+        labels = known.labels
         owner = labels.get(docker.LABEL)
         if f"{docker.LABEL}={owner}" != docker.OWNER_LABEL:
             raise LabError(f"The container {container} belongs to {owner or 'something else'}. Run `make clean` there.")
         if labels[SUITE_LABEL] != suite:
             remedy = f"python -m lab down {lab.inventory.name}" + (f" --prefix {lab.prefix}" if lab.prefix else "")
             raise LabError(f"{container} runs {labels[SUITE_LABEL]}, not {suite}. Remove it first: {remedy}")
-        if not known["State"]["Running"]:
+        if known.status != "running":
             _close_ssh(container)
-    docker.call("start", container)
+    docker.start(container)
 
 
 def _create(lab: Lab, member: Member, image: str, suite: str) -> None:
     container = lab.container(member.name)
     network = docker.ensure_network()
     address = free_address(container, docker.subnet(), _addresses())
-    labels = {LAB_LABEL: lab.name, MEMBER_LABEL: member.name, SUITE_LABEL: suite}
-    docker.call(
-        *("create", "--name", container, "--hostname", host_name(member.name)),
-        *("--network", network, "--ip", address, *MACHINE_OPTIONS),
-        *("--label", docker.OWNER_LABEL),
-        *(word for label, value in labels.items() for word in ("--label", f"{label}={value}")),
-        *("--env", f"LAB_IDENTITY={container} {uuid.uuid4()}"),
-        *("--env", f"LAB_AUTHORIZED_KEY={SSH_KEY.with_suffix('.pub').read_text(encoding='utf-8').strip()}"),
-        *_mounts(),
-        *(_publish(lab, member)),
-        image,
-    )
+    client = docker.engine().api
+    published = _publish(lab, member)
+    with docker.told(f"make {container}"):
+        client.create_container(
+            image,
+            name=container,
+            hostname=host_name(member.name),
+            detach=True,
+            stop_signal="SIGRTMIN+3",
+            stop_timeout=STOP_SECONDS,
+            labels={docker.LABEL: docker.OWNER, LAB_LABEL: lab.name, MEMBER_LABEL: member.name, SUITE_LABEL: suite},
+            environment={
+                "LAB_IDENTITY": f"{container} {uuid.uuid4()}",
+                "LAB_AUTHORIZED_KEY": SSH_KEY.with_suffix(".pub").read_text(encoding="utf-8").strip(),
+            },
+            ports=list(published),
+            networking_config={"EndpointsConfig": {network: docker.endpoint(address)}},
+            host_config=client.create_host_config(
+                network_mode=network, binds=_mounts(), port_bindings=published, **MACHINE_OPTIONS
+            ),
+        )
 
 
 def host_name(member: str) -> str:
@@ -278,21 +289,19 @@ def host_name(member: str) -> str:
     return re.sub(r"[^a-z0-9-]", "-", member.lower().split(".")[0]).strip("-")[:63] or "host"
 
 
-def _mounts() -> Iterator[str]:
-    for volume, path in VOLUMES.items():
-        if docker.inspect("volume", volume) is None:
-            docker.call("volume", "create", "--label", f"{docker.LABEL}=cache", volume)
-        yield from ("--volume", f"{volume}:{path}")
-    yield from ("--volume", f"{GIT}:/srv/git:ro")
+def _mounts() -> list[str]:
     bundle = ca_bundle()
-    if bundle is not None and private_ca():
-        yield from ("--volume", f"{bundle.resolve()}:{CA_PATH}:ro")
+    return [
+        *(f"{docker.ensure_volume(volume)}:{path}" for volume, path in VOLUMES.items()),
+        f"{GIT}:/srv/git:ro",
+        *([f"{bundle.resolve()}:{CA_PATH}:ro"] if bundle is not None and private_ca() else []),
+    ]
 
 
-def _publish(lab: Lab, member: Member) -> list[str]:
-    """Publish a balancer's port 443 on this machine, on the port that it had before."""
+def _publish(lab: Lab, member: Member) -> dict[int, tuple[str, int]]:
+    """Return where a balancer's port 443 is published on this machine: on the port that it had before."""
     if WEB_GROUP not in member.groups:
-        return []
+        return {}
     file = lab.folder / "ports.json"
     ports: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     others = {host.port for host in hosts() if host.port}
@@ -300,7 +309,7 @@ def _publish(lab: Lab, member: Member) -> list[str]:
     if port in others or not port_is_free(port):
         port = free_port(others)
     file.write_text(json.dumps({**ports, member.name: port}), encoding="utf-8")
-    return ["--publish", f"127.0.0.1:{port}:{WEB_PORT}"]
+    return {WEB_PORT: ("127.0.0.1", port)}
 
 
 def _connection(lab: Lab, host: LabHost) -> dict[str, object]:
@@ -353,7 +362,7 @@ def _wait_for_ssh(host: LabHost) -> None:
 
 
 def _host_key_line(host: LabHost) -> str:
-    key = docker.call("exec", host.container, "cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()
+    key = docker.output(host.container, "cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()
     return f"{host.address} {key[0]} {key[1]}\n"
 
 
@@ -363,22 +372,19 @@ def _make_ssh_key() -> None:
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", SSH_KEY])
 
 
-def _look_up(name: str) -> LabHost | None:
-    known = docker.inspect("container", name)
-    if known is None:
-        return None
-    labels = known["Config"]["Labels"]
+def _described_by(found: Container) -> LabHost:
+    known, labels = found.attrs, found.labels
     bindings = (known["HostConfig"]["PortBindings"] or {}).get(f"{WEB_PORT}/tcp") or [{}]
     port = bindings[0].get("HostPort")
     return LabHost(
-        container=name,
+        container=str(found.name),
         lab=labels[LAB_LABEL],
         member=labels[MEMBER_LABEL],
         suite=labels[SUITE_LABEL],
-        state=known["State"]["Status"],
+        state=found.status,
         address=_address(known),
         port=int(port) if port else None,
-        identity=str(known["Id"]),
+        identity=str(found.id),
     )
 
 
@@ -389,21 +395,29 @@ def _address(known: Mapping[str, Any]) -> str:
 
 def _addresses() -> set[str]:
     """Return the addresses of all lab hosts, stopped ones and other checkouts' included."""
-    names = docker.call("ps", "--all", "--filter", f"network={docker.NETWORK}", "--format", "{{.Names}}").splitlines()
-    return {_address(known) for known in (docker.inspect("container", name) for name in names) if known}
+    return {_address(found.attrs) for found in docker.containers(network=docker.NETWORK)}
 
 
 def _runs(container: str) -> bool:
-    known = docker.inspect("container", container)
-    return known is not None and bool(known["State"]["Running"])
+    known = docker.container(container)
+    return known is not None and known.status == "running"
+
+
+def _told_by(container: str, *words: str) -> str:
+    """Return what a command says in a host, if it can be run there."""
+    try:
+        return docker.execute(container, *words)[1]
+    except LabError:
+        return ""
 
 
 def _last_words(container: str) -> str:
     """Return what a host's journal, or before there is one its console, said last."""
-    journal = run(["docker", "exec", container, "journalctl", "--boot", "--no-pager", "--lines=40"], check=False)
-    jobs = run(["docker", "exec", container, "systemctl", "list-jobs", "--no-pager"], check=False)
-    console = run(["docker", "logs", "--tail", "40", container], check=False)
-    return "\n".join(part.stdout + part.stderr for part in (console, jobs, journal))
+    journal = _told_by(container, "journalctl", "--boot", "--no-pager", "--lines=40")
+    jobs = _told_by(container, "systemctl", "list-jobs", "--no-pager")
+    with docker.told(f"read the console of {container}"):
+        console = docker.existing(container).logs(tail=40).decode(errors="replace")
+    return f"{console}\n{jobs}\n{journal}"
 
 
 @contextmanager

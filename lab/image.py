@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from lab import docker
-from lab.commands import run
+from lab.commands import run, tail
 from lab.errors import LabError
 from lab.machine import apt_proxy_settings, find_command, install_packages
 from lab.paths import LOGS, RECIPE_SETUP, RECIPE_TREE
@@ -22,6 +22,7 @@ SUITES = {
 }
 KEYRINGS = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}
 BUILDER = "hotclub-lab-build"
+BUILD_SECONDS = 900
 
 
 def ensure_image(suite: str) -> str:
@@ -45,44 +46,50 @@ def recipe_hash(suite: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def remove_all() -> None:
-    """Remove every image that the lab made, unless another checkout's hosts use it."""
-    for name in docker.call("image", "ls", "--quiet", "--filter", f"label={docker.LABEL}").splitlines():
-        run(["docker", "image", "rm", "--force", name], check=False)
-
-
 def _make(suite: str, name: str) -> None:
     log = LOGS / f"image-{suite}.log"
     base = _plain_image(suite, log)
     docker.remove_container(BUILDER)
-    docker.call(
-        *("create", "--name", BUILDER, "--network", docker.ensure_network()),
-        *("--label", docker.OWNER_LABEL, base, "/bin/sh", "/host-setup.sh"),
-    )
-    try:
-        docker.call("cp", f"{RECIPE_TREE}/.", f"{BUILDER}:/")
-        docker.call("cp", RECIPE_SETUP, f"{BUILDER}:/host-setup.sh")
-        _copy_proxy_settings()
-        run(["docker", "start", "--attach", BUILDER], timeout=900, log=log)
-        docker.call(
-            "commit",
-            *("--change", 'CMD ["/usr/local/sbin/lab-init"]'),
-            *("--change", f"LABEL {docker.LABEL}=image"),
-            *(BUILDER, name),
-            timeout=300,
+    with docker.told(f"make the image {name}"):
+        docker.engine().containers.create(
+            base,
+            ["/bin/sh", "/host-setup.sh"],
+            name=BUILDER,
+            network=docker.ensure_network(),
+            labels={docker.LABEL: docker.OWNER},
         )
+    try:
+        _copy_recipe()
+        _run_builder(log)
+        docker.commit(BUILDER, name, 'CMD ["/usr/local/sbin/lab-init"]')
     finally:
         docker.remove_container(BUILDER)
 
 
-def _copy_proxy_settings() -> None:
-    settings = apt_proxy_settings()
-    if settings:
-        with tempfile.TemporaryDirectory() as folder:
+def _copy_recipe() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        sources = {"/": RECIPE_TREE, "/host-setup.sh": RECIPE_SETUP}
+        settings = apt_proxy_settings()
+        if settings:
             file = Path(folder) / "91lab-proxy"
             file.write_text(settings, encoding="utf-8")
             file.chmod(0o644)
-            docker.call("cp", file, f"{BUILDER}:/etc/apt/apt.conf.d/91lab-proxy")
+            sources["/etc/apt/apt.conf.d/91lab-proxy"] = file
+        docker.copy_into(BUILDER, sources)
+
+
+def _run_builder(log: Path) -> None:
+    """Have the recipe carried out, with all that it says in a file."""
+    with docker.told("make the image"):
+        builder = docker.existing(BUILDER)
+        builder.start()
+        code = builder.wait(timeout=BUILD_SECONDS)["StatusCode"]
+        said = builder.logs().decode(errors="replace")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write(said)
+    if code != 0:
+        raise LabError("The image could not be made.", detail=tail(said), log=log)
 
 
 def _plain_image(suite: str, log: Path) -> str:
@@ -96,11 +103,13 @@ def _plain_image(suite: str, log: Path) -> str:
         with tempfile.TemporaryDirectory() as folder:
             archive = Path(folder) / "root.tar"
             run(["mmdebstrap", "--variant=minbase", suite, archive], timeout=900, log=log)
-            docker.call("import", "--change", f"LABEL {docker.LABEL}=image", archive, name, timeout=300)
+            with docker.told(f"import {name}"):
+                repository, _, tag = name.partition(":")
+                docker.engine().api.import_image_from_file(str(archive), repository, tag, changes=[f"LABEL {docker.LABEL}=image"])
         return name
-    published = f"{distribution}:{suite}"
-    docker.call("pull", published, timeout=600)
-    return published
+    with docker.told(f"download {distribution}:{suite}"):
+        docker.engine().images.pull(distribution, suite)
+    return f"{distribution}:{suite}"
 
 
 def _can_be_made_here(distribution: str) -> bool:

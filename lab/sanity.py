@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import docker, hosts
-from lab.bootstrap import bootstrap
 from lab.commands import hand_over, run
 from lab.errors import LabError
 from lab.hosts import CA_PATH, LabHost
@@ -116,7 +115,6 @@ def pip_settings(index: str, bundle: str) -> str:
 
 
 def _of_checkout() -> Core:
-    bootstrap()
     return Core("ansible-test", VENV)
 
 
@@ -169,12 +167,12 @@ def _check_in(host: LabHost, versions: Sequence[str]) -> None:
         with tarfile.open(packed, "w") as archive:
             for name in filter(None, known.split("\0")):
                 archive.add(ROOT / name, name)
-        docker.call("cp", packed, f"{host.container}:/srv/sanity.tar")
+        docker.copy_into(host.container, {"/srv/sanity.tar": packed})
         script = (
             f"apt-get -qq update && apt-get -qq -y --no-install-recommends install python3-pip >/dev/null"
             f" && mkdir -p {CHECKOUT_IN_HOST} && tar -xf /srv/sanity.tar -C {CHECKOUT_IN_HOST}"
         )
-        docker.call("exec", host.container, "sh", "-c", script, timeout=600)
+        docker.output(host.container, "sh", "-c", script)
     index = index_url()
     variables = {
         **({"PIP_INDEX_URL": index} if index else {}),

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import engine
-from lab.bootstrap import bootstrap
 from lab.change import read_change
 from lab.commands import hand_over
 from lab.errors import LabError
@@ -99,7 +98,6 @@ def run_stages(only: Collection[str], beside: Collection[str] = (), everything: 
     Those in `beside` run at the same time as the others, one after another too, and each is shown when it has ended. On a slow
     machine nothing runs beside anything, and the longest tests are left out unless `everything` is wanted.
     """
-    bootstrap()
     os.chdir(ROOT)
     os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
     if not sys.stdout.isatty():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lab import engine, hosts, repository
-from lab.bootstrap import bootstrap
 from lab.image import REPOSITORY, ensure_image
 from lab.inventory import Lab, read_members
 from lab.machine import ensure_inotify, index_url, install_packages
@@ -14,7 +13,6 @@ TOOLS = {"ssh": "openssh-client", "ssh-keygen": "openssh-client", "git": "git"}
 
 def bring_up(lab: Lab, suite: str, tag: str = "") -> None:
     """Start an inventory's hosts and write the overlay inventory for them."""
-    bootstrap()
     members = read_members(lab.inventory)
     with step("Start the Docker engine") as line:
         line.result = engine.start()

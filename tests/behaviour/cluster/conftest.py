@@ -273,10 +273,9 @@ def power() -> Iterator[None]:
     over = threading.Event()
 
     def watch() -> None:
-        mine = ["--filter", "status=exited", "--filter", f"label={engine.OWNER_LABEL}"]
         while not over.wait(0.5):
-            for container in engine.call("ps", "--all", "--quiet", *mine).split():
-                engine.call("start", container, timeout=at_pace(FAULT_SECONDS))
+            for container in engine.containers(engine.OWNER_LABEL, status="exited"):
+                engine.start(str(container.name))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

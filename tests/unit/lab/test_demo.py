@@ -85,7 +85,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr(demo, "bring_up", lambda lab, suite: made.have(lab.name, *members_of(lab)))
     monkeypatch.setattr(demo, "_prove", lambda host, authority: "200 OK")
     monkeypatch.setattr(workflow, "index_url", str)
-    monkeypatch.setattr(engine, "answers", lambda: True)
+    monkeypatch.setattr(docker, "answers", lambda: True)
     monkeypatch.setattr(growing, "_listing", lambda lab: listing(OLD if lab.name == "single" else NEW))
     monkeypatch.setattr(growing, "read_members", lambda folder: [Member("web1", frozenset(OLD))])
     return made

@@ -86,7 +86,6 @@ def run_suite(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) ->
         f" test -z ${LEAVES_OUT} || echo 'test_x.py::test_y[a b]' > {folder}/scenario.left-out"
     )
     stage = Stage("scenario", ["sh", "-c", script], results)
-    monkeypatch.setattr(suite, "bootstrap", lambda: None)
     monkeypatch.setattr(suite, "LOGS", folder)
     monkeypatch.setattr(suite, "choose", lambda names: [stage])
     monkeypatch.setattr(suite, "read_change", lambda: Change(frozenset({"roles/nginx/tasks/main.yml"})))

@@ -194,7 +194,6 @@ def test_stages_beside_the_others_take_turns(
             word, ["sh", "-c", f"echo {word} begins >> {tmp_path}/order; sleep 0.1; echo {word} ends >> {tmp_path}/order"]
         )
 
-    monkeypatch.setattr(suite, "bootstrap", lambda: None)
     monkeypatch.setattr(suite, "LOGS", tmp_path)
     monkeypatch.setattr(suite, "choose", lambda names: [Stage("lint", ["true"]), say("one"), say("two")])
     monkeypatch.chdir("/")
@@ -206,7 +205,6 @@ def test_stages_beside_the_others_take_turns(
 
 
 def test_a_stage_that_does_not_run_cannot_run_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite, "bootstrap", lambda: None)
     monkeypatch.chdir("/")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(LabError, match="single-bookworm"):
