@@ -79,7 +79,7 @@ def read_roles(checkout: Path) -> Iterator[Role]:
         defaults = folder / "defaults" / "main.yml"
         yield Role(
             folder,
-            yaml.safe_load(path.read_text())["argument_specs"]["main"],
+            next(iter(yaml.safe_load(path.read_text())["argument_specs"].values())),
             (yaml.safe_load(defaults.read_text()) or {}) if defaults.is_file() else {},
         )
 
