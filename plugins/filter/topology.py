@@ -41,6 +41,11 @@ def place(
         raise AnsibleFilterError(str(trouble)) from trouble
 
 
+def all_tiers(groups: Mapping[str, list[str]]) -> str:
+    """Return the pattern of all hosts of the site, for `hosts` of a play: the tiers that the inventory has."""
+    return ":".join([tier for tier in TIERS if tier in groups] or TIERS)
+
+
 def drains(tiers: Collection[str]) -> list[str]:
     """Return how a host of these tiers is relieved of visitors before it is worked on."""
     return [TIERS[tier].drained_by for tier in tiers if TIERS[tier].drained_by]
@@ -51,4 +56,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters of this file by name."""
-        return {"topology": topology, "place": place, "hosts_by_tier": hosts_by_tier, "drains": drains}
+        return {"topology": topology, "place": place, "hosts_by_tier": hosts_by_tier, "all_tiers": all_tiers, "drains": drains}

@@ -33,8 +33,9 @@ def test_each_variable_stands_in_one_file() -> None:
     assert sorted(everywhere) == sorted(wiring())
 
 
-def test_plays_for_all_hosts_name_every_tier() -> None:
+def test_plays_for_all_hosts_leave_it_to_the_tiers_who_that_is() -> None:
     plays = [play for path in (CHECKOUT / "playbooks").glob("*.yml") for play in yaml.safe_load(path.read_text(encoding="utf-8"))]
-    everybody = [play["hosts"].split(":")[: len(TIERS)] for play in plays if play.get("hosts", "").startswith("lb:app:db")]
+    patterns = [play["hosts"] for play in plays if "hosts" in play]
 
-    assert everybody and [named for named in everybody if named != list(TIERS)] == []
+    assert sum("hotclub.django.all_tiers" in pattern for pattern in patterns) > 10
+    assert [pattern for pattern in patterns if set(TIERS) <= set(pattern.split(":"))] == []

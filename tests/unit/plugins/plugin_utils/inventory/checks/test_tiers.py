@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.hotclub.django.plugins.filter.departure import departure
 from ansible_collections.hotclub.django.plugins.filter.reboot_plan import reboot_plan
-from ansible_collections.hotclub.django.plugins.filter.topology import topology
+from ansible_collections.hotclub.django.plugins.filter.topology import all_tiers, topology
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.tiers import check_tiers, remark_strays
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS, Tier, hosts_by_tier, placed
 
@@ -42,6 +42,7 @@ def test_a_new_tier_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [complaint.remedy for complaint in check_tiers(groups)] == ["Did you mean the group cache?"]
     with_cache = {"all": ["web1", "cache1"], **SINGLE, "cache": ["cache1"]}
     assert list(check_tiers(with_cache)) == [] and placed(with_cache) == ["web1", "cache1"]
+    assert (all_tiers(with_cache), all_tiers(groups), all_tiers({})) == ("lb:app:db:cache", "lb:app:db", "lb:app:db:cache")
     assert topology(with_cache, {"web1": {}, "cache1": {}})["cache"] == [{"name": "cache1", "address": "cache1"}]
     assert departure(with_cache, "cache1", topology(with_cache, {"web1": {}, "cache1": {}}, ["cache1"]), ["web1", "cache1"]) == []
     assert reboot_plan("cache1", hosts_by_tier(with_cache), "always", False, {})["reboot"]
