@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.utils.display import Display
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.plugin_utils.core import (
     DataLoader,
@@ -68,10 +69,12 @@ class ActionModule(HostSteps):
         packages = [answers[name].get("missing", []) for name, request in requests.items() if request.step == PACKAGES]
         missing = sorted({name for names in packages for name in names})
         held = {name for request in requests.values() for name in request.arguments.get("held", [])}
-        notices = [text for role in roles for text in scope.value(f"__{role}_notices", [])] if not differing else []
+        if not differing:
+            # Where something differs, the role itself says it.
+            for text in notices(scope, roles):
+                Display().display(text)
         return {
             **of_the_call,
-            **({"msg": "\n".join(notices), "_ansible_verbose_always": True} if notices else {}),
             "changed": False,
             "settled": not differing,
             "differing": differing,
@@ -129,6 +132,11 @@ def refuse_all(scope: Scope, roles: Iterable[str]) -> None:
     found = [text for role in roles for text in refused(scope.value(f"__{role}_refusals", []))]
     if found:
         raise Trouble("Nothing has been changed.\n" + "\n".join(found))
+
+
+def notices(scope: Scope, roles: Iterable[str]) -> list[str]:
+    """Return what roles have to tell at each run."""
+    return [text.strip() for role in roles for text in scope.value(f"__{role}_notices", [])]
 
 
 def read(loader: DataLoader, path: Path) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def test_a_second_run_changes_nothing(name: str, request: pytest.FixtureRequest)
     before, instances = site.current(), site.instances()
     run = site.play("site").must_succeed()
     assert run.changed == 0, run
+    assert "answers" not in run.output, f"this run says more than an operator wants to read:\n{run}"
     assert (site.current(), site.instances()) == (before, instances)
 
 

@@ -98,6 +98,18 @@ def test_what_a_role_refuses_is_told_before_anything_is_asked(ask: Ask) -> None:
         ask(roles=("os",), ansible_facts=facts)
 
 
+def test_what_a_role_has_to_tell_at_each_run_is_shown_alone(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr("ansible.utils.display.Display.display", lambda self, text, *_, **__: shown.append(text))
+    settled, differs = {"changed": False, "missing": []}, {"changed": True, "missing": ["python3"]}
+
+    result = ask(settled, {"changed": False}, __python_notices=["web1 still takes passwords.\n"])
+    ask(differs, {"changed": False}, __python_notices=["The role itself tells it."])
+
+    assert shown == ["web1 still takes passwords."]
+    assert not {"msg", "_ansible_verbose_always"} & set(result), "Ansible would print all that the host was asked"
+
+
 def test_other_names_of_a_variable_are_resolved_where_ansible_would() -> None:
     alias = trust_as_template("{{ site_name }}")
     variables = {
