@@ -60,7 +60,7 @@ def main() -> None:
 def taken(module: AnsibleModule, steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Take steps in order, up to one that fails or has to wait for the controller."""
     for item in steps:
-        result = result_of(step_of(item["step"]), module, item["arguments"], comparing=False)
+        result = asked(module, item, comparing=False)
         yield result
         if result.get("failed") or result.get("waits"):
             return
@@ -69,11 +69,13 @@ def taken(module: AnsibleModule, steps: list[dict[str, Any]]) -> Iterator[dict[s
 def compared(module: AnsibleModule, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Ask all steps whether they would change anything, several at once: most of the time they wait for programs."""
 
-    def compare(item: dict[str, Any]) -> dict[str, Any]:
-        return result_of(step_of(item["step"]), module, item["arguments"], comparing=True)
-
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        return list(pool.map(compare, steps))
+        return list(pool.map(lambda item: asked(module, item, comparing=True), steps))
+
+
+def asked(module: AnsibleModule, item: dict[str, Any], comparing: bool) -> dict[str, Any]:
+    """Take one step, or ask whether it would change anything; return its result, also where there is no such step."""
+    return result_of(lambda: step_of(item["step"]), module, item["arguments"], comparing)
 
 
 if __name__ == "__main__":

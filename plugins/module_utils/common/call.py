@@ -7,7 +7,7 @@ A step is a module of the room `steps`: `SPEC` specifies its arguments, and `tak
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Protocol
 
 from ansible.module_utils.basic import AnsibleModule
@@ -66,10 +66,14 @@ class Call:
         raise Ended(remove_values({**result, "failed": True, "msg": msg}, self._secrets))
 
 
-def result_of(step: Step, module: AnsibleModule, arguments: Mapping[str, Any], comparing: bool) -> dict[str, Any]:
-    """Take a step with these arguments and return its result, also where it failed."""
+def result_of(named: Callable[[], Step], module: AnsibleModule, arguments: Mapping[str, Any], comparing: bool) -> dict[str, Any]:
+    """Take a step with these arguments and return its result, also where it failed.
+
+    :param named: returns the step; that there is none is a failure like any other.
+    """
 
     def taken() -> dict[str, Any]:
+        step = named()
         validated = ArgumentSpecValidator(step.SPEC).validate(dict(arguments))
         if validated.error_messages:
             raise Trouble("; ".join(validated.error_messages))
