@@ -21,18 +21,6 @@ options:
     type: str
     choices: [following, promoted, tidied, followed, stopped, running]
     required: true
-  version:
-    description: Major version.
-    type: str
-    required: true
-  cluster:
-    description: Name of the cluster.
-    type: str
-    default: main
-  port:
-    description: Port that it listens on.
-    type: int
-    default: 5432
   primary:
     description: The old server; needed with O(state=following).
     type: dict
@@ -72,6 +60,7 @@ options:
     default: 15
 notes:
   - Supports check mode.
+extends_documentation_fragment: [hotclub.django.postgresql]
 author: The hotclub.django authors (@hotclub)
 """
 

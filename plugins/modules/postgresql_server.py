@@ -29,18 +29,6 @@ description:
     neither in the list of processes nor in the server's log.
   - Nothing is removed, accounts and databases that aren't named stay as they are.
 options:
-  version:
-    description: Major version.
-    type: str
-    required: true
-  cluster:
-    description: Name of the cluster.
-    type: str
-    default: main
-  port:
-    description: Port that it listens on.
-    type: int
-    default: 5432
   restart_allowed:
     description: Whether it may be restarted while clients are connected.
     type: bool
@@ -154,6 +142,7 @@ options:
         elements: str
 notes:
   - Supports check mode and diff.
+extends_documentation_fragment: [hotclub.django.postgresql]
 author: The hotclub.django authors (@hotclub)
 """
 

@@ -11,21 +11,9 @@ version_added: 0.1.0
 short_description: Look at a database server without changing anything
 description:
   - Returns what has to be known of two servers before one takes the place of the other.
-options:
-  version:
-    description: Major version.
-    type: str
-    required: true
-  cluster:
-    description: Name of the cluster.
-    type: str
-    default: main
-  port:
-    description: Port that it listens on.
-    type: int
-    default: 5432
 notes:
   - Supports check mode.
+extends_documentation_fragment: [hotclub.django.postgresql]
 author: The hotclub.django authors (@hotclub)
 """
 

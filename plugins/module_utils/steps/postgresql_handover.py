@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import move as handover
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.arguments import SERVER
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError, is_running
 
 SPEC: dict[str, Any] = {
@@ -17,9 +18,7 @@ SPEC: dict[str, Any] = {
         "choices": ["following", "promoted", "tidied", "followed", "stopped", "running"],
         "required": True,
     },
-    "version": {"type": "str", "required": True},
-    "cluster": {"type": "str", "default": "main"},
-    "port": {"type": "int", "default": 5432},
+    **SERVER,
     "primary": {
         "type": "dict",
         "options": {

@@ -7,13 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.arguments import SERVER
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import PostgresqlError
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.server import serve
 
 SPEC: dict[str, Any] = {
-    "version": {"type": "str", "required": True},
-    "cluster": {"type": "str", "default": "main"},
-    "port": {"type": "int", "default": 5432},
+    **SERVER,
     "restart_allowed": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["running", "configured"], "default": "running"},
     "site": {"type": "str", "default": ""},
