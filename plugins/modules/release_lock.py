@@ -28,6 +28,12 @@ options:
     description: How long to wait for a step that an interrupted deployment left running on the host.
     type: int
     default: 300
+  silent_seconds:
+    description:
+      - For how long the holder may give no sign of life, such as while packages are upgraded and the host reboots. Until then
+        nobody counts it as dead, unless with O(lease_seconds=0); less than O(lease_seconds) changes nothing.
+    type: int
+    default: 0
 extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.locked, hotclub.django.site.locking]
 author: The hotclub.django authors (@hotclub)
 """

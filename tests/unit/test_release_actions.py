@@ -75,6 +75,7 @@ def test_whoever_meets_the_lock_learns_who_when_and_what() -> None:
     message = refusal(holder(1), "shop")
     for part in ("ada", "noon", "deploy v2", "site_deploy_lock_seconds=0"):
         assert part in message
+    assert "and 3600 seconds at least" in refusal({**holder(1), "silent_seconds": 3600}, "shop")
 
 
 def test_an_archive_depends_on_the_content_alone(tmp_path: Path) -> None:

@@ -53,7 +53,11 @@ def run_of(module: Call) -> str:
 
 def asking_of(module: Call) -> Asking:
     """Return who asks for the deployment lock, and how."""
-    words = {name: module.params[name] for name in ("what", "dead_run", "lease_seconds", "wait_seconds") if name in module.params}
+    words = {
+        name: module.params[name]
+        for name in ("what", "dead_run", "lease_seconds", "wait_seconds", "silent_seconds")
+        if name in module.params
+    }
     return Asking(module.params["holder"], **words)
 
 

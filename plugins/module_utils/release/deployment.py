@@ -26,6 +26,8 @@ class Asking:
     # A run whose process is known to be gone.
     dead_run: str = ""
     lease_seconds: int = 900
+    # For how long this one may give no sign of life, where that is longer than a lease.
+    silent_seconds: int = 0
     # For a step that an interrupted deployment left running on the host.
     wait_seconds: int = 300
 
@@ -53,15 +55,21 @@ def take(site: Site, asking: Asking) -> Answer:
     holder = holder_of(site.lock_file)
     if holder and holder.get("run") == asking.run:
         return Answer({}, {})
-    if holder and holder.get("run") != asking.dead_run and holder["age_seconds"] < asking.lease_seconds:
+    if holder and holder.get("run") != asking.dead_run and holder["age_seconds"] < lease_of(holder, asking):
         return Answer(holder, {})
     # Whoever was interrupted may have left a step that still works on this host: let it end.
     with site.step(asking.wait_seconds):
         there = holder_of(site.lock_file)
         if there.get("run") != holder.get("run"):
             return Answer(there, {})
-        write_atomically(site.lock_file, json.dumps({**asking.who, "what": asking.what, "since": now()}, sort_keys=True) + "\n")
+        written = {**asking.who, "what": asking.what, "since": now(), "silent_seconds": asking.silent_seconds}
+        write_atomically(site.lock_file, json.dumps(written, sort_keys=True) + "\n")
     return Answer({}, holder, is_new=True)
+
+
+def lease_of(holder: Mapping[str, Any], asking: Asking) -> int:
+    """Return after how many seconds without a sign of life a holder counts as dead: at once for whoever says 0."""
+    return max(asking.lease_seconds, int(holder.get("silent_seconds", 0))) if asking.lease_seconds else 0
 
 
 def let_go(site: Site, run: str) -> None:

@@ -25,6 +25,7 @@ SPEC: dict[str, Any] = {
     **LOCKING,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "wait_seconds": {"type": "int", "default": 300},
+    "silent_seconds": {"type": "int", "default": 0},
 }
 
 

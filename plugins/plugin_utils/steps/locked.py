@@ -38,9 +38,11 @@ class LockedStep(LockedSteps):
 
 def refusal(holder: Mapping[str, Any], name: str) -> str:
     """Return the message for whoever meets the lock."""
+    silent = int(holder.get("silent_seconds", 0))
+    lease = "site_deploy_lock_seconds" + (f", and {silent} seconds at least," if silent else "")
     return (
         f"{holder.get('user')} on {holder.get('host')} holds the deployment lock of {name} since {holder.get('since')}: "
         f"{holder.get('what')} (process {holder.get('pid')}).\n"
-        f"Wait until that run has ended. If you know that it is dead, it is taken over after site_deploy_lock_seconds; "
-        f"for now: -e site_deploy_lock_seconds=0."
+        f"Wait until that run has ended. If you know that it is dead, it is taken over after {lease} "
+        "without a sign of life; for now: -e site_deploy_lock_seconds=0."
     )

@@ -43,6 +43,15 @@ class TestTaking:
         old(site)
         assert take(site, asking("three")).taken_over["run"] == "two"
 
+    def test_whoever_has_said_how_long_it_may_be_silent_is_believed(self, site: Site) -> None:
+        take(site, asking("one", silent_seconds=3600))
+        old(site)
+        assert take(site, asking("two")).held_by["run"] == "one"
+        assert take(site, asking("two", lease_seconds=0)).taken_over["run"] == "one"
+        take(site, asking("three", silent_seconds=10, lease_seconds=0))
+        old(site, 800)
+        assert take(site, asking("four")).held_by["run"] == "three"
+
     def test_nobody_lets_go_of_another_one_s(self, site: Site) -> None:
         take(site, asking("one"))
         let_go(site, "two")
