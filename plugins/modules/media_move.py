@@ -12,7 +12,12 @@ short_description: Copy a site's uploaded files into the storage that its settin
 description:
   - Runs in the release that serves, as the site's account, and goes through Django's own storage.
   - A file that is there with the same size is left alone, so it may run again at any time.
+  - Holds the deployment lock of the site on the host meanwhile, however long it takes.
 options:
+  what:
+    description: What is going on, for whoever meets the lock.
+    type: str
+    default: move_media
   folder:
     description: The folder that the files are in.
     type: path
@@ -25,7 +30,7 @@ options:
     description: Remove the files of the folder that the storage has, instead of copying.
     type: bool
     default: false
-extends_documentation_fragment: [hotclub.django.site]
+extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.locked, hotclub.django.site.locking]
 author: The hotclub.django authors (@hotclub)
 """
 

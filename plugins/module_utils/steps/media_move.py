@@ -10,7 +10,18 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import (
+    LOCKED,
+    LOCKING,
+    SITE,
+    asking_of,
+    carry_out,
+    run_of,
+    site_of,
+)
+from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import held
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.lock import renewed
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import ANSWER, Interpreter
 
 FAILURES_SHOWN = 5
@@ -18,6 +29,9 @@ NOTHING: dict[str, int] = {"files": 0, "bytes": 0, "copied": 0, "copied_bytes": 
 
 SPEC: dict[str, Any] = {
     **SITE,
+    **LOCKED,
+    **LOCKING,
+    "what": {"type": "str", "default": "move_media"},
     "folder": {"type": "path", "required": True},
     "environment": {"type": "dict", "default": {}, "no_log": True},
     "remove": {"type": "bool", "default": False},
@@ -30,16 +44,29 @@ def take(module: Call) -> None:
 
 
 def move(module: Call) -> dict[str, Any]:
-    """Copy the files, or remove those that were copied.
+    """Copy the files, or remove those that were copied, while nobody deploys.
 
     :raises Trouble: nothing serves, the release stores its files in the folder itself, or a file could not be copied.
     """
-    site, folder, wanted = site_of(module), module.params["folder"], module.params
+    site, folder = site_of(module), module.params["folder"]
     if not Path(folder).is_dir() or not any(Path(folder).iterdir()):
         return {"changed": False, **NOTHING}
     current = site.current()
     if not current:
         raise Trouble(f"{site.name} has no release on this host, but {folder} holds files.", "Run playbooks/site.yml first.")
+    if module.check_mode:
+        return moved(module, site, current)
+    with held(site, asking_of(module)) as answer:
+        if answer.held_by:
+            return {"changed": False, "held_by": answer.held_by}
+        # Not as a step of a release, which would keep requests from being held meanwhile: this may take hours.
+        with renewed(site.lock_file, run_of(module)):
+            return moved(module, site, current)
+
+
+def moved(module: Call, site: Site, current: str) -> dict[str, Any]:
+    """Go through the files with the release that serves, and return what became of them."""
+    wanted, folder = module.params, module.params["folder"]
     interpreter = Interpreter(site, current)
     extra = {name: str(value) for name, value in wanted["environment"].items()}
     interpreter.hidden += [value for value in extra.values() if len(value) >= 16]

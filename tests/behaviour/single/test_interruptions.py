@@ -117,7 +117,15 @@ def test_a_step_that_takes_long_is_no_dead_one(plain: Site) -> None:
     before, wanted, refused = versions(plain)
     first = plain.start("deploy", site_version=wanted, site_build_commands=["sleep 90"])
     first.wait_for(rf"{escape(BUILD)}\]")
-    time.sleep(75)
+    began = time.monotonic()
+    plain.app.run(f"touch {plain.root}/shared/media/an-upload")
+    copied = plain.play("move_media").must_fail()
+    assert copied.says("holds the deployment lock of plain", f"deploy {wanted}"), copied
+    for word, status in (("on", 503), ("off", 200)):
+        # Needs no lock: a page for visitors is wanted just then.
+        plain.play("maintenance", maintenance=word).must_succeed()
+        assert plain.visitor.get("/version").status == status
+    time.sleep(max(0.0, 75 - (time.monotonic() - began)))
     # For this one, whoever has shown no sign of life for that long is dead; the step has been at work for longer.
     second = plain.deploy(refused, site_deploy_lock_seconds=60).must_fail()
     assert second.says("holds the deployment lock of plain", f"deploy {wanted}"), second

@@ -43,3 +43,8 @@ def test_a_disk_of_its_own_takes_uploads_from_inside_the_sandbox(gallery: Site, 
     assert refused.says("Uploads would fail", f"{FOLDER} is read-only", "site_media_path"), refused
     assert gallery.serves() == serving
     gallery.app.run(f"mount -o remount,rw {disk}")
+
+    gallery.play("site").must_succeed()
+    moved = gallery.play("move_media", move_media_from=FOLDER).must_succeed()
+    assert moved.says(FOLDER, f"1 of them with {len(content)} bytes copied now"), moved
+    assert gallery.visitor.get(stored.json["url"]).body == content

@@ -43,6 +43,20 @@ def test_only_a_local_folder_is_made() -> None:
     assert wired("django_media_path", site_media_storage="shared", site_media_path="/mnt/x") == "/srv/shop/shared/media"
 
 
+@pytest.mark.parametrize(
+    ("storage", "path", "said", "source"),
+    [
+        ("s3", "/srv/shop/shared/media", {}, "/srv/shop/shared/media"),
+        ("s3", "/data/shop", {}, "/data/shop"),
+        ("shared", "/mnt/shop-media", {}, "/srv/shop/shared/media"),
+        ("shared", "/mnt/shop-media", {"move_media_from": "/data/shop"}, "/data/shop"),
+        ("local", "/data/shop", {}, "/srv/shop/shared/media"),
+    ],
+)
+def test_uploads_are_moved_from_where_they_were(storage: str, path: str, said: dict[str, str], source: str) -> None:
+    assert wired("django_media_from_path", site_media_storage=storage, site_media_path=path, **said) == source
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_an_instance_waits_for_its_file_system_and_may_write_there(unit: str) -> None:
     text = render_template("gunicorn", unit, **SHOP, gunicorn_media_path="/data/shop", gunicorn_writable_paths=["/srv/more"])
