@@ -9,6 +9,9 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.filter.database_login import account_names, database_login
 
+# Somebody may have given them by hand. No site needs them: whoever has one could read what other sites have.
+NO_RIGHTS = "NOSUPERUSER,NOCREATEROLE,NOREPLICATION,NOBYPASSRLS"
+
 
 def database_accounts(owner: str, password: str, rotation: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the accounts of a site, the owner of its database first.
@@ -28,12 +31,12 @@ def _is_untouched(rotation: Mapping[str, Any]) -> bool:
 
 def _password(is_used: bool, password: str, rotation: Mapping[str, Any]) -> dict[str, str]:
     if is_used:
-        return {"password": password, "attributes": "LOGIN"}
+        return {"password": password, "attributes": f"LOGIN,{NO_RIGHTS}"}
     if rotation["step"] == "announced":
-        return {"password": str(rotation["following"]), "attributes": "LOGIN"}
+        return {"password": str(rotation["following"]), "attributes": f"LOGIN,{NO_RIGHTS}"}
     if rotation["step"] == "switched":
-        return {"attributes": "LOGIN"}
-    return {"password": "", "attributes": "NOLOGIN"}
+        return {"attributes": f"LOGIN,{NO_RIGHTS}"}
+    return {"password": "", "attributes": f"NOLOGIN,{NO_RIGHTS}"}
 
 
 class FilterModule:

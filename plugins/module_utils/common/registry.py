@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         site_hold,
         site_status,
         ssh_server,
+        system_accounts,
         uv,
     )
 

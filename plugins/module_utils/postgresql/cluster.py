@@ -11,7 +11,7 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 
 Run = Callable[[list[str]], tuple[int, str]]
 
+# Starts all clusters of the host that are to start with it.
+SERVERS = "postgresql.service"
 ACCESS_HEADER = """\
 # Who may connect, and how they prove who they are: the first line that fits counts, and whoever fits none is refused.
 # Put together by Ansible from the files in pg_hba.d. Change or add one there, and run the playbook again.
@@ -32,7 +34,9 @@ select json_build_object(
   'pending', (
     select coalesce(json_object_agg(name, current_setting(name)), '{}')
     from (select distinct name from pg_file_settings join pg_settings using (name)
-          where error is not null and context = 'postmaster') waiting)
+          where error is not null and context = 'postmaster') waiting),
+  'overruling', (
+    select coalesce(json_agg(distinct name), '[]') from pg_file_settings where sourcefile like '%/postgresql.auto.conf')
 )
 """
 WRONG_RULES = "select line_number || ': ' || error from pg_hba_file_rules where error is not null order by line_number"
@@ -240,10 +244,23 @@ def protect_with_checksums(cluster: Cluster) -> None:
 def start(cluster: Cluster) -> None:
     """Start the server and see it answer."""
     refuse_taken_port(cluster)
-    code, _said = cluster.run(["systemctl", "start", cluster.unit])
+    code, said = cluster.run(["systemctl", "start", cluster.unit])
     if code != 0:
+        refuse_masked(cluster.unit, said)
         raise PostgresqlError(explained(cluster, "start"))
     wait_for_answer(cluster)
+
+
+def refuse_masked(unit: str, said: str) -> None:
+    """Explain why systemd refuses a unit that somebody has masked.
+
+    :param said: what systemctl has said.
+    """
+    if " masked" in said:
+        raise PostgresqlError(
+            f"{unit} is masked on {os.uname().nodename}, so PostgreSQL can't start: somebody has said that it must not.",
+            f"If it may, run systemctl unmask {unit} on the host, then this again.",
+        )
 
 
 def restart(cluster: Cluster) -> None:
@@ -267,6 +284,13 @@ def refuse_taken_port(cluster: Cluster) -> None:
             f"Port {cluster.port} of this host is taken by another program (ss -ltnp names it). "
             "Set postgresql_port to a free one, or stop that program."
         )
+
+
+def reset(cluster: Cluster, names: Sequence[str]) -> None:
+    """Have the files decide on settings that ALTER SYSTEM has changed."""
+    for name in names:
+        # Not in one call, which would be a transaction.
+        cluster.ask(f'alter system reset "{name}"')
 
 
 def reload(cluster: Cluster, loaded: float) -> None:
@@ -328,18 +352,40 @@ def create(cluster: Cluster) -> None:
     write(names, own)
 
 
+def steps_at_boot(cluster: Cluster) -> Iterator[Step]:
+    """Return what is missing for the servers of the host to start with it."""
+    if cluster.run(["systemctl", "is-enabled", "--quiet", SERVERS])[0]:
+        yield Step("start at boot", lambda: enable(cluster))
+
+
+def enable(cluster: Cluster) -> None:
+    """Have the servers of the host start with it."""
+    code, output = cluster.run(["systemctl", "enable", "--quiet", SERVERS])
+    if code != 0:
+        refuse_masked(SERVERS, output)
+        raise PostgresqlError(f"systemctl enable {SERVERS} failed: {output.strip()}")
+
+
 def steps_while_running(
-    cluster: Cluster, restart_allowed: bool, look: Callable[[Cluster], dict[str, Any]] = state_of
+    cluster: Cluster,
+    restart_allowed: bool,
+    look: Callable[[Cluster], dict[str, Any]] = state_of,
+    settings: Iterable[str] = (),
 ) -> Iterator[Step]:
     """Return what a running server needs; each step is looked for once the ones before it are taken.
 
     :param look: how the server is asked about itself.
+    :param settings: the settings that its files have to say, which ALTER SYSTEM would overrule.
     """
     rules = assembled_rules(cluster)
     if rules != read(cluster.access_rules):
         yield Step("access rules", lambda: replace_rules(cluster, rules))
     state = look(cluster)
-    if newest_file(cluster) > state["loaded"]:
+    overruling = sorted({*state["overruling"]} & {*settings})
+    if overruling:
+        yield Step(f"reset of {', '.join(overruling)}", lambda: reset(cluster, overruling))
+        state = look(cluster)
+    if overruling or newest_file(cluster) > state["loaded"]:
         yield Step("reload", lambda: reload(cluster, state["loaded"]))
         state = look(cluster)
     if (state["pending"] and (restart_allowed or state["clients"] == 0)) or (restart_allowed and is_outdated(cluster)):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster 
     present_port,
     read,
     refuse_beside_older,
+    steps_at_boot,
     steps_to_run,
     steps_while_running,
 )
@@ -51,8 +53,8 @@ def serve(arguments: Mapping[str, Any], check: bool, run: Talk) -> dict[str, Any
     survey = Survey(cluster, run, arguments)
     was_running = is_running(cluster)
     actions = []
-    steps = steps_while_running(cluster, arguments["restart_allowed"], survey.state) if was_running else steps_to_run(cluster)
-    for needed in steps:
+    while_running = steps_while_running(cluster, arguments["restart_allowed"], survey.state, outcome.settings)
+    for needed in itertools.chain(steps_at_boot(cluster), while_running if was_running else steps_to_run(cluster)):
         actions.append(needed.name)
         if not check:
             needed.take()

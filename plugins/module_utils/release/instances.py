@@ -181,6 +181,17 @@ class Instances:
         self.switch(release, "restore", "hotclub.django")
         return True
 
+    def settled(self) -> bool:
+        """Say whether systemd agrees with ``current``: one instance, pointed at, running, and reached, also after a restart."""
+        pointed = self.pointed()
+        return (
+            release_of(pointed) == self.site.current()
+            and self.running() == [pointed]
+            and self._starts_at_boot(pointed)
+            and not self.sockets.closed()
+            and not self.sockets.has_leftover()
+        )
+
     def settle(self) -> bool:
         """Make systemd agree with ``current`` after an interrupted switch: one instance, pointed at, running.
 
@@ -194,6 +205,12 @@ class Instances:
         # Before systemd may start it by itself.
         self.site.fill_in(current)
         pointed, running = self.pointed(), self.running()
+        if disabled := self.sockets.disabled():
+            self.sockets.enable(disabled)
+            changed = True
+        if release_of(pointed) == current and not self._starts_at_boot(pointed):
+            self._point(pointed)
+            changed = True
         if release_of(pointed) != current:
             mine = [instance for instance in running if release_of(instance) == current]
             self._point(mine[-1] if mine else current)
@@ -366,6 +383,9 @@ class Instances:
                 other.unlink()
         link_atomically(self.site.current_link, f"releases/{release_of(instance)}")
         self.sockets.open()
+
+    def _starts_at_boot(self, instance: str) -> bool:
+        return (UNITS / "multi-user.target.wants" / self.service(instance)).is_symlink()
 
     def _reopen(self, instance: str, sockets: Sequence[str]) -> None:
         """Open sockets anew as their changed units say, while what serves still holds the old ones.

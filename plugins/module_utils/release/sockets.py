@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
@@ -34,6 +35,15 @@ class Sockets:
         """Return those of them that aren't open, or wouldn't be after a restart of the host."""
         wanted = {"ActiveState": "active", "UnitFileState": "enabled"}
         return [name for name in self.names() if properties(name, *wanted) != wanted]
+
+    def disabled(self) -> list[str]:
+        """Return those of them that are open, and wouldn't be after a restart of the host."""
+        return [name for name in self.closed() if properties(name, "ActiveState") == {"ActiveState": "active"}]
+
+    def enable(self, names: Sequence[str]) -> None:
+        """Have them opened at each start of the host."""
+        for name in names:
+            systemctl("enable", "--quiet", name)
 
     def stale(self) -> list[str]:
         """Return those of them that were opened before their unit changed."""
@@ -64,11 +74,16 @@ class Sockets:
             remove(self._pointer(name))
         systemctl("daemon-reload")
 
+    def has_leftover(self) -> bool:
+        """Say whether an address for balancers is open whose unit is gone."""
+        name = f"{self.site.name}-net.socket"
+        return not (UNITS / name).exists() and not systemctl("is-active", "--quiet", name).code
+
     def close_leftover(self) -> bool:
         """Close the address for balancers where no other host has one any more, which is where its unit is gone."""
-        name = f"{self.site.name}-net.socket"
-        if (UNITS / name).exists() or systemctl("is-active", "--quiet", name).code:
+        if not self.has_leftover():
             return False
+        name = f"{self.site.name}-net.socket"
         systemctl("stop", name)
         remove(UNITS / "sockets.target.wants" / name)
         remove(self._pointer(name).parent)

@@ -55,14 +55,15 @@ def settle(module: Call) -> dict[str, Any]:
         return result
     if module.check_mode:
         follows = not site.fill_in(current, checking=True)
-        result["changed"] = not follows or instances.running() != [instances.pointed()] or instances.stale(instances.pointed())
+        result["changed"] = not follows or not instances.settled() or instances.stale(instances.pointed())
         return result
     with held(site, asking_of(module)) as answer:
         if answer.held_by:
             return {"changed": False, "held_by": answer.held_by}
         with site.step(wait_seconds=300, run=run_of(module)):
             result["changed"] = instances.settle()
-            if instances.stale(instances.pointed()):
+            # An address for balancers that is closed is opened for an instance that holds it.
+            if instances.stale(instances.pointed()) or instances.sockets.closed():
                 instances.switch(current, "settings", module.params["by"])
                 result["changed"] = True
     return result

@@ -70,7 +70,8 @@ class ControlledStep(HostSteps):
                 self._task.action.rpartition(".")[2], self._task.args, Context(self, variables, templates_of(self, variables))
             )
             results, of_the_call = self.send([kind.request()], variables)
-            return {**of_the_call, **kind.finish(results[0])}
+            result = kind.finish(results[0])
+            return {**of_the_call, **result, **shown(result)}
         except Trouble as trouble:
             raise AnsibleActionFail(str(trouble)) from trouble
 
@@ -132,5 +133,9 @@ class Outcome:
 
     def result(self) -> dict[str, Any]:
         """Return the result of the task; what changed is shown."""
-        shown = {"_ansible_verbose_always": True} if self._whole["changed"] else {}
-        return {**self._whole, "steps": self._steps, **({"diff": self._diffs} if self._diffs else {}), **shown}
+        return {**self._whole, "steps": self._steps, **({"diff": self._diffs} if self._diffs else {}), **shown(self._whole)}
+
+
+def shown(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what has Ansible print a result that says what was changed."""
+    return {"_ansible_verbose_always": True} if result.get("changed") else {}

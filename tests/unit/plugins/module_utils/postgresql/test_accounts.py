@@ -263,7 +263,7 @@ class Server:
             return 0, ""
         self.scripts.append(data)
         if "pg_authid" in data:
-            state = {"server": {"loaded": 9e12, "clients": 1, "pending": {}}}
+            state = {"server": {"loaded": 9e12, "clients": 1, "pending": {}, "overruling": []}}
             return 0, "".join(f"{session.ANSWER}{json.dumps(said)}\n" for said in (state, self.found)) + "WARNING: stray\n"
         if self.failure:
             return 3, f"{session.STEP}0\n{session.STEP}1\npsql:<stdin>:7: ERROR:  {self.failure}\n"

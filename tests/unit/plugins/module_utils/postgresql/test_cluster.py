@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class Host:
         self.root = root
         self.called: list[list[str]] = []
         self.answers: dict[str, tuple[int, str]] = {}
-        self.state: dict[str, Any] = {"loaded": 0.0, "clients": 0, "pending": {}}
+        self.state: dict[str, Any] = {"loaded": 0.0, "clients": 0, "pending": {}, "overruling": []}
         self.wrong_rules = ""
         self.cluster = Cluster("17", "main", 5432, self.run, str(root))
         for folder in (self.cluster.data, f"{self.cluster.configuration}/pg_hba.d"):
@@ -39,6 +39,8 @@ class Host:
             return 0, json.dumps(self.state)
         if "pg_hba_file_rules" in line:
             return 0, self.wrong_rules
+        if "alter system reset" in line:
+            self.state["overruling"].remove(line.split('"')[1])
         if "pg_reload_conf" in line:
             self.state["loaded"] = 9e12
         return next((answer for part, answer in self.answers.items() if part in line), (0, ""))
@@ -49,9 +51,9 @@ class Host:
     def rules(self) -> str:
         return Path(self.cluster.access_rules).read_text()
 
-    def steps(self, restart_allowed: bool = False) -> list[str]:
+    def steps(self, restart_allowed: bool = False, settings: Iterable[str] = ()) -> list[str]:
         taken = []
-        for step in postgresql.steps_while_running(self.cluster, restart_allowed):
+        for step in postgresql.steps_while_running(self.cluster, restart_allowed, settings=settings):
             taken.append(step.name)
             step.take()
         return taken
@@ -243,3 +245,28 @@ def test_the_template_of_the_rules(render: Callable[..., str]) -> None:
 
     assert text.splitlines()[-1] == RULE
     assert "host   shop  +shop  127.0.0.1/32  scram-sha-256" in text
+
+
+def test_what_was_changed_by_alter_system_is_what_the_files_say_again(host: Host) -> None:
+    host.state["overruling"] = ["work_mem", "log_connections"]
+
+    assert host.steps(settings=["work_mem", "shared_buffers"]) == ["access rules", "reset of work_mem", "reload"]
+    # What no file of ours says is somebody else's.
+    assert host.state["overruling"] == ["log_connections"]
+    assert host.steps(settings=["work_mem", "shared_buffers"]) == []
+
+
+def test_servers_that_would_not_start_with_their_host_are_enabled(host: Host) -> None:
+    assert list(postgresql.steps_at_boot(host.cluster)) == []
+    host.answers["is-enabled"] = (1, "")
+    (step,) = postgresql.steps_at_boot(host.cluster)
+    step.take()
+    assert host.called[-1] == ["systemctl", "enable", "--quiet", "postgresql.service"]
+
+
+@pytest.mark.parametrize(("verb", "unit"), [("enable", "postgresql.service"), ("start", "postgresql@17-main.service")])
+def test_a_server_that_somebody_has_masked_is_told_as_such(host: Host, verb: str, unit: str) -> None:
+    host.answers[f"systemctl {verb}"] = (1, f"Failed to {verb} unit: Unit {unit} is masked.")
+    with pytest.raises(PostgresqlError, match="is masked on") as refused:
+        {"enable": postgresql.enable, "start": postgresql.start}[verb](host.cluster)
+    assert f"systemctl unmask {unit}" in str(refused.value)

@@ -24,8 +24,10 @@ class Systemd:
     def __init__(self, *running: str) -> None:
         self.running = list(running)
         self.refused: set[str] = set()
+        self.told: set[str] = set()
 
     def __call__(self, *words: str) -> Outcome:
+        self.told.add(" ".join(word for word in words if not word.startswith("--")))
         units = [word.removeprefix("shop@").removesuffix(".service") for word in words[1:]]
         if words[0] == "start":
             if self.refused & set(units):
@@ -129,3 +131,24 @@ def test_workers_that_do_not_know_to_wait_are_not_started(
     instances.ready(NEW)
     assert systemd.running == [OLD]
     assert instances.waiting() == []
+
+
+def test_what_a_restart_of_the_host_would_miss_is_found_and_mended(
+    instances: Instances, systemd: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert instances.settled()
+    (tmp_path / f"units/multi-user.target.wants/shop@{OLD}.service").unlink()
+    assert not instances.settled()
+    assert instances.settle() and instances.settled()
+
+    monkeypatch.setattr(Sockets, "closed", lambda self: [] if "enable shop.socket" in systemd.told else ["shop.socket"])
+    monkeypatch.setattr(sockets_module, "properties", lambda unit, *names: {"ActiveState": "active"})
+    assert not instances.settled()
+    assert instances.settle() and instances.settled()
+    assert systemd.running == [OLD]
+
+
+def test_another_release_than_the_current_one_is_found(instances: Instances, tmp_path: Path) -> None:
+    (tmp_path / "current").unlink()
+    (tmp_path / "current").symlink_to(f"releases/{NEW}")
+    assert not instances.settled()
