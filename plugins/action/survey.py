@@ -63,6 +63,8 @@ class ActionModule(HostSteps):
         results, of_the_call = self.send(list(requests.values()), variables, comparing=True)
         if len(results) < len(requests):
             return results[0]
+        if refusals := dict.fromkeys(answer["msg"] for answer in results if answer.get("refuses")):
+            return {**of_the_call, "failed": True, "msg": "\n".join(["Nothing has been changed.", *refusals])}
         answers = dict(zip(requests, results, strict=True))
         differing += [name for name, kind in kinds.items() if not kind.settled(answers[name])]
         differing += [f"{role}: a step of the run itself" for role in roles if scope.value(f"__{role}_pending", False)]

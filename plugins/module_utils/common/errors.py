@@ -33,6 +33,10 @@ class Trouble(Exception):  # noqa: N818 - what the operator is told about, wheth
         return "\n".join(part for part in (self.cause, self.detail, self.remedy) if part)
 
 
+class Refusal(Trouble):
+    """A host on which a run must not even begin: it would only come as far as this."""
+
+
 def carry_out(step: Callable[[], dict[str, Any]], when_full: str = "Make room, then run this again.") -> dict[str, Any]:
     """Run a step and return its result, or its failure as one message with cause and remedy.
 
@@ -54,7 +58,7 @@ def carry_out(step: Callable[[], dict[str, Any]], when_full: str = "Make room, t
 
 def failure(trouble: Trouble) -> dict[str, Any]:
     """Return the result of a step that failed."""
-    return {"failed": True, "msg": str(trouble)}
+    return {"failed": True, "msg": str(trouble), **({"refuses": True} if isinstance(trouble, Refusal) else {})}
 
 
 def full_disk(error: OSError, remedy: str) -> Trouble:

@@ -18,6 +18,10 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 RELEASE = Path("/etc/os-release")
 # What dpkg has begun to write down and not finished.
 UPDATES = Path("/var/lib/dpkg/updates")
+# Where a run writes; each of them may be a file system of its own.
+FOLDERS = ("/etc", "/opt", "/run", "/srv", "/tmp", "/usr", "/var", "/var/cache", "/var/lib", "/var/log")  # noqa: S108
+LEAST_BYTES = 1024 * 1024
+LEAST_FILES = 16
 FAMILIES = {"debian": "Debian", "ubuntu": "Debian"}
 NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
 
@@ -92,11 +96,16 @@ def refuse_broken() -> None:
 
     :raises Trouble: says what is broken, and the remedy.
     """
-    for folder in ("/var", "/etc", "/tmp"):  # noqa: S108
+    for folder in filter(os.path.isdir, FOLDERS):
         room = os.statvfs(folder)
-        if room.f_bavail * room.f_frsize < 1024 * 1024:
+        if room.f_bavail * room.f_frsize < LEAST_BYTES:
             raise Trouble(
                 f"The disk is full: {folder} has no megabyte left.", "Make room (df -h shows where), then run this again."
+            )
+        if room.f_files and room.f_favail < LEAST_FILES:
+            raise Trouble(
+                f"The disk is full: {folder} has no room for another file.",
+                "Remove files (df -i shows where), then run this again.",
             )
     if any(UPDATES.glob("[0-9]*")):
         raise Trouble("dpkg was interrupted in the middle of its work.", "Run dpkg --configure -a on the host, then this again.")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal, Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import put
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
 
@@ -35,12 +35,18 @@ OPTIONS = (
     "--no-install-recommends",
     # Nothing is removed to make room for another package.
     "--no-remove",
+    # Its output is for a message, not for a screen.
+    "--option=Dpkg::Use-Pty=0",
     "--option=Dpkg::Options::=--force-confdef",
     "--option=Dpkg::Options::=--force-confold",
     f"--option=DPkg::Lock::Timeout={LOCK_SECONDS}",
 )
 # What old or missing package lists lead to.
 LISTS_DO_NOT_FIT = re.compile(r"404 +Not Found|Unable to locate package|has no installation candidate|Couldn't find any package")
+# The disk, or another program, is in the way of any package.
+HOPELESS = re.compile(r"No space left|enough free space|Could not get lock|Unable to acquire the dpkg frontend lock")
+HALF_INSTALLED = "dpkg has packages that are only half installed"
+UNFINISHED = re.compile(r"^Status: \S+ \S+ (half-installed|half-configured|unpacked)$", re.MULTILINE)
 REMOVAL = re.compile(r"Packages need to be removed but remove is disabled", re.IGNORECASE)
 
 
@@ -58,6 +64,22 @@ def missing(names: Iterable[str]) -> list[str]:
     return [name for name in names if name not in there]
 
 
+def unfinished(status: str) -> Iterator[str]:
+    """Return the packages that dpkg's list tells to be neither there nor away, each with how far it is."""
+    for paragraph in status.split("\n\n"):
+        if found := UNFINISHED.search(paragraph):
+            yield f"{paragraph.lstrip().split(chr(10), 1)[0].removeprefix('Package: ')} ({found[1]})"
+
+
+def failure(done: Outcome) -> Trouble:
+    """Return what apt has said; a refusal where no other installation on this host would fare better."""
+    with open(DPKG_LIST, encoding="utf-8", errors="replace") as file:
+        found = list(unfinished(file.read()))
+    if found:
+        return Refusal(f"{HALF_INSTALLED}: {', '.join(found)}.", detail=done.tail())
+    return Refusal(done.tail()) if HOPELESS.search(done.output) else Trouble(done.tail())
+
+
 def install(names: Sequence[str], held: Sequence[str]) -> None:
     """Install packages in one transaction.
 
@@ -72,7 +94,7 @@ def install(names: Sequence[str], held: Sequence[str]) -> None:
             read_lists()
             done = apt("install", *names)
     if done.code:
-        raise Trouble(done.tail())
+        raise failure(done)
 
 
 def rehearse(names: Sequence[str]) -> None:

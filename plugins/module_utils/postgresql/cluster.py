@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal, Trouble
 
 Run = Callable[[list[str]], tuple[int, str]]
 
@@ -255,9 +255,10 @@ def refuse_masked(unit: str, said: str) -> None:
     """Explain why systemd refuses a unit that somebody has masked.
 
     :param said: what systemctl has said.
+    :raises Refusal: somebody has.
     """
     if " masked" in said:
-        raise PostgresqlError(
+        raise Refusal(
             f"{unit} is masked on {os.uname().nodename}, so PostgreSQL can't start: somebody has said that it must not.",
             f"If it may, run systemctl unmask {unit} on the host, then this again.",
         )
@@ -354,7 +355,9 @@ def create(cluster: Cluster) -> None:
 
 def steps_at_boot(cluster: Cluster) -> Iterator[Step]:
     """Return what is missing for the servers of the host to start with it."""
-    if cluster.run(["systemctl", "is-enabled", "--quiet", SERVERS])[0]:
+    code, said = cluster.run(["systemctl", "is-enabled", SERVERS])
+    refuse_masked(SERVERS, f" {said.strip()}")
+    if code:
         yield Step("start at boot", lambda: enable(cluster))
 
 

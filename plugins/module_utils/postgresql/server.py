@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import accounts, sharing
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.accounts import ACCOUNTS, Change, Plan
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import (
@@ -22,6 +23,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster 
     present_port,
     read,
     refuse_beside_older,
+    refuse_masked,
     steps_at_boot,
     steps_to_run,
     steps_while_running,
@@ -49,9 +51,11 @@ def serve(arguments: Mapping[str, Any], check: bool, run: Talk) -> dict[str, Any
     if not is_installed(cluster):
         return _result(cluster, outcome, ["start"], accounts.plan(arguments, {}))
     refuse_beside_older(cluster)
+    was_running = is_running(cluster)
+    if check and not was_running:
+        refuse_start(cluster, [path for path, *_texts in outcome.changes])
     former_rules = read(cluster.access_rules)
     survey = Survey(cluster, run, arguments)
-    was_running = is_running(cluster)
     actions = []
     while_running = steps_while_running(cluster, arguments["restart_allowed"], survey.state, outcome.settings)
     for needed in itertools.chain(steps_at_boot(cluster), while_running if was_running else steps_to_run(cluster)):
@@ -66,6 +70,23 @@ def serve(arguments: Mapping[str, Any], check: bool, run: Talk) -> dict[str, Any
     result = _result(cluster, outcome, actions, planned)
     result["diff"].append(_difference(cluster.access_rules, former_rules, assembled_rules(cluster)))
     return result | {"running": running, "pending": survey.found()["server"]["pending"] if running else {}}
+
+
+def refuse_start(cluster: Cluster, written: Sequence[str]) -> None:
+    """Refuse a server that could not be started, before anything else on the host is changed.
+
+    :param written: the files that this run would write.
+    :raises Refusal: says what is in the way.
+    """
+    _code, said = cluster.run(["systemctl", "is-enabled", cluster.unit])
+    refuse_masked(cluster.unit, f" {said.strip()}")
+    complaint = sharing.complaint(cluster)
+    if complaint and not any(path in complaint for path in written):
+        raise Refusal(
+            f"PostgreSQL {cluster.version} does not run on {os.uname().nodename}, and refuses its configuration:",
+            "Correct that file on the host, or take the line out, then run this again.",
+            complaint,
+        )
 
 
 def shared(cluster: Cluster, arguments: Mapping[str, Any], check: bool) -> Outcome:

@@ -305,10 +305,10 @@ def _written(cluster: Cluster, parts: Mapping[str, Part], gone: Mapping[str, Non
     changes = {name: text for name, text in wanted.items() if text != former[name]}
     if changes and not check:
         _put(changes)
-        complaint = _complaint(cluster)
-        if complaint:
+        objection = complaint(cluster)
+        if objection:
             _put({name: former[name] for name in changes})
-            raise PostgresqlError(f"PostgreSQL {cluster.version} refuses its settings: {complaint}\n{remedy}")
+            raise PostgresqlError(f"PostgreSQL {cluster.version} refuses its settings: {objection}\n{remedy}")
     return Outcome(
         tuple((name, former[name] or "", text or "") for name, text in changes.items()), settings.values, settings.told()
     )
@@ -323,7 +323,7 @@ def _put(texts: Mapping[str, str | None]) -> None:
             files.put(path, text)
 
 
-def _complaint(cluster: Cluster) -> str:
+def complaint(cluster: Cluster) -> str:
     """Return what the server says against its files, without taking them over; nothing where no cluster is yet."""
     main = f"{cluster.configuration}/postgresql.conf"
     if not os.path.exists(main):

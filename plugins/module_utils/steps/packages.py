@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal, Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.packages import install, missing, rehearse
 
 SPEC: dict[str, Any] = {
@@ -26,6 +26,6 @@ def take(module: Call) -> None:
         elif needed and not module.comparing:
             rehearse(needed)
     except Trouble as trouble:
-        module.fail_json(msg=str(trouble), missing=needed)
+        module.fail_json(msg=str(trouble), missing=needed, refuses=isinstance(trouble, Refusal))
     diff = {"diff": {"before": "", "after": "".join(f"{name}\n" for name in needed)}} if module._diff and needed else {}
     module.exit_json(changed=bool(needed), missing=needed, **diff)

@@ -13,6 +13,14 @@ CAUSES = {
         "See that the host reaches the servers in /etc/apt/sources.list and sources.list.d."
     ),
     r"remove is disabled": "Something that is installed stands in the way, and nothing is removed unasked.",
+    r"Could not get lock|Unable to acquire the dpkg frontend lock": (
+        "Another program has held dpkg's lock for five minutes; the message names its process. Wait until it has ended, "
+        "or end it, then run this again."
+    ),
+    r"packages that are only half installed": (
+        "Run dpkg --configure -a on the host, which says what is in the way, and apt-get --fix-broken install where that is not "
+        "enough; then run this again."
+    ),
     r"dpkg was interrupted|dpkg --configure -a": (
         "An earlier installation was cut off. Run dpkg --configure -a on the host, then this again."
     ),

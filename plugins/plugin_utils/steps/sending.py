@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 
 PAYLOAD = "hotclub.django.payload"
 # What Ansible reports of a call as a whole.
@@ -22,6 +24,32 @@ class Request:
 
     step: str
     arguments: Mapping[str, Any]
+
+
+# What a host answers on which no module can run, and what to do about it.
+NO_MODULE_RUNS = {
+    r"interpreter '(?P<what>\S+)' was not found|/bin/sh: .*?(?P<where>/\S*python\S*): not found": (
+        "{host} has no {what}, without which Ansible can do nothing there.",
+        "Install it: ansible {host} --become -m ansible.builtin.raw -a 'apt-get install --yes python3'. "
+        "Where it is somewhere else, set ansible_python_interpreter for {host}.",
+    ),
+    r"No usable temporary directory|No space left on device": (
+        "The disk of {host} is full, or may not be written: not even a temporary file can be made there.",
+        "Make room (df -h and df -i show where), then run this again.",
+    ),
+}
+
+
+def explained(host: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the failure of a call with what to do about it, where that is known."""
+    said = "\n".join(str(answer.get(name, "")) for name in ("msg", "module_stderr", "module_stdout"))
+    for pattern, (cause, remedy) in NO_MODULE_RUNS.items():
+        if found := re.search(pattern, said):
+            named = found.groupdict()
+            what = named.get("what") or named.get("where") or ""
+            trouble = Trouble(cause.format(host=host, what=what), remedy.format(host=host))
+            return {"failed": True, "changed": False, "msg": str(trouble)}
+    return dict(answer)
 
 
 class HostSteps(ActionBase):  # type: ignore[misc]
@@ -45,7 +73,9 @@ class HostSteps(ActionBase):  # type: ignore[misc]
         # Ansible prints a module's arguments at -vvv: here, the content of every file.
         answer.pop("invocation", None)
         if "results" not in answer:
-            return [answer], {}
+            variables = task_vars or {}
+            host = str(self._task.delegate_to or variables.get("inventory_hostname", "The host"))
+            return [explained(host, answer)], {}
         return answer["results"], {name: answer[name] for name in OF_THE_CALL if name in answer}
 
     def ask(self, step: str, arguments: Mapping[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:

@@ -85,6 +85,14 @@ def test_a_host_that_can_not_be_asked_says_why(ask: Ask) -> None:
     assert ask(failure) == failure
 
 
+def test_a_host_on_which_a_run_must_not_begin_fails_before_anything_is_done(ask: Ask) -> None:
+    masked = {"failed": True, "refuses": True, "msg": "postgresql.service is masked on web1."}
+
+    result = ask({"changed": True, "missing": ["python3"]}, masked)
+
+    assert result == {"failed": True, "msg": "Nothing has been changed.\npostgresql.service is masked on web1."}
+
+
 def test_what_a_role_can_not_say_yet_is_no_failure_but_differs(ask: Ask) -> None:
     result = ask({"changed": False, "missing": []}, {"changed": False}, roles=("python", "certificates"))
 

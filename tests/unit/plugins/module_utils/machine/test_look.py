@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
@@ -41,3 +42,26 @@ def test_an_interrupted_dpkg_is_refused_with_the_remedy(tmp_path: Path, monkeypa
 
     with pytest.raises(Trouble, match="dpkg --configure -a"):
         look.refuse_broken()
+
+
+@pytest.mark.parametrize(
+    ("room", "said"),
+    [
+        ({"f_bavail": 10, "f_files": 100, "f_favail": 90}, "has no megabyte left"),
+        ({"f_bavail": 10**6, "f_files": 100, "f_favail": 3}, "has no room for another file"),
+        # A file system that counts no files.
+        ({"f_bavail": 10**6, "f_files": 0, "f_favail": 0}, ""),
+    ],
+)
+def test_a_full_disk_is_refused_with_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: dict[str, int], said: str
+) -> None:
+    monkeypatch.setattr(look, "FOLDERS", (str(tmp_path / "not-there"), str(tmp_path)))
+    monkeypatch.setattr(look, "UPDATES", tmp_path)
+    monkeypatch.setattr("os.statvfs", lambda folder: SimpleNamespace(f_frsize=4096, **room))
+    if not said:
+        look.refuse_broken()
+        return
+    with pytest.raises(Trouble, match=said) as refused:
+        look.refuse_broken()
+    assert str(tmp_path) in str(refused.value)

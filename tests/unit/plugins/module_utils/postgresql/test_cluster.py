@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.filter.postgresql_address import postgresql_address
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import cluster as postgresql
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.server import refuse_start
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.tuning import tuned
 
 RULE = "host   shop  +shop  10.0.0.4/32  scram-sha-256"
@@ -258,7 +260,7 @@ def test_what_was_changed_by_alter_system_is_what_the_files_say_again(host: Host
 
 def test_servers_that_would_not_start_with_their_host_are_enabled(host: Host) -> None:
     assert list(postgresql.steps_at_boot(host.cluster)) == []
-    host.answers["is-enabled"] = (1, "")
+    host.answers["is-enabled"] = (1, "disabled\n")
     (step,) = postgresql.steps_at_boot(host.cluster)
     step.take()
     assert host.called[-1] == ["systemctl", "enable", "--quiet", "postgresql.service"]
@@ -267,6 +269,21 @@ def test_servers_that_would_not_start_with_their_host_are_enabled(host: Host) ->
 @pytest.mark.parametrize(("verb", "unit"), [("enable", "postgresql.service"), ("start", "postgresql@17-main.service")])
 def test_a_server_that_somebody_has_masked_is_told_as_such(host: Host, verb: str, unit: str) -> None:
     host.answers[f"systemctl {verb}"] = (1, f"Failed to {verb} unit: Unit {unit} is masked.")
-    with pytest.raises(PostgresqlError, match="is masked on") as refused:
+    with pytest.raises(Refusal, match="is masked on") as refused:
         {"enable": postgresql.enable, "start": postgresql.start}[verb](host.cluster)
     assert f"systemctl unmask {unit}" in str(refused.value)
+
+
+def test_a_server_that_may_not_start_with_its_host_is_told_before_anything_changes(host: Host) -> None:
+    host.answers["is-enabled"] = (1, "masked\n")
+    with pytest.raises(Refusal, match=r"systemctl unmask postgresql\.service"):
+        list(postgresql.steps_at_boot(host.cluster))
+
+
+def test_a_configuration_that_a_stopped_server_would_refuse_is_told_unless_this_run_mends_it(host: Host) -> None:
+    path = f"{host.cluster.configuration}/conf.d/zz.conf"
+    host.answers["-C max_connections"] = (1, f'syntax error in file "{path}" line 1, near token "off"')
+    refuse_start(host.cluster, [path])
+    with pytest.raises(Refusal, match="refuses its configuration") as refused:
+        refuse_start(host.cluster, [])
+    assert path in str(refused.value)
