@@ -8,6 +8,7 @@ import pytest
 
 from tests.behaviour.kit.lab import Lab
 from tests.behaviour.kit.sites import PLAIN, Site
+from tests.behaviour.kit.versions import versions
 from tests.behaviour.kit.visitor import Visitor
 from tests.load import constant_load, judge
 
@@ -24,6 +25,34 @@ def test_a_change_of_a_setting_is_made_without_losing_a_request(plain: Site) -> 
     verdict = judge(load.finish(), plain.stored(plan))
     assert changed.changed > 0 and back.changed > 0, f"{changed}\n{back}"
     assert verdict.flawless, str(verdict)
+
+
+def test_names_in_site_env_are_filled_in_whichever_verb_starts_the_process(plain: Site) -> None:
+    """A value of the site, one of the release, one that is a secret, and one that only looks like a name."""
+    before, following, _ = versions(plain)
+    filled = {"MY_PLACE": "${SITE_DOMAIN} in ${STATIC_ROOT}", "MY_KEY": "${SECRET_KEY}", "MY_TEMPLATE": "$${USER} stays"}
+    plain.write_inventory(site_env=filled)
+    try:
+        for verb in (lambda: plain.play("site"), lambda: plain.deploy(following), plain.rollback):
+            run = verb().must_succeed()
+            found = environment(plain)
+            assert found["MY_PLACE"] == f"{plain.domain} in {found['STATIC_ROOT']}" and plain.current() in found["STATIC_ROOT"], (
+                run
+            )
+            assert found["MY_KEY"] == found["SECRET_KEY"] == plain.secrets["secret_key"], run
+            assert found["MY_TEMPLATE"] == "${USER} stays", run
+        assert plain.serves() == before
+    finally:
+        plain.write_inventory()
+        plain.play("site")
+    assert "MY_PLACE" not in environment(plain)
+
+
+def environment(site: Site) -> dict[str, str]:
+    """What the process that serves was started with, as the kernel has it."""
+    pid = site.app.run(f"systemctl show --value --property MainPID {site.instances()[0]}")
+    lines = site.app.run(f"tr '\\0' '\\n' < /proc/{pid}/environ").splitlines()
+    return {name: value for name, _sign, value in (line.partition("=") for line in lines)}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "plain" else pytest.mark.debian13) for name in SITES])
