@@ -25,8 +25,6 @@ LEFT_OUT = {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".myp
 class ActionModule(LockedSteps):
     """Controller side of a build."""
 
-    TRANSFERS_FILES = True
-
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Build on the host; from a folder here, send its files first."""
         super().run(tmp, task_vars)

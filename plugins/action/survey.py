@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -31,7 +32,7 @@ LONGEST_CHAIN = 10
 ROLES = Path(__file__).parents[2] / "roles"
 ARGUMENTS: dict[str, Any] = {
     "roles": {"type": "list", "elements": "str", "required": True},
-    "worked_out": {"type": "dict", "default": {}},
+    "worked_out": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -107,17 +108,29 @@ class Scope:
         loader: DataLoader,
         templar: Templar,
         variables: Mapping[str, Any],
-        worked_out: Mapping[str, Any],
+        worked_out: Iterable[str],
     ) -> Scope:
-        """Return the variables of the play with those of the roles, which have the same precedence as in the roles."""
+        """Return the variables of the play with those of the roles, which have the same precedence as in the roles.
+
+        :param worked_out: names of variables that many others are made of, each after those that it is made of itself.
+        """
         names = dict.fromkeys(role.partition(".")[0] for role in roles)
         defaults = [read(loader, ROLES / name / "defaults" / "main.yml") for name in names]
         constants = [read(loader, ROLES / name / "vars" / "main.yml") for name in names]
-        return cls(templar, without_aliases({**union(defaults), **variables, **union(constants), **worked_out}))
+        scope = cls(templar, without_aliases({**union(defaults), **variables, **union(constants)}))
+        for name in worked_out:
+            scope.work_out(name)
+        return scope
 
     def inside(self, role: Path) -> Scope:
         """Return the same variables as a role sees them."""
         return Scope(self._templar, {**self.variables, "role_path": str(role), "role_name": role.name})
+
+    def work_out(self, name: str) -> None:
+        """Keep what a variable means, so that it isn't evaluated wherever it is used; where that fails, its use says so."""
+        if name in self.variables:
+            with contextlib.suppress(AnsibleError):
+                self.variables[name] = self.value(name, None)
 
     def value(self, name: str, default: Any) -> Any:
         """Return what a variable means, or the default where no role has it."""

@@ -21,6 +21,10 @@ options:
     description: Id of a release to remove because its deployment failed.
     type: str
     default: ""
+  unlock:
+    description: Whether the deployment lock is removed at the end, because no other host is waited for.
+    type: bool
+    default: false
 extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.locked]
 author: The hotclub.django authors (@hotclub)
 """
@@ -40,5 +44,9 @@ removed:
 kept:
   description: Ids of the releases that are kept, oldest first.
   type: list
+  returned: always
+unlocked:
+  description: Whether the deployment lock was removed.
+  type: bool
   returned: always
 """

@@ -24,10 +24,11 @@ options:
     required: true
   worked_out:
     description:
-      - Variables that many others are made of, with their values.
+      - Names of variables that many others are made of, each after those that it is made of itself.
       - Ansible works out an expression anew wherever it is used. These are worked out once.
-    type: dict
-    default: {}
+    type: list
+    elements: str
+    default: []
 notes:
   - Supports check mode.
 author: The hotclub.django authors (@hotclub)

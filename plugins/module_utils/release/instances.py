@@ -104,7 +104,10 @@ class Instances:
         :raises Trouble: it doesn't start, or doesn't answer well.
         """
         self.tidy()
-        self._prove(release)
+        try:
+            self._prove(release)
+        finally:
+            self._end_probe(release)
 
     def ready(self, release: str) -> None:
         """Start a release that was proved; its workers load the project, and wait for the switch before they take a request.
@@ -118,13 +121,7 @@ class Instances:
         self.tidy()
         if not self.pointed() or not self._know_to_wait():
             return
-        instance = self._fresh_name(release, self.running())
-        write_atomically(self._waits(instance), "")
-        try:
-            self._must_start(self.service(instance), instance)
-        except Trouble:
-            self._stop([instance])
-            raise
+        self._start_waiting(self._fresh_name(release, self.running()))
 
     def waiting(self) -> list[str]:
         """Return the instances whose workers wait for their turn, running or not."""
@@ -144,24 +141,27 @@ class Instances:
         self.tidy(ready)
         before = [instance for instance in self.running() if instance != ready]
         instance = ready or self._fresh_name(release, before)
-        if not proved and not ready:
-            self._prove(instance)
         first = not self.pointed()
+        reopened = [] if first else self.sockets.stale()
+        added = [] if first else [name for name in self.sockets.closed() if name not in reopened]
+        if not proved and not ready:
+            # It holds the sockets that are open when it starts.
+            self._prove(instance, beside=not (first or reopened or added) and self._know_to_wait())
         if first:
             # A socket unit can't be opened before it names something to wake.
             self.sockets.point(instance)
-        reopened = [] if first else self.sockets.stale()
-        if reopened:
-            self._reopen(instance, reopened)
-        if not first and (added := [name for name in self.sockets.closed() if name not in reopened]):
-            # Before the instance starts, since it holds the sockets that are open then.
-            self._reopen(instance, added)
+        for sockets in (reopened, added):
+            if sockets:
+                self._reopen(instance, sockets)
         try:
             self._start(instance)
         except Trouble:
             if first:
                 self.sockets.close()
             raise
+        finally:
+            if not proved and not ready:
+                self._end_probe(instance)
         self._point(instance)
         self.site.remember({"at": now(), "release": release, "action": action, "by": by})
         if reopened:
@@ -262,11 +262,20 @@ class Instances:
             link_atomically(self.site.release(instance), release)
         return instance
 
-    def _prove(self, instance: str) -> None:
-        """Start the release where no visitor reaches it, and go on only when it answers well there."""
-        unit = f"{self.site.name}-probe@{instance}.service"
+    def _prove(self, instance: str, beside: bool = False) -> None:
+        """Start the release where no visitor reaches it, and go on only when it answers well there.
+
+        It is told to stop then, and whoever calls this sees to its end.
+
+        :param beside: whether the instance itself loads the project meanwhile, and waits.
+        """
+        probe = f"{self.site.name}-probe@{instance}"
+        unit = f"{probe}.service"
+        good = False
         try:
             self._must_start(unit, instance)
+            if beside:
+                self._start_waiting(instance)
             try:
                 self._await_answer(unit, f"/run/{self.site.name}/{instance}.probe.sock", instance)
             except Trouble:
@@ -274,8 +283,23 @@ class Instances:
                 self._refuse_other_settings(unit, instance, must_tell=False)
                 raise
             self._refuse_other_settings(unit, instance)
+            good = True
         finally:
-            self._end_probe(instance)
+            if good:
+                systemctl("stop", "--no-block", f"{probe}.socket", unit)
+            else:
+                self._end_probe(instance)
+                if beside:
+                    self._stop([instance])
+
+    def _start_waiting(self, instance: str) -> None:
+        """Start an instance whose workers load the project and wait."""
+        write_atomically(self._waits(instance), "")
+        try:
+            self._must_start(self.service(instance), instance)
+        except Trouble:
+            self._stop([instance])
+            raise
 
     def _refuse_other_settings(self, unit: str, instance: str, must_tell: bool = True) -> None:
         """Refuse a release whose application, as it is served, has other settings than those that were checked.

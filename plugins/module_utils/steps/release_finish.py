@@ -11,10 +11,17 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.call import 
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import remove
 from ansible_collections.hotclub.django.plugins.module_utils.release import static_files
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import LOCKED, SITE, carry_out, run_of, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import let_go
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import aliases, release_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
-SPEC: dict[str, Any] = {**SITE, **LOCKED, "keep": {"type": "int", "default": 5}, "discard": {"type": "str", "default": ""}}
+SPEC: dict[str, Any] = {
+    **SITE,
+    **LOCKED,
+    "keep": {"type": "int", "default": 5},
+    "discard": {"type": "str", "default": ""},
+    "unlock": {"type": "bool", "default": False},
+}
 
 
 def take(module: Call) -> None:
@@ -28,7 +35,7 @@ def finish(module: Call) -> dict[str, Any]:
     keep, discard = module.params["keep"], module.params["discard"]
     if module.check_mode or not site.releases.is_dir():
         kept, removed = parted(site, keep, discard)
-        return {"changed": bool(removed), "removed": removed, "kept": kept}
+        return {"changed": bool(removed), "removed": removed, "kept": kept, "unlocked": False}
     with site.step(wait_seconds=300, run=run_of(module)):
         # Looked at only now: another run may have ended while this one waited.
         kept, removed = parted(site, keep, discard)
@@ -39,7 +46,10 @@ def finish(module: Call) -> dict[str, Any]:
                 remove(site.release(alias))
         prune_virtualenvs(site, kept)
         static_files.prune(site, kept)
-    return {"changed": bool(removed), "removed": removed, "kept": kept}
+    unlock = module.params["unlock"]
+    if unlock:
+        let_go(site, run_of(module))
+    return {"changed": bool(removed), "removed": removed, "kept": kept, "unlocked": unlock}
 
 
 def parted(site: Site, keep: int, discard: str) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.hotclub.django.plugins.action.survey import ActionModule, original, without_aliases
+from ansible_collections.hotclub.django.plugins.action.survey import ActionModule, Scope, original, without_aliases
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import Request
 
 PACKAGES, UV = "python: Install the packages of Python", "python: Install uv and the interpreter"
@@ -32,7 +32,7 @@ class Survey(ActionModule):
         return super().run(tmp, task_vars)
 
     def validate_argument_spec(self, spec: Mapping[str, Any]) -> tuple[None, dict[str, Any]]:
-        return None, {"roles": self.roles, "worked_out": {}}
+        return None, {"roles": self.roles, "worked_out": []}
 
     def send(
         self, requests: Sequence[Request], task_vars: dict[str, Any] | None, comparing: bool = False
@@ -133,3 +133,18 @@ def test_other_names_of_a_variable_are_resolved_where_ansible_would() -> None:
     # What a host has said is no expression, and what nobody knows stays one.
     assert found["from_a_host"] == "{{ site_name }}"
     assert original(found["odd"], variables) == "{{ x }}"
+
+
+def test_what_many_variables_are_made_of_is_worked_out_once(ask: Ask) -> None:
+    scope = Scope.of(
+        [],
+        DataLoader(),
+        Templar(None, {}),
+        {"one": trust_as_template("{{ 40 + 2 }}"), "two": trust_as_template("{{ missing }}")},
+        ["one", "two", "absent"],
+    )
+
+    assert scope.variables["one"] == 42
+    # Its use says what is missing; nobody may need it.
+    assert scope.variables["two"] == "{{ missing }}"
+    assert "absent" not in scope.variables
