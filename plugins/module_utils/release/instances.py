@@ -69,6 +69,8 @@ class Instances:
         self.site = site
         self.check = check
         self.sockets = Sockets(site)
+        # The status of the last good answer of an instance that was started; 0 before there is one.
+        self.answered = 0
 
     def service(self, instance: str) -> str:
         """Return the unit of an instance."""
@@ -369,6 +371,7 @@ class Instances:
             try:
                 status = ask(path, self.check, min(ANSWER_SECONDS, self.check.seconds))
                 if self.check.accepts(status):
+                    self.answered = status
                     return
                 reason = f"answered {status}"
                 # A 5xx while things warm up may pass; any other refusal is its considered answer.

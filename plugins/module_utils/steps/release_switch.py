@@ -40,6 +40,10 @@ SPEC: dict[str, Any] = {
 }
 
 
+# Of the statuses, the first that says that something is wrong.
+FIRST_ERROR = 400
+
+
 def take(module: Call) -> None:
     """Run the module."""
     carry_out(module, settle if module.params["state"] == "settled" else switch)
@@ -101,7 +105,18 @@ def switch(module: Call) -> dict[str, Any]:
         else:
             instances.switch(release, module.params["action"], module.params["by"], module.params["proved"])
             changed = True
-    return {"changed": changed, "release": release, "previous": previous}
+    return {"changed": changed, "release": release, "previous": previous, "warnings": remarks(instances)}
+
+
+def remarks(instances: Instances) -> list[str]:
+    """Return what the operator should know of a good answer that visitors would not call one."""
+    if instances.answered < FIRST_ERROR:
+        return []
+    asked = f"{instances.answered} to GET {instances.check.path}"
+    return [
+        f"{instances.site.name} answers {asked}, which site_health_statuses accepts. If visitors are to find a page, correct "
+        "the project; else name a page that answers 200 in site_health_path, so that a deploy proves more."
+    ]
 
 
 def refuse_newer_database(site: Site, release: str) -> None:
