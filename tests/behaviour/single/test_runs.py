@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.behaviour.kit.lab import Lab
+from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.sites import PLAIN, Site
 from tests.behaviour.kit.versions import versions
 from tests.behaviour.kit.visitor import Visitor
@@ -33,7 +35,8 @@ def test_names_in_site_env_are_filled_in_whichever_verb_starts_the_process(plain
     filled = {"MY_PLACE": "${SITE_DOMAIN} in ${STATIC_ROOT}", "MY_KEY": "${SECRET_KEY}", "MY_TEMPLATE": "$${USER} stays"}
     plain.write_inventory(site_env=filled)
     try:
-        for verb in (lambda: plain.play("site"), lambda: plain.deploy(following), plain.rollback):
+        verbs: list[Callable[[], Run]] = [lambda: plain.play("site"), lambda: plain.deploy(following), plain.rollback]
+        for verb in verbs:
             run = verb().must_succeed()
             found = environment(plain)
             assert found["MY_PLACE"] == f"{plain.domain} in {found['STATIC_ROOT']}" and plain.current() in found["STATIC_ROOT"], (
