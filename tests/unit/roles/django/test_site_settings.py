@@ -171,7 +171,7 @@ def test_a_release_without_a_client_for_buckets_goes_on_as_it_was(layer: Any) ->
     assert "STORAGES" not in layer(FRESH, {**ENVIRONMENT, **BUCKET})
 
 
-SMTP = {
+SMTP: dict[str, Any] = {
     "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
     "OPTIONS": {
         "host": "mail.example.org",
@@ -183,19 +183,36 @@ SMTP = {
         "timeout": 10,
     },
 }
+REPORTS = {**SMTP, "OPTIONS": {**SMTP["OPTIONS"], "fail_silently": True}}
 
 
 @pytest.mark.parametrize("project", [{}, {"MAILERS": {}}, {"MAILERS": {"default": CONSOLE}}, {"EMAIL_SUBJECT_PREFIX": "[shop] "}])
 def test_mail_goes_to_the_sites_server_by_mailers_where_django_has_them(layer_of: Any, project: dict[str, Any]) -> None:
     settings = layer_of((6, 1), project)
-    assert settings["MAILERS"] == {"default": SMTP}
+    assert settings["MAILERS"] == {"default": SMTP, "site-error-reports": REPORTS}
     assert not [name for name in settings if name.startswith("EMAIL_")], "Django stops where it finds both"
     assert settings["DEFAULT_FROM_EMAIL"] == settings["SERVER_EMAIL"] == "shop@example.org"
 
 
 def test_other_mailers_of_the_project_stay(layer_of: Any) -> None:
     settings = layer_of((6, 1), {"MAILERS": {"default": CONSOLE, "news": {"BACKEND": "news.Backend"}}})
-    assert settings["MAILERS"] == {"default": SMTP, "news": {"BACKEND": "news.Backend"}}
+    assert settings["MAILERS"] == {"default": SMTP, "news": {"BACKEND": "news.Backend"}, "site-error-reports": REPORTS}
+
+
+def test_a_mail_server_that_is_down_takes_no_page_from_visitors(layer_of: Any) -> None:
+    """Django 6.1 would answer with a server's bare error instead of the project's page, when a report can't be mailed."""
+    settings = layer_of((6, 1), {})
+    assert settings["LOGGING"]["loggers"]["django"]["handlers"] == ["reports"], "not Django's own, which uses the default mailer"
+    reports = settings["LOGGING"]["handlers"]["reports"]
+    assert reports["class"] == "django.utils.log.AdminEmailHandler"
+    assert settings["MAILERS"][reports["using"]]["OPTIONS"]["fail_silently"] is True
+    assert "fail_silently" not in settings["MAILERS"]["default"]["OPTIONS"], "the project's own mail tells when it fails"
+
+
+def test_logging_of_the_project_stays_with_the_mail_of_the_site(layer_of: Any) -> None:
+    settings = layer_of((6, 1), {"LOGGING": {"version": 1}})
+    assert settings["MAILERS"] == {"default": SMTP}
+    assert "LOGGING" not in settings
 
 
 @pytest.mark.parametrize("project", [{}, {"EMAIL_BACKEND": CONSOLE["BACKEND"]}, {"MAILERS": {"default": CONSOLE}}])

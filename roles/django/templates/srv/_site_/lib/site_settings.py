@@ -21,6 +21,8 @@ CONSOLE_MAIL = "django.core.mail.backends.console.EmailBackend"
 SMTP_MAIL = "django.core.mail.backends.smtp.EmailBackend"
 # A mail server that hangs must not hold a worker for as long as a request may take.
 MAIL_SECONDS = 10
+# With MAILERS, a report of an error that can't be mailed is an error itself, which keeps the project's error page from visitors.
+REPORTS = "site-error-reports"
 # Django takes either these, or from 6.1 on MAILERS, and stops where it finds both.
 OLD_MAIL_SETTINGS = {
     *("EMAIL_BACKEND", "EMAIL_FILE_PATH", "EMAIL_HOST", "EMAIL_HOST_PASSWORD", "EMAIL_HOST_USER", "EMAIL_PORT"),
@@ -65,13 +67,7 @@ def layer(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
     if environment.get("EMAIL_HOST"):
         changes.update(_mail(project, environment))
     if not project.get("LOGGING"):
-        # Without DEBUG, Django's default shows no error anywhere but in mails to ADMINS.
-        changes["LOGGING"] = {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "handlers": {"console": {"class": "logging.StreamHandler"}},
-            "root": {"handlers": ["console"], "level": "WARNING"},
-        }
+        changes.update(_logging(changes.get("MAILERS")))
     return changes
 
 
@@ -130,6 +126,26 @@ def _mail(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
         changes["EMAIL_BACKEND"] = SMTP_MAIL
         changes.update({names.get(option, f"EMAIL_{option.upper()}"): value for option, value in server.items()})
     return changes
+
+
+def _logging(mailers: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what lets errors be seen: without DEBUG, Django's default shows them nowhere but in mails to ADMINS.
+
+    :param mailers: those of the site's mail server, where it goes by them.
+    """
+    logging: dict[str, Any] = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"console": {"class": "logging.StreamHandler"}},
+        "root": {"handlers": ["console"], "level": "WARNING"},
+    }
+    if not mailers:
+        return {"LOGGING": logging}
+    mailer = mailers["default"]
+    logging["handlers"]["reports"] = {"class": "django.utils.log.AdminEmailHandler", "level": "ERROR", "using": REPORTS}
+    logging["loggers"] = {"django": {"handlers": ["reports"], "level": "INFO"}}
+    silent = {**mailer, "OPTIONS": {**mailer["OPTIONS"], "fail_silently": True}}
+    return {"LOGGING": logging, "MAILERS": {**mailers, REPORTS: silent}}
 
 
 def _database(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
