@@ -97,7 +97,11 @@ class Builder:
         self._finish(described, answer)
         return {
             "changed": True,
-            "warnings": warnings + [f"The project's own checks warn of {text}" for text in answer["warnings"]],
+            "warnings": [
+                *warnings,
+                *(f"The project's own checks warn of {text}" for text in answer["warnings"]),
+                *map(projects.not_migrated, answer["unrouted"]),
+            ],
             "release": described,
             "pending": answer["pending"],
             "unknown": answer["unknown"],
@@ -266,6 +270,7 @@ class Builder:
             )
         answer["warnings"] = [redact(text, interpreter.hidden) for text in answer["warnings"]]
         self._compare_urls(answer)
+        projects.refuse_database_in_release(self.folder, answer["files"])
         if answer["unmade"] and not self.wanted["unmade_migrations_allowed"]:
             raise Trouble(
                 f"Models of {', '.join(answer['unmade'])} have changed without a migration.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,41 @@ def _assignment(source: Path, application: str) -> str:
                 if ASSIGNED.search(line):
                     return f"{path.relative_to(source)}:{number} says `{line.strip()}`, which overrules what the host has set."
     return f"Something that {named} imports overrules what the host has set."
+
+
+def not_migrated(alias: str) -> str:
+    """Return what is said of a database of which nobody knows whether it gets migrations."""
+    return (
+        f"The database {alias} of the project's settings gets no migrations, since none of its DATABASE_ROUTERS says what is "
+        "made there. Where this project makes its tables, let allow_migrate return True for them; where nobody does, False for "
+        f'"{alias}"; where it copies another one, write its name as DATABASES["{alias}"]["TEST"]["MIRROR"].'
+    )
+
+
+def refuse_database_in_release(release: Path, files: Mapping[str, str]) -> None:
+    """Refuse a database that is a file of the release: nobody could write it, and each release would have another one.
+
+    :param release: folder of the release.
+    :param files: the file of each database that is one, by the database's name.
+    :raises Trouble: there is such a database.
+    """
+    for alias, file in files.items():
+        if release.resolve() in Path(file).resolve().parents:
+            raise Trouble(
+                f"The project keeps its database {alias} in {Path(file).name}, a file of the release: the site can't write it, "
+                "and each release would have another one.",
+                "Let the settings take the database from DATABASE_URL (or from what site_env says), or with site_settings_mode: "
+                "layered leave it to the host; a file that is to stay lies in a folder that site_shared_paths names.",
+            )
+
+
+def reverse_command(migration: str) -> str:
+    """Return the management command that takes a migration back, as far as it is known.
+
+    :param migration: such as ``shop.0002_prices``, or ``shop.0002_prices in reports`` in a database that is not the default one.
+    """
+    name, _in, database = migration.partition(" in ")
+    return f"migrate {name.partition('.')[0]} <the migration before>" + (f" --database={database}" if database else "")
 
 
 def ignored_migrations(source: Path, project: Path) -> str:

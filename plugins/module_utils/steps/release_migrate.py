@@ -42,9 +42,11 @@ def migrate(module: Call) -> dict[str, Any]:
         return {"changed": bool(answer["applied"]), "applied": answer["applied"]}
     failure = answer["failed"]
     detail = redact(f"{failure['type']}: {failure['text']} ({failure['place'].rpartition('/src/')[2]})", interpreter.hidden)
-    failing = answer.get("left", ["a migration"])[0]
+    left = answer.get("left", [])
+    failing = f"The migration {left[0]} failed." if left else "The migrations could not be carried out to their end."
     if answer.get("applied"):
-        state = f"The database has {', '.join(answer['applied'])}, applied before the failure, and not {failing}."
+        without = f", and not {left[0]}" if left else ""
+        state = f"The database has {', '.join(answer['applied'])}, applied before the failure{without}."
     else:
         state = "The database is as it was before."
     remedy = "Correct the migration, push, and deploy again."
@@ -53,4 +55,4 @@ def migrate(module: Call) -> dict[str, Any]:
             f"It waited {limit} s for a lock that the running site holds: deploy at a quieter time, split the migration, "
             "or raise site_migration_lock_timeout_seconds."
         )
-    raise Trouble(f"The migration {failing} failed. {state} The release that served before still serves.", remedy, detail)
+    raise Trouble(f"{failing} {state} The release that served before still serves.", remedy, detail)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import redact
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import (
     HEALTH,
     LOCKED,
@@ -22,7 +23,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.arguments i
 from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import held
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, fleet_view
-from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter
+from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter, reverse_command
 from ansible_collections.hotclub.django.plugins.module_utils.release.static_files import publish
 
 SPEC: dict[str, Any] = {
@@ -124,11 +125,20 @@ def refuse_newer_database(site: Site, release: str) -> None:
 
     :raises Trouble: names these migrations.
     """
-    unknown = Interpreter(site, release).ask("migrations").get("unknown", [])
+    interpreter = Interpreter(site, release)
+    answer = interpreter.ask("migrations")
+    if failure := answer.get("failed"):
+        raise Trouble(
+            f"Nobody can tell whether the database has migrations that release {release} doesn't know. Nothing was changed.",
+            "See that every database of the project's settings runs and lets the site in (playbooks/status.yml); "
+            "or run this again with -e rollback_ignore_migrations=true, and nobody asks.",
+            redact(f"{failure['type']}: {failure['text']}", interpreter.hidden),
+        )
+    unknown = answer["unknown"]
     if unknown:
         raise Trouble(
             f"The database has migrations that release {release} doesn't know: {', '.join(unknown)}. Nothing was changed.",
             "If the old code works with the newer tables (additive migrations), run this again with "
             "-e rollback_ignore_migrations=true. Otherwise reverse them first with the current code: "
-            f"playbooks/manage.yml -e 'manage_command=\"migrate {unknown[0].split('.')[0]} <the migration before>\"'.",
+            f"playbooks/manage.yml -e 'manage_command=\"{reverse_command(unknown[0])}\"'.",
         )

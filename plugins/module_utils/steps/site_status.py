@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import redact, run
 from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import properties, systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.front import haproxy
 from ansible_collections.hotclub.django.plugins.module_utils.front.acme import failing_renewal
@@ -112,9 +112,16 @@ def look_at_instance(site: Site, check: HealthCheck, pointed: str, status: dict[
 def look_at_migrations(site: Site, current: str, status: dict[str, Any]) -> None:
     """Compare the migrations of the current release with the database."""
     try:
-        status["pending_migrations"] = Interpreter(site, current).ask("migrations").get("pending", [])
+        interpreter = Interpreter(site, current)
+        answer = interpreter.ask("migrations")
     except Trouble as error:
         status["problems"].append(error.cause)
+        return
+    if failure := answer.get("failed"):
+        told = " ".join(redact(f"{failure['type']}: {failure['text']}", interpreter.hidden).split())
+        status["problems"].append(f"the database can't be asked for its migrations ({told})")
+        return
+    status["pending_migrations"] = answer["pending"]
     if status.get("pending_migrations"):
         status["problems"].append(f"migrations pending: {', '.join(status['pending_migrations'])}")
 

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.project import folder, settings_module
+from ansible_collections.hotclub.django.plugins.module_utils.release.project import (
+    folder,
+    refuse_database_in_release,
+    reverse_command,
+    settings_module,
+)
 
 MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
 
@@ -24,3 +29,22 @@ def test_two_projects_are_a_question_for_the_operator(tmp_path: Path) -> None:
         (tmp_path / name / "manage.py").write_text(MANAGE)
     with pytest.raises(Trouble, match="several projects: one, two"):
         folder(tmp_path, "")
+
+
+def test_a_database_in_the_release_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    with pytest.raises(Trouble, match=r"(?s)default in db\.sqlite3.*DATABASE_URL"):
+        refuse_database_in_release(tmp_path, {"default": str(tmp_path / "src" / "db.sqlite3")})
+
+
+def test_a_database_in_a_folder_that_outlives_the_release_is_taken(tmp_path: Path) -> None:
+    release, shared = tmp_path / "release", tmp_path / "shared"
+    for folder_there in (release, shared):
+        folder_there.mkdir()
+    (release / "data").symlink_to(shared)
+    refuse_database_in_release(release, {"reports": str(release / "data" / "reports.sqlite3")})
+
+
+def test_a_migration_is_taken_back_in_its_own_database() -> None:
+    assert reverse_command("shop.0002_prices") == "migrate shop <the migration before>"
+    assert reverse_command("shop.0002_prices in reports") == "migrate shop <the migration before> --database=reports"

@@ -12,10 +12,12 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ANSWER = "hotclub-answer:"
+DEFAULT = "default"
 # Strict-Transport-Security and the way from http to https, of which the web server in front takes care.
 DONE_IN_FRONT = {"security.W004", "security.W008"}
 
@@ -78,9 +80,17 @@ def examine() -> dict[str, Any]:
         answer.update(compare_migrations())
         answer["unmade"] = unmade_migrations()
         answer["unmigrated"] = unmigrated_apps()
+        answer["unrouted"] = unrouted_databases()
+        answer["files"] = {alias: name for alias in migrated_databases() if (name := file_of(settings.DATABASES[alias]))}
     except BaseException as error:
         answer["failed"] = describe(error)
     return answer
+
+
+def file_of(database: dict[str, Any]) -> str:
+    """Return the file that a database is; empty for one on a server."""
+    is_file = str(database.get("ENGINE", "")).endswith(("sqlite3", "spatialite"))
+    return os.path.abspath(str(database.get("NAME", ""))) if is_file else ""
 
 
 def default_application(settings: Any) -> str:
@@ -129,24 +139,110 @@ def collect_static(settings: Any) -> bool:
 
 
 def compare_migrations() -> dict[str, list[str]]:
-    """Say which migrations the database lacks, and which it has that this code doesn't know."""
+    """Say which migrations the databases lack, and which they have that this code doesn't know."""
+    found: dict[str, list[str]] = {"pending": [], "unknown": []}
+    for alias in migrated_databases():
+        with naming(alias):
+            compared = compare_database(alias)
+        for answer, migrations_there in compared.items():
+            found[answer] += [named(alias, *key) for key in migrations_there]
+    return found
+
+
+def compare_database(alias: str) -> dict[str, list[tuple[str, str]]]:
+    """Compare one database with this code's migrations."""
     from django.apps import apps
-    from django.db import connection
+    from django.db import connections
     from django.db.migrations.executor import MigrationExecutor
 
-    executor = MigrationExecutor(connection)
+    executor = MigrationExecutor(connections[alias])
     conflicts = executor.loader.detect_conflicts()
     if conflicts:
         raise RuntimeError("Several leaf migrations in " + ", ".join(f"{app} ({', '.join(n)})" for app, n in conflicts.items()))
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     installed = {config.label for config in apps.get_app_configs()}
-    unknown = [
-        key for key in executor.loader.applied_migrations if key not in executor.loader.disk_migrations and key[0] in installed
-    ]
     return {
-        "pending": [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan],
-        "unknown": sorted(".".join(key) for key in unknown),
+        "pending": [(migration.app_label, migration.name) for migration, _backwards in plan],
+        "unknown": sorted(
+            key
+            for key in executor.loader.applied_migrations
+            if key not in executor.loader.disk_migrations and key[0] in installed
+        ),
     }
+
+
+@contextlib.contextmanager
+def naming(alias: str) -> Iterator[None]:
+    """Let what fails say with which database, where that is not the usual one."""
+    try:
+        yield
+    except Exception as error:
+        if alias == DEFAULT:
+            raise
+        raise RuntimeError(f"the database {alias}: {type(error).__name__}: {error}") from error
+
+
+def named(alias: str, application: str, migration: str) -> str:
+    """Return what a migration of a database is called."""
+    return f"{application}.{migration}" + ("" if alias == DEFAULT else f" in {alias}")
+
+
+def migrated_databases() -> list[str]:
+    """Return the databases that get this project's migrations: the default one, and where its routers have tables made."""
+    return [alias for alias in own_databases() if alias == DEFAULT or (routed(alias) is True and not is_read_only(alias))]
+
+
+def unrouted_databases() -> list[str]:
+    """Return the databases of which nobody says whether they get migrations, so that they get none."""
+    return [alias for alias in own_databases() if alias != DEFAULT and routed(alias) is None]
+
+
+def own_databases() -> list[str]:
+    """Return the databases that the project has, other than copies of another one, as Django's tests call them."""
+    from django.db import connections
+
+    return [
+        alias
+        for alias, settings in connections.settings.items()
+        if settings["ENGINE"] != "django.db.backends.dummy" and not settings["TEST"].get("MIRROR")
+    ]
+
+
+def routed(alias: str) -> bool | None:
+    """Say whether the project's routers have tables made in a database; None when they leave it to Django.
+
+    Django takes that for a yes. But a database of another program is in the settings just as well.
+    """
+    from django.apps import apps
+
+    words = {allowed(alias, model) for model in apps.get_models() if model._meta.managed}
+    return True if True in words else None if None in words else False
+
+
+def allowed(alias: str, model: Any) -> bool | None:
+    """Return the first word of a router about a model's table in a database."""
+    from django.db import router
+
+    about = model._meta
+    for each in router.routers:
+        if hasattr(each, "allow_migrate"):
+            word = each.allow_migrate(alias, about.app_label, model_name=about.model_name, model=model)
+            if word is not None:
+                return bool(word)
+    return None
+
+
+def is_read_only(alias: str) -> bool:
+    """Say whether a database takes no changes from us, as a standby that copies another one."""
+    from django.db import connections
+
+    with naming(alias):
+        connection = connections[alias]
+        if connection.vendor != "postgresql":
+            return False
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW transaction_read_only")
+            return bool(cursor.fetchone()[0] == "on")
 
 
 def unmade_migrations() -> list[str]:
@@ -173,13 +269,14 @@ def unmigrated_apps() -> list[str]:
     from django.db.migrations.loader import MigrationLoader
 
     loader = MigrationLoader(None, ignore_no_migrations=True)
+    databases = migrated_databases()
 
     def wants_tables(config: Any) -> bool:
         return any(
             model._meta.managed
             and not model._meta.proxy
             and not model._meta.swapped
-            and router.allow_migrate_model("default", model)
+            and any(router.allow_migrate_model(alias, model) for alias in databases)
             for model in config.get_models()
         )
 
@@ -211,7 +308,8 @@ def migrate() -> dict[str, Any]:
     before = compare_migrations()["pending"]
     answer: dict[str, Any] = {"planned": before}
     try:
-        call_command("migrate", interactive=False, verbosity=1)
+        for alias in migrated_databases():
+            call_command("migrate", database=alias, interactive=False, verbosity=1)
     except BaseException as error:
         answer["failed"] = describe(error)
     left = compare_migrations()["pending"]
