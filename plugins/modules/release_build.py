@@ -92,6 +92,10 @@ options:
     description: Text of a requirements file with versions and hashes of O(extras) and what these need; empty for none.
     type: str
     default: ""
+  poetry:
+    description: Text of a requirements file for Poetry and its plugin for exports, by which a C(poetry.lock) is read.
+    type: str
+    default: ""
   packages:
     description: Requirements added in any case.
     type: list

@@ -2,13 +2,14 @@
 
     python -m tests.projects.variants .lab/git
 
-makes plain.git, environ.git, hashed.git and fresh.git there. The branch main is v1; every other tag is one commit upon v1.
-Commit ids depend on nothing but the content, so that a second run finds everything as it is.
+makes plain.git, environ.git, hashed.git, fresh.git and widgets.git there. The branch main is v1; every other tag is one commit
+upon v1. Commit ids depend on nothing but the content, so that a second run finds everything as it is.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 PROJECTS = Path(__file__).resolve().parent
+LOCKED = PROJECTS / "locked"
 BRANCH = "main"
 FIRST = "v1"
 PYTHON_OF_THE_FUTURE = "3.99"
@@ -46,6 +48,7 @@ def build_repository(bare: Path, project: Path, releases: Mapping[str, tuple[Edi
             _commit(work, tag)
         if not bare.exists():
             _git(Path(scratch), "init", "--quiet", "--bare", "--initial-branch", BRANCH, str(bare))
+        _keep_large(bare)
         _git(work, "push", "--quiet", "--mirror", str(bare))
         return {tag: commit_of(bare, tag) for tag in (FIRST, *releases)}
 
@@ -83,9 +86,19 @@ def replace(path: str, old: str, new: str) -> Edit:
     return edit
 
 
-def write(path: str, text: str) -> Edit:
+def write(path: str, text: str, encoding: str = "utf-8") -> Edit:
     def edit(project: Path) -> None:
-        (project / path).write_text(text, encoding="utf-8")
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_bytes(text.encode(encoding))
+
+    return edit
+
+
+def take(name: str, path: str) -> Edit:
+    """Take a lock, which only its own tool could make anew."""
+
+    def edit(project: Path) -> None:
+        shutil.copyfile(LOCKED / name, project / path)
 
     return edit
 
@@ -165,6 +178,111 @@ def importing(module: str) -> Edit:
     return replace("journal/views.py", "from journal import VERSION", f"import {module}\nfrom journal import VERSION")
 
 
+# What a file of the source says, for the pages to tell it: which version of a part of the project is installed.
+PARTS = """from importlib.metadata import version
+
+import common
+
+VERSION = f"{name} {common.WORD} {version('common')}"
+"""
+COMMON = """[project]
+name = "common"
+dynamic = ["version"]
+
+[build-system]
+requires = ["setuptools", "setuptools-scm"]
+build-backend = "setuptools.build_meta"
+
+[tool.setuptools_scm]
+root = "../.."
+version_scheme = "post-release"
+local_scheme = "no-local-version"
+"""
+
+
+def with_common(name: str, word: str = "shared") -> tuple[Edit, ...]:
+    """Have a part of the project in a folder of its own, whose version comes from git's tags."""
+    return (
+        write("journal/__init__.py", PARTS.replace("{name}", name)),
+        write("libs/common/pyproject.toml", COMMON),
+        write("libs/common/src/common/__init__.py", f'WORD = "{word}"\n'),
+    )
+
+
+ROUTER = """class ReportsRouter:
+    def db_for_read(self, model, **hints):
+        return 'reports' if model._meta.app_label == 'reports' else None
+
+    db_for_write = db_for_read
+
+    def allow_migrate(self, db, app_label, **hints):
+        return app_label == db if 'reports' in (db, app_label) else None
+"""
+REPORTS_SETTINGS = """
+INSTALLED_APPS += ['reports']
+DATABASES['reports'] = {'ENGINE': 'django.db.backends.sqlite3', 'NAME': BASE_DIR / 'data' / 'reports.sqlite3'}
+DATABASES['legacy'] = {'ENGINE': 'django.db.backends.postgresql', 'HOST': '192.0.2.1', 'NAME': 'legacy'}
+DATABASE_ROUTERS = ['reports.routers.ReportsRouter']
+"""
+
+
+def reports_migration(name: str, after: str, operation: str) -> Edit:
+    return write(
+        f"reports/migrations/{name}.py",
+        f"""from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [{after}]
+    operations = [{operation}]
+""",
+    )
+
+
+# A second database, with a router; and one of another program, of which no router says anything.
+REPORTS: tuple[Edit, ...] = (
+    append("mysite/settings.py", REPORTS_SETTINGS),
+    write("reports/__init__.py", ""),
+    write("reports/routers.py", ROUTER),
+    write("reports/models.py", "from django.db import models\n\n\nclass Report(models.Model):\n    title = models.TextField()\n"),
+    write("reports/migrations/__init__.py", ""),
+    reports_migration(
+        "0001_initial",
+        "",
+        "migrations.CreateModel('Report', [('id', models.BigAutoField(primary_key=True)), ('title', models.TextField())])",
+    ),
+    replace(
+        "journal/views.py",
+        "from journal.models import Entry\n",
+        "from journal.models import Entry\nfrom reports.models import Report\n",
+    ),
+    in_view('if "reports" in request.GET: return JsonResponse({"reports": Report.objects.count()})'),
+)
+REPORTS_MORE: tuple[Edit, ...] = (
+    replace("reports/models.py", "title = ", "note = models.TextField(null=True)\n    title = "),
+    reports_migration(
+        "0002_note", "('reports', '0001_initial')", "migrations.AddField('report', 'note', models.TextField(null=True))"
+    ),
+)
+LARGE = b"large, and kept beside the repository\n"
+LARGE_ID = hashlib.sha256(LARGE).hexdigest()
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{LARGE_ID}\nsize {len(LARGE)}\n"
+# What editors and other systems make of a list of requirements.
+ODDLY_WRITTEN: tuple[Edit, ...] = (
+    write("requirements.txt", "-r requirements/base.txt\r\n-r ${PARTS}/parts.txt\r\n", "utf-16"),
+    write("requirements/base.txt", "# caf\xe9\nDjango==5.2.19\n", "latin-1"),
+    write("requirements/parts.txt", "\ufefflibs/common\n"),
+)
+# All that works on its author's machine, at once.
+AT_HOME: tuple[Edit, ...] = (
+    *REPORTS,
+    *ODDLY_WRITTEN,
+    replace("mysite/settings.py", "TIME_ZONE = 'UTC'", "TIME_ZONE = 'US/Eastern'"),
+    write(".python-version", f"{PYTHON_OF_THE_FUTURE}\n"),
+    write(".gitattributes", "*.txt.big filter=lfs diff=lfs merge=lfs -text\n"),
+    write("journal/static/journal/picture.txt.big", POINTER),
+)
+
 VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
     "plain": {
         "v2": (plain_version("v2"),),
@@ -216,6 +334,33 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
             replace("journal/views.py", "from journal import VERSION\n", ""),
             replace("journal/views.py", "\n\n@csrf_exempt", "\nVERSION = 'no-init'\n\n\n@csrf_exempt"),
             remove("journal/__init__.py"),
+        ),
+        "at-home": (*with_common("at-home"), *AT_HOME),
+        "at-home-changed": (*with_common("at-home-changed", "changed"), *AT_HOME, *REPORTS_MORE),
+        "workspace": (
+            *with_common("workspace"),
+            append("journal/__init__.py", "import widgets\n\nVERSION += f' {widgets.WORD}'\n"),
+            take("workspace.toml", "pyproject.toml"),
+            take("uv.lock", "uv.lock"),
+            remove("requirements.txt"),
+        ),
+        "poetry": (
+            plain_version("poetry"),
+            importing("six"),
+            take("poetry.toml", "pyproject.toml"),
+            take("poetry.lock", "poetry.lock"),
+            remove("requirements.txt"),
+        ),
+        "pylock": (
+            plain_version("pylock"),
+            importing("six"),
+            take("pylock.toml", "pylock.toml"),
+            remove("requirements.txt"),
+        ),
+        # It wants what setuptools no longer has.
+        "old-gunicorn": (
+            plain_version("old-gunicorn"),
+            append("requirements.txt", "gunicorn==20.1.0\nsetuptools>=82\n"),
         ),
         "health-500": (
             plain_version("health-500"),
@@ -278,11 +423,20 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
         "no-lock": (remove("uv.lock"),),
     },
     "fresh": {},
+    # A library, which a lock has by its commit.
+    "widgets": {},
     "hashed": {
         "v2": (write("config/__init__.py", 'VERSION = "v2"\n'),),
         "wrong-hashes": (spoil_hashes("requirements.txt"),),
     },
 }
+
+
+def _keep_large(bare: Path) -> None:
+    """Put what only has a pointer in the repository to where Git LFS has it."""
+    place = bare / "lfs" / "objects" / LARGE_ID[:2] / LARGE_ID[2:4]
+    place.mkdir(parents=True, exist_ok=True)
+    (place / LARGE_ID).write_bytes(LARGE)
 
 
 def _copy(project: Path, work: Path) -> None:

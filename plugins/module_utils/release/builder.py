@@ -18,13 +18,21 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import own, remove, write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import redact, run
 from ansible_collections.hotclub.django.plugins.module_utils.release import project as projects
-from ansible_collections.hotclub.django.plugins.module_utils.release import software, virtualenv
+from ansible_collections.hotclub.django.plugins.module_utils.release import python_version, software, virtualenv
+from ansible_collections.hotclub.django.plugins.module_utils.release import requirements as needs
 from ansible_collections.hotclub.django.plugins.module_utils.release.audit import Audit
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse, render, secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import RELEASE_ID, Site, now
-from ansible_collections.hotclub.django.plugins.module_utils.release.source import COMMIT, GitSource, mirrored, unpack
+from ansible_collections.hotclub.django.plugins.module_utils.release.source import (
+    COMMIT,
+    GitSource,
+    mirrored,
+    refuse_pointers,
+    unpack,
+)
 
 MEBI = 1024 * 1024
+SERVER = "gunicorn.app.wsgiapp"
 
 
 def clear_unfinished(site: Site) -> None:
@@ -63,6 +71,7 @@ class Builder:
         self.wanted = wanted
         self.release = ""
         self.seconds: dict[str, float] = {}
+        self.warnings: list[str] = []
         self.environment = {name: str(value) for name, value in self.wanted["environment"].items()}
         self.hidden = secrets({**self.environment, **site.environment()})
 
@@ -86,11 +95,15 @@ class Builder:
         project = projects.folder(source, self.wanted["project_path"])
         settings = projects.settings_module(project, self.wanted["settings_module"])
         python = self._check_python(source, project)
-        venv, built = self._timed("virtualenv", lambda: self._virtualenv(source, project))
+        venv, built = self._timed("virtualenv", lambda: self._virtualenv(source, project, settings))
         packages = software.kept(venv)
-        warnings = self._timed("audit", lambda: self._audit(packages, python))
+        self.warnings += self._timed("audit", lambda: self._audit(packages, python))
         self._timed("commands", lambda: self._run_commands(source, venv))
+        # What is built may look for its version there.
+        remove(source / ".git")
         self._lay_out(source, project, venv, settings)
+        if built:
+            self._try_server(packages)
         answer = self._timed("examine", lambda: self._examine(source, project))
         described = self._describe(commit, python, settings, venv, answer)
         write_atomically(self.folder / software.BILL, software.bill(self.site.name, described, packages))
@@ -98,7 +111,7 @@ class Builder:
         return {
             "changed": True,
             "warnings": [
-                *warnings,
+                *self.warnings,
                 *(f"The project's own checks warn of {text}" for text in answer["warnings"]),
                 *map(projects.not_migrated, answer["unrouted"]),
             ],
@@ -150,6 +163,7 @@ class Builder:
             self._begin(commit)
             unpack(self.site, Path(self.wanted["archive"]), self.folder / "src")
             own(self.folder / "src", self.site.build_user, f"{self.site.name}-build")
+            refuse_pointers(self.folder / "src", "Run `git lfs pull` in the folder on the machine that runs the playbook.")
             return commit
         wanted = self.wanted
         source = GitSource(wanted["source"], wanted["version"], wanted["deploy_key"], wanted["host_keys"], wanted["signing_keys"])
@@ -162,16 +176,22 @@ class Builder:
 
     def _check_python(self, source: Path, project: Path) -> str:
         version = run([self.wanted["python"], "-c", "import platform; print(platform.python_version())"]).stdout.strip()
-        required = virtualenv.required_python(source, project)
-        if required and not virtualenv.satisfies(version, required):
+        required = python_version.required(source, project)
+        if required and not python_version.satisfies(version, required):
             raise Trouble(
                 f"The project requires Python {required}, but {os.uname().nodename} builds with Python {version}. "
                 "Nothing was changed.",
                 "Set python_version to one that the project takes, or choose a newer distribution for this host.",
             )
+        wish = python_version.wished(source, project)
+        if wish and not python_version.is_wished(version, wish):
+            self.warnings.append(
+                f".python-version asks for Python {wish}; {os.uname().nodename} builds with {version}, as the inventory says. "
+                f'Set python_version: "{".".join(wish.split(".")[:2])}" there for the other one.'
+            )
         return version
 
-    def _virtualenv(self, source: Path, project: Path) -> tuple[Path, bool]:
+    def _virtualenv(self, source: Path, project: Path, settings: str) -> tuple[Path, bool]:
         tools = virtualenv.Toolchain(
             self.wanted["uv"],
             self.wanted["python"],
@@ -179,14 +199,33 @@ class Builder:
             self.wanted["extras"],
             self.wanted["packages"],
             self.wanted["extra_hashes"],
+            self.wanted["poetry"],
         )
-        requirements = virtualenv.find(source, project, self.wanted["requirements_file"])
+        requirements = needs.find(source, project, self.wanted["requirements_file"], self.environment)
         if requirements.kind == "none" and not self.wanted["packages"]:
             raise Trouble(
-                "The source has no requirements.txt, no pyproject.toml with a [project] table and no uv.lock.",
+                "The source has no uv.lock, pylock.toml, requirements.txt or poetry.lock, "
+                "and no pyproject.toml with a [project] table.",
                 "Add one, or name what the project needs in site_python_packages, for example [Django~=5.2.0].",
             )
-        return virtualenv.Virtualenvs(self.site, tools, self.hidden).ensure(requirements, self.release)
+        importable = projects.is_importable(settings, (project, source))
+        virtualenvs = virtualenv.Virtualenvs(self.site, tools, self.hidden, importable)
+        found = virtualenvs.ensure(requirements, self.release)
+        self.warnings += [*requirements.notes, *virtualenvs.warnings]
+        return found
+
+    def _try_server(self, packages: list[software.Package]) -> None:
+        """Refuse a gunicorn that could not even start, before anything depends on it."""
+        interpreter = projects.Interpreter(self.site, self.release)
+        done = interpreter.run(["-c", f"import importlib; importlib.import_module({SERVER!r})"])
+        if done.code:
+            version = next((package.version for package in packages if package.name == "gunicorn"), "")
+            raise Trouble(
+                f"gunicorn {version}, which the project's requirements name, can't be imported.",
+                "Take it out of the requirements, and one that was tested is installed; or name a newer version of it there. "
+                "Then push, and deploy again.",
+                done.tail(3),
+            )
 
     def _audit(self, packages: list[software.Package], python: str) -> list[str]:
         audit = Audit(self.wanted["audit_mode"], self.wanted["audit_service_url"], self.wanted["audit_ignored"])

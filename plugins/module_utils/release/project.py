@@ -71,6 +71,12 @@ def settings_module(project: Path, named: str) -> str:
     return found.group(1)
 
 
+def is_importable(settings: str, folders: Sequence[Path]) -> bool:
+    """Say whether settings can be imported from one of these folders as they lie there."""
+    top = settings.partition(".")[0]
+    return any((folder / top).is_dir() or (folder / f"{top}.py").is_file() for folder in folders)
+
+
 def refuse_other_settings(source: Path, application: str, checked: str, served: str, debug: bool) -> None:
     """Refuse a project that serves with other settings than those that were checked, or with DEBUG on.
 

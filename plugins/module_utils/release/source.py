@@ -20,6 +20,9 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.signatures import Keyring
 
+# What Git LFS leaves in the place of a file, and more than such a thing may have.
+POINTER = b"version https://git-lfs.github.com/spec/v1"
+POINTER_BYTES = 1024
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 AUTHENTICATION = re.compile(r"Permission denied|Authentication failed|could not read Username|access denied", re.IGNORECASE)
 
@@ -52,6 +55,8 @@ class Git:
         self.environment = {
             **environment,
             "GIT_TERMINAL_PROMPT": "0",
+            # Large files are fetched from where the source is, not from the mirror.
+            "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_SSH_COMMAND": self._ssh(folder),
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": "advice.detachedHead",
@@ -184,7 +189,10 @@ class Git:
             )
 
     def checkout(self, commit: str, target: Path) -> None:
-        """Write the files of a commit, submodules included, without any trace of git."""
+        """Write the files of a commit, submodules and large files included.
+
+        What git knows of its tags stays beside them for builds that take their version from it.
+        """
         for arguments, cwd in (
             (("clone", "--quiet", "--shared", "--no-checkout", str(self.site.repository), str(target)), None),
             (("checkout", "--quiet", "--detach", commit), target),
@@ -192,15 +200,71 @@ class Git:
             done = self.run(*arguments, cwd=cwd)
             if done.code:
                 raise Trouble(f"The files of commit {commit[:12]} can't be written.", _full_disk(done), done.tail(6))
-        if (target / ".gitmodules").exists():
+        has_submodules, pointers = (target / ".gitmodules").exists(), large_file_pointers(target)
+        if has_submodules or pointers:
+            # Both may be given relative to where the source is, which may hold a password: nobody else shall read it there.
             self.run("remote", "set-url", "origin", self.source.url, cwd=target)
-            done = self.run("submodule", "update", "--init", "--recursive", "--quiet", cwd=target)
+            if pointers:
+                self._fetch_large_files(target)
+            if has_submodules:
+                self._fetch_submodules(target)
+            self.run("remote", "set-url", "origin", str(self.site.repository), cwd=target)
+        refuse_pointers(target, "Files of submodules can't be in Git LFS: keep them in the repository itself.")
+
+    def _fetch_submodules(self, target: Path) -> None:
+        done = self.run("submodule", "update", "--init", "--recursive", "--quiet", cwd=target)
+        if done.code:
+            raise Trouble("A submodule can't be fetched.", "Check the addresses in .gitmodules.", done.tail(6))
+        for trace in target.rglob(".git"):
+            if trace != target / ".git":
+                remove(trace)
+        remove(target / ".git" / "modules")
+
+    def _fetch_large_files(self, target: Path) -> None:
+        """Fetch what the repository keeps in Git LFS; the mirror keeps it for the next deploy."""
+        if self.run("lfs", "version", cwd=target).code:
+            raise Trouble(
+                "The source keeps files in Git LFS, and this host has no git-lfs.",
+                "Set site_build_packages: [git-lfs] and run playbooks/site.yml.",
+            )
+        for arguments in (
+            ("config", "lfs.storage", str(self.site.repository / "lfs")),
+            ("lfs", "install", "--local"),
+            ("lfs", "pull"),
+        ):
+            done = self.run(*arguments, cwd=target)
             if done.code:
-                raise Trouble("A submodule can't be fetched.", "Check the addresses in .gitmodules.", done.tail(6))
-            for trace in target.rglob(".git"):
-                if trace != target / ".git":
-                    remove(trace)
-        remove(target / ".git")
+                raise Trouble(
+                    "The files that the source keeps in Git LFS can't be fetched.",
+                    "See that whoever fetches the source (site_deploy_key) may read them, and that the disk is not full.",
+                    done.tail(6),
+                )
+
+
+def large_file_pointers(source: Path) -> list[Path]:
+    """Return the files of a source that are nothing but a word of where Git LFS has them."""
+    if not any("filter=lfs" in path.read_text(errors="replace") for path in source.rglob(".gitattributes") if path.is_file()):
+        return []
+    found = []
+    for top, directories, names in os.walk(source):
+        directories[:] = [name for name in directories if name != ".git"]
+        for path in (Path(top, name) for name in names):
+            if not path.is_symlink() and path.stat().st_size < POINTER_BYTES:
+                with path.open("rb") as file:
+                    if file.read(len(POINTER)) == POINTER:
+                        found.append(path)
+    return found
+
+
+def refuse_pointers(source: Path, remedy: str) -> None:
+    """Refuse a source of which visitors would get pointers instead of files.
+
+    :raises Trouble: there are some.
+    """
+    found = large_file_pointers(source)
+    if found:
+        more = f" and {len(found) - 1} more" if found[1:] else ""
+        raise Trouble(f"{found[0].relative_to(source)}{more} of the source is nothing but a pointer of Git LFS.", remedy)
 
 
 @contextlib.contextmanager

@@ -17,36 +17,21 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import own, remove
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.remedies import NO_PACKAGE, is_no_package, remedy_for
+from ansible_collections.hotclub.django.plugins.module_utils.release.requirements import Requirements
 from ansible_collections.hotclub.django.plugins.module_utils.release.software import keep, normalised
 
-NESTED = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)", re.MULTILINE)
-LOCAL = re.compile(r"^\s*(?:-e\s|--editable[\s=]|\.{1,2}/|\.\s*$|file:|[\w.\-\[\]]+\s*@\s*(?:file:|\.))", re.MULTILINE)
-REQUIRES_PYTHON = re.compile(r"""^\s*requires-python\s*=\s*["']([^"']+)["']""", re.MULTILINE)
-BUILD_SYSTEM = re.compile(r"^\s*\[build-system\]", re.MULTILINE)
-NETWORK = re.compile(
-    r"error sending request|Could not connect|dns error|Failed to fetch|timed out|tls|certificate", re.IGNORECASE
-)
-DENIED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b")
 NAME = re.compile(r"[\s\[<>=!~;@]")
-CLAUSE = re.compile(r"^(===|==|!=|<=|>=|~=|<|>)\s*([0-9][0-9.]*)(\.\*)?$")
-
-
-@dataclass(frozen=True)
-class Requirements:
-    """Where a project says what it needs.
-
-    :param kind: ``file`` (requirements.txt), ``lock`` (uv.lock) or ``project`` (pyproject.toml alone), or ``none``.
-    :param path: that file; the project's folder for ``none``.
-    :param content: everything that decides what gets installed.
-    :param hashed: each requirement carries its hash.
-    :param local: something is installed out of the source itself, so that the environment belongs to one release.
-    """
-
-    kind: str
-    path: Path
-    content: str
-    hashed: bool
-    local: bool
+# An entry of a list of requirements goes on in lines that begin with a space.
+ENTRIES = re.compile(r"\n(?![ \t])")
+# What needs no hash: it lies in the source, or a commit says what it is.
+BOUND = re.compile(r"^(?:\.{0,2}/|[\w.\-]+(?:\[[\w.,\- ]*\])? @ (?:file:|git\+\S+@[0-9a-f]{40}\b))")
+# Poetry asks no keyring, makes no virtualenv, and takes the interpreter that it runs with.
+POETRY_ALONE = {
+    "POETRY_VIRTUALENVS_CREATE": "false",
+    "POETRY_NO_INTERACTION": "1",
+    "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +42,7 @@ class Toolchain:
         each needless.
     :param wanted: requirements that the operator adds in any case.
     :param extra_hashes: a requirements file with the versions and hashes of the extras and of what these need.
+    :param poetry: one for Poetry and what exports its lock.
     """
 
     uv: str
@@ -65,138 +51,22 @@ class Toolchain:
     extras: Mapping[str, str]
     wanted: Sequence[str] = ()
     extra_hashes: str = ""
-
-
-def find(source: Path, project: Path, named: str) -> Requirements:
-    """Return where the project says what it needs.
-
-    :param source: top of the source.
-    :param project: folder of ``manage.py``.
-    :param named: the file that the operator names, relative to the source; empty to look.
-    :raises Trouble: the named file is not there.
-    """
-    if named:
-        path = source / named
-        if not path.is_file():
-            raise Trouble(f"The source has no file {named}.", "Set site_requirements_file to one that it has, or to nothing.")
-        if path.name == "uv.lock":
-            return _lock(path)
-        return _project(path) if path.name == "pyproject.toml" else _file(path)
-    for folder in dict.fromkeys((project, source)):
-        if (folder / "uv.lock").is_file() and (folder / "pyproject.toml").is_file():
-            return _lock(folder / "uv.lock")
-        if (folder / "requirements.txt").is_file():
-            return _file(folder / "requirements.txt")
-        if (folder / "pyproject.toml").is_file() and "[project]" in (folder / "pyproject.toml").read_text():
-            return _project(folder / "pyproject.toml")
-    return Requirements("none", project, "", False, False)
-
-
-def _file(path: Path) -> Requirements:
-    content, seen = "", {path.resolve()}
-    waiting = [path]
-    while waiting:
-        one = waiting.pop()
-        if not one.is_file():
-            raise Trouble(f"{path.name} names {one.name}, which the source doesn't have.", "Add the file, or remove the line.")
-        text = one.read_text()
-        content += text
-        for nested in NESTED.findall(text):
-            other = one.parent / nested
-            if "://" not in nested and other.resolve() not in seen:
-                seen.add(other.resolve())
-                waiting.append(other)
-    return Requirements("file", path, content, "--hash=" in content, bool(LOCAL.search(content)))
-
-
-def _lock(path: Path) -> Requirements:
-    described = (path.parent / "pyproject.toml").read_text()
-    return Requirements("lock", path, path.read_text(), True, bool(BUILD_SYSTEM.search(described)))
-
-
-def _project(path: Path) -> Requirements:
-    described = path.read_text()
-    return Requirements("project", path, described, False, bool(BUILD_SYSTEM.search(described)))
-
-
-def required_python(source: Path, project: Path) -> str:
-    """Return the project's ``requires-python``, empty when it says nothing."""
-    for folder in dict.fromkeys((project, source)):
-        path = folder / "pyproject.toml"
-        if path.is_file():
-            found = REQUIRES_PYTHON.search(path.read_text())
-            if found:
-                return found.group(1)
-    return ""
-
-
-def satisfies(version: str, specifier: str) -> bool:
-    """Say whether a Python version meets a ``requires-python`` (PEP 440 version specifiers).
-
-    :param version: such as ``3.11.2``.
-    :param specifier: such as ``>=3.11,<4``; a clause that can't be read counts as met, uv will judge it.
-    """
-    have = _numbers(version)
-    for clause in filter(None, (part.strip() for part in specifier.split(","))):
-        match = CLAUSE.match(clause)
-        if match and not _meets(have, match.group(1), _numbers(match.group(2)), bool(match.group(3))):
-            return False
-    return True
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
-
-
-def _meets(have: tuple[int, ...], operator: str, want: tuple[int, ...], wildcard: bool) -> bool:
-    width = max(len(have), len(want))
-    a, b = have + (0,) * (width - len(have)), want + (0,) * (width - len(want))
-    starts = have[: len(want)] == want
-    equal = starts if wildcard else a == b
-    if operator == "~=":
-        return a >= b and have[: len(want) - 1] == want[:-1]
-    return {"==": equal, "===": equal, "!=": not equal, "<=": a <= b, ">=": a >= b, "<": a < b, ">": a > b}[operator]
-
-
-# What a build says that it lacks, and the Debian package that has it.
-HEADERS = {
-    "Python.h": "python3-dev",
-    "pg_config": "libpq-dev",
-    "libpq-fe.h": "libpq-dev",
-    "ffi.h": "libffi-dev",
-    "mysql_config": "default-libmysqlclient-dev",
-    "libxml/xmlversion.h": "libxml2-dev",
-    "libxslt": "libxslt1-dev",
-    "openssl/ssl.h": "libssl-dev",
-}
-NO_COMPILER = re.compile(
-    r"command '[^']*g?cc' failed: No such file|[Uu]nable to find.*compiler|No such file or directory: '[^']*(gcc|cc|g\+\+)'"
-)
-
-
-def compiling_remedy(text: str) -> str:
-    """Return what to install for a package that could not be compiled.
-
-    :param text: what its build said.
-    """
-    packages = [package for said, package in HEADERS.items() if said in text]
-    if NO_COMPILER.search(text):
-        packages.insert(0, "build-essential")
-        # Whoever lacks a compiler lacks what it is to read, too.
-        packages.append("python3-dev")
-    if not packages:
-        return "A package needs to be compiled: name its Debian build packages in site_build_packages."
-    named = ", ".join(dict.fromkeys(packages))
-    return f"A package needs to be compiled: set site_build_packages: [{named}] and run playbooks/site.yml."
+    poetry: str = ""
 
 
 class Virtualenvs:
     """The virtualenvs of one site."""
 
-    def __init__(self, site: Site, tools: Toolchain, hidden: Sequence[str] = ()) -> None:
+    def __init__(self, site: Site, tools: Toolchain, hidden: Sequence[str] = (), importable: bool = False) -> None:
+        """Take note of the site.
+
+        :param importable: whether the project can be imported from its source as it lies there.
+        """
         self.site = site
         self.tools = tools
         self.hidden = hidden
+        self.importable = importable
+        self.warnings: list[str] = []
 
     def ensure(self, requirements: Requirements, release: str) -> tuple[Path, bool]:
         """Return the virtualenv for these requirements, building it when there is none.
@@ -230,6 +100,9 @@ class Virtualenvs:
             list(self.tools.wanted),
             self.tools.extra_hashes,
         ]
+        if requirements.kind == "lock" and requirements.home != requirements.path.parent:
+            # Members of a workspace share a lock.
+            asked.append(os.path.relpath(requirements.home, requirements.path.parent))
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
     def _uv(self, *arguments: str, folder: Path, cwd: Path, stdin: str | None = None, leave_out: Sequence[str] = ()) -> Outcome:
@@ -237,7 +110,8 @@ class Virtualenvs:
         return run(
             [self.tools.uv, *arguments],
             user=self.site.build_user,
-            environment={**given, "VIRTUAL_ENV": str(folder)},
+            # A .python-version in the source is a wish; which interpreter there is, the inventory says.
+            environment={"UV_PYTHON": self.tools.python, **given, "VIRTUAL_ENV": str(folder)},
             cwd=str(cwd),
             stdin=stdin,
             hidden=self.hidden,
@@ -246,56 +120,33 @@ class Virtualenvs:
     def _must(self, outcome: Outcome, what: str) -> Outcome:
         if outcome.code == 0:
             return outcome
-        text = outcome.stderr
-        if "No space left" in text:
-            remedy = "The disk is full: make room, or lower site_keep_releases."
-        elif "lockfile" in text and "needs to be updated" in text:
-            remedy = "uv.lock is older than pyproject.toml: run `uv lock`, commit uv.lock and deploy again."
-        elif DENIED.search(text):
-            remedy = "The package index wants another user name and password than those in site_package_index_url."
-        elif "No solution found" in text or "were unable to be satisfied" in text or "not found in the package registry" in text:
-            remedy = "Correct the project's requirements (or its lock), push, and deploy again."
-        elif "hash" in text.lower() and "mismatch" in text.lower():
-            remedy = "A file of the package index is not the one that the project has locked: find out why before you go on."
-        elif "Failed to build" in text or "build backend" in text:
-            remedy = compiling_remedy(outcome.output)
-        elif NETWORK.search(text):
-            remedy = (
-                "The package index can't be reached from this host: "
-                "check site_package_index_url, site_ca_bundle_path and the network."
-            )
-        else:
-            remedy = "Correct the project's requirements and deploy again."
-        raise Trouble(f"{what} of {self.site.name} can't be installed.", remedy, outcome.tail(15))
+        raise Trouble(f"{what} of {self.site.name} can't be installed.", remedy_for(outcome.output), outcome.tail(15))
 
     def _install(self, requirements: Requirements, folder: Path) -> None:
-        parent = requirements.path.parent if requirements.kind != "none" else requirements.path
+        for path, text in requirements.rewritten.items():
+            # By the account whose the source is, since what it names may lie elsewhere.
+            run(["tee", str(path)], user=self.site.build_user, stdin=text)
         self._must(
             self._uv(
-                "venv", "--quiet", "--allow-existing", "--python", self.tools.python, str(folder), folder=folder, cwd=parent
+                *("venv", "--quiet", "--allow-existing", "--python", self.tools.python, str(folder)),
+                folder=folder,
+                cwd=requirements.home,
             ),
             "The virtualenv",
         )
-        install = ["pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder / "bin" / "python")]
-        path = requirements.path
-        if requirements.kind == "file":
-            strict = ["--require-hashes"] if requirements.hashed else []
-            self._must(
-                self._uv(*install, *strict, "-r", str(path), folder=folder, cwd=parent), f"The requirements in {path.name}"
-            )
-        elif requirements.kind == "lock":
-            exported = self._must(self._export(folder, parent), "The requirements in uv.lock")
-            if exported.stdout.strip():
-                self._must(
-                    self._uv(*install, "--require-hashes", "-r", "-", folder=folder, cwd=parent, stdin=exported.stdout),
-                    "The requirements in uv.lock",
-                )
-        elif requirements.kind == "project":
-            self._must(self._uv(*install, "-r", str(path), folder=folder, cwd=parent), "The requirements in pyproject.toml")
-        if requirements.local and requirements.kind in ("lock", "project"):
-            self._must(self._uv(*install, "--no-deps", str(parent), folder=folder, cwd=parent), "The project itself")
+        ways = {
+            "file": self._install_file,
+            "lock": self._install_lock,
+            "pylock": self._install_pylock,
+            "poetry": self._install_poetry,
+            "project": self._install_project,
+        }
+        if requirements.kind in ways:
+            ways[requirements.kind](requirements, folder)
+        if requirements.itself:
+            self._install_itself(requirements, folder)
         if self.tools.wanted:
-            done = self._uv(*install, *self.tools.wanted, folder=folder, cwd=parent)
+            done = self._pip(*self.tools.wanted, folder=folder, cwd=requirements.home)
             self._must(done, f"What site_python_packages names ({', '.join(self.tools.wanted)})")
         have = installed(folder)
         if missing := self._missing(have):
@@ -303,15 +154,92 @@ class Virtualenvs:
                 hashes.write(applying(self.tools.extra_hashes, have, missing))
                 hashes.flush()
                 os.chmod(hashes.name, 0o644)
-                done = self._uv(*install, "--constraint", hashes.name, *missing, folder=folder, cwd=parent)
+                done = self._pip("--constraint", hashes.name, *missing, folder=folder, cwd=requirements.home)
             self._must(done, f"What every site needs ({', '.join(missing)})")
 
-    def _export(self, folder: Path, project: Path) -> Outcome:
+    def _pip(self, *arguments: str, folder: Path, cwd: Path, stdin: str | None = None) -> Outcome:
+        """Install into a virtualenv."""
+        words = ("pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder / "bin" / "python"))
+        return self._uv(*words, *arguments, folder=folder, cwd=cwd, stdin=stdin)
+
+    def _install_file(self, requirements: Requirements, folder: Path) -> None:
+        strict = ["--require-hashes"] if requirements.hashed else []
+        done = self._pip(*strict, "-r", str(requirements.path), folder=folder, cwd=requirements.home)
+        self._must(done, f"The requirements in {requirements.path.name}")
+
+    def _install_project(self, requirements: Requirements, folder: Path) -> None:
+        done = self._pip("-r", str(requirements.path), folder=folder, cwd=requirements.home)
+        self._must(done, "The requirements in pyproject.toml")
+
+    def _install_pylock(self, requirements: Requirements, folder: Path) -> None:
+        words = ("--preview-features", "pylock", "-r", str(requirements.path))
+        self._must(self._pip(*words, folder=folder, cwd=requirements.home), "The requirements in pylock.toml")
+
+    def _install_lock(self, requirements: Requirements, folder: Path) -> None:
+        self._install_exported(self._export(requirements, folder), requirements, folder)
+
+    def _install_poetry(self, requirements: Requirements, folder: Path) -> None:
+        tool = self._poetry(requirements.home)
+        words = ("export", "--no-interaction", "--format", "requirements.txt", "--without-urls")
+        environment = {**self.tools.environment, **POETRY_ALONE, "POETRY_CACHE_DIR": str(tool / "cache")}
+        exported = run(
+            [str(tool / "bin" / "poetry"), *words],
+            user=self.site.build_user,
+            environment=environment,
+            cwd=str(requirements.home),
+            hidden=self.hidden,
+        )
+        self._install_exported(exported, requirements, folder)
+
+    def _install_exported(self, exported: Outcome, requirements: Requirements, folder: Path) -> None:
+        """Install what a lock has: with hashes what has them, and what is bound by its commit or lies in the source."""
+        what = f"The requirements in {requirements.path.name}"
+        hashed, bound = parted(self._must(exported, what).stdout)
+        for strict, text in (("--require-hashes", hashed), ("", bound)):
+            if text:
+                # A lock names everything; and what is hashed may need what can't be.
+                words = ("--no-deps", *filter(None, (strict,)), "-r", "-")
+                self._must(self._pip(*words, folder=folder, cwd=requirements.home, stdin=text), what)
+
+    def _install_itself(self, requirements: Requirements, folder: Path) -> None:
+        """Install the project as a package, or let it be served from its source where it is none after all."""
+        done = self._pip("--no-deps", str(requirements.home), folder=folder, cwd=requirements.home)
+        if done.code and self.importable and is_no_package(done.output):
+            reason = next((line.strip() for line in done.output.splitlines() if NO_PACKAGE.search(line)), "")
+            self.warnings.append(
+                f"The project can't be installed as a package, and is served from its source ({reason}). "
+                f"Write {'package-mode' if requirements.kind == 'poetry' else 'package'} = false below "
+                f"[tool.{'poetry' if requirements.kind == 'poetry' else 'uv'}] in pyproject.toml, and nobody tries."
+            )
+            return
+        self._must(done, "The project itself")
+
+    def _export(self, requirements: Requirements, folder: Path) -> Outcome:
         """Return what uv.lock says as requirements with their hashes."""
-        words = ["export", "--quiet", "--locked", "--no-dev", "--no-emit-project", "--no-header", "--format", "requirements-txt"]
-        # A lock names the index that it was made with, and a mirror of it here is no reason to call it outdated.
-        as_it_was_made = self._uv(*words, "--offline", folder=folder, cwd=project, leave_out=("UV_DEFAULT_INDEX",))
-        return as_it_was_made if as_it_was_made.code == 0 else self._uv(*words, folder=folder, cwd=project)
+        words = ["export", "--quiet", "--locked", "--no-dev", "--no-emit-project", "--no-editable"]
+        words += ["--no-header", "--no-annotate", "--format", "requirements-txt"]
+        # A lock names the index that it was made with, and a mirror of it here is no reason to call it outdated. No index has to
+        # be asked whether it is, but repositories that it names do.
+        offline = [] if "{ git = " in requirements.content else ["--offline"]
+        home = requirements.home
+        as_it_was_made = self._uv(*words, *offline, folder=folder, cwd=home, leave_out=("UV_DEFAULT_INDEX",))
+        return as_it_was_made if as_it_was_made.code == 0 else self._uv(*words, folder=folder, cwd=home)
+
+    def _poetry(self, cwd: Path) -> Path:
+        """Return a virtualenv that has Poetry, which alone reads its lock, as it was tested."""
+        key = hashlib.sha256(f"{self.tools.poetry}{self.tools.python}".encode()).hexdigest()[:16]
+        folder = self.site.root / "cache" / f"poetry-{key}"
+        if (folder / "bin" / "poetry").exists():
+            return folder
+        remove(folder)
+        made = self._uv("venv", "--quiet", "--python", self.tools.python, str(folder), folder=folder, cwd=cwd)
+        self._must(made, "Poetry, which reads poetry.lock,")
+        strict = ("--require-hashes",) if "--hash=" in self.tools.poetry else ()
+        done = self._pip(*strict, "-r", "-", folder=folder, cwd=cwd, stdin=self.tools.poetry)
+        if done.code:
+            remove(folder)
+        self._must(done, "Poetry, which reads poetry.lock,")
+        return folder
 
     def _missing(self, have: Mapping[str, str]) -> list[str]:
         if "django" not in have:
@@ -320,6 +248,17 @@ class Virtualenvs:
                 "Name Django in requirements.txt, pyproject.toml or uv.lock in the source, or in site_python_packages.",
             )
         return [extra for names, extra in self.tools.extras.items() if not any(name in have for name in names.split("|"))]
+
+
+def parted(exported: str) -> tuple[str, str]:
+    """Return two lists of requirements: those that must have hashes, and those that something else binds."""
+    hashed, bound = "", ""
+    for entry in filter(str.strip, ENTRIES.split(exported)):
+        if BOUND.match(entry) and "--hash=" not in entry:
+            bound += f"{entry}\n"
+        else:
+            hashed += f"{entry}\n"
+    return hashed, bound
 
 
 def applying(hashes: str, have: Mapping[str, str], asked: Sequence[str]) -> str:
@@ -333,7 +272,7 @@ def applying(hashes: str, have: Mapping[str, str], asked: Sequence[str]) -> str:
     """
     chosen = {normalised(NAME.split(each)[0]): each for each in asked}
     kept = []
-    for entry in re.split(r"\n(?![ \t])", hashes):
+    for entry in ENTRIES.split(hashes):
         name, _equals, version = entry.partition(";")[0].split("\\")[0].strip().partition("==")
         other = chosen.get(normalised(name))
         if version and normalised(name) not in have and (other is None or other.endswith(f"=={version}")):

@@ -34,6 +34,7 @@ SPEC: dict[str, Any] = {
     "uv": {"type": "path", "default": "/opt/uv/bin/uv"},
     "extras": {"type": "dict", "default": {}},
     "extra_hashes": text,
+    "poetry": text,
     "packages": texts,
     "environment": {"type": "dict", "default": {}},
     "audit_mode": {"type": "str", "choices": ["off", "report", "stop"], "default": "off"},

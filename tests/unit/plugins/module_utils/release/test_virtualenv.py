@@ -1,76 +1,11 @@
-"""What a project needs, as its files say it."""
+"""What is installed with hashes, and what is not."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.release.virtualenv import (
-    applying,
-    compiling_remedy,
-    find,
-    required_python,
-    satisfies,
-)
+from ansible_collections.hotclub.django.plugins.module_utils.release.virtualenv import applying, parted
 
 from tests.unit.conftest import CHECKOUT
-
-
-@pytest.mark.parametrize(
-    ("version", "specifier", "met"),
-    [
-        ("3.11.2", ">=3.11", True),
-        ("3.11.2", ">=3.12", False),
-        ("3.13.1", ">=3.11,<3.13", False),
-        ("3.12.0", "~=3.11", True),
-        ("4.0.0", "~=3.11", False),
-        ("3.11.9", "~=3.11.2", True),
-        ("3.12.0", "~=3.11.2", False),
-        ("3.11.2", "==3.11.*", True),
-        ("3.11.2", "!=3.11.*", False),
-        ("3.11.2", ">3.11.1, <=3.11.2", True),
-        ("3.11.2", ">=3.9,!=3.10.*", True),
-    ],
-)
-def test_requires_python_is_judged_as_the_standard_says(version: str, specifier: str, met: bool) -> None:
-    assert satisfies(version, specifier) is met
-
-
-def test_a_lock_wins_over_requirements(tmp_path: Path) -> None:
-    (tmp_path / "uv.lock").write_text("version = 1\n")
-    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\nrequires-python = ">=3.12"\n')
-    (tmp_path / "requirements.txt").write_text("Django\n")
-    assert find(tmp_path, tmp_path, "").kind == "lock"
-    assert required_python(tmp_path, tmp_path) == ">=3.12"
-
-
-def test_requirements_are_followed_into_the_files_they_name(tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").write_text("-r requirements/base.txt\n")
-    (tmp_path / "requirements").mkdir()
-    (tmp_path / "requirements" / "base.txt").write_text("Django==5.2.9 --hash=sha256:00\n")
-    found = find(tmp_path, tmp_path, "")
-    assert "Django==5.2.9" in found.content
-    assert found.hashed
-    assert not found.local
-
-
-def test_a_project_that_installs_itself_owns_its_environment(tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").write_text("-e .\nDjango\n")
-    assert find(tmp_path, tmp_path, "").local
-
-
-def test_a_named_file_that_is_missing_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(Trouble, match=r"requirements/live\.txt"):
-        find(tmp_path, tmp_path, "requirements/live.txt")
-
-
-def test_a_project_beside_other_files_is_found_by_its_own(tmp_path: Path) -> None:
-    project = tmp_path / "src"
-    project.mkdir()
-    (tmp_path / "requirements.txt").write_text("Django\n")
-    assert find(tmp_path, project, "").path == tmp_path / "requirements.txt"
-
 
 HASHES = """# Made by somebody
 gunicorn==27.0.1 \\
@@ -108,20 +43,36 @@ def test_the_file_of_hashes_has_the_versions_that_are_asked_for() -> None:
     assert len(asked) == defaults.count("==") - defaults.count(" == "), "a requirement is missing from extras.in"
 
 
+def test_poetry_is_bound_to_its_hashes() -> None:
+    files = CHECKOUT / "roles" / "django" / "files"
+    hashed = (files / "poetry.txt").read_text()
+    for requirement in (line for line in (files / "poetry.in").read_text().splitlines() if not line.startswith("#")):
+        assert f"\n{requirement} " in hashed, f"poetry.txt was not made again for {requirement}"
+
+
+COMMIT = "27b8b09990cf76a88ab38c42ebb1bda52df097a0"
+EXPORTED = f"""./libs/common
+django==5.2.19 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+widgets @ git+https://git.example.org/widgets@{COMMIT} ; python_version < '4'
+common[cache] @ file:///srv/shop/libs/common
+"""
+
+
+def test_of_a_lock_everything_but_its_folders_and_commits_must_have_a_hash() -> None:
+    hashed, bound = parted(EXPORTED)
+    assert hashed == "django==5.2.19 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
+    assert [line.split()[0] for line in bound.splitlines()] == ["./libs/common", "widgets", "common[cache]"]
+
+
 @pytest.mark.parametrize(
-    ("said", "packages"),
-    [
-        ("fatal error: Python.h: No such file or directory", "[python3-dev]"),
-        ("Error: pg_config executable not found.", "[libpq-dev]"),
-        ("./psycopg/psycopg.h:35:10: fatal error: libpq-fe.h: No such file\nPython.h: no", "[python3-dev, libpq-dev]"),
-        ("error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory", "[build-essential, python3-dev]"),
-    ],
+    "loose", ["django==5.2.19", "widgets @ git+https://git.example.org/widgets@main", "widgets @ https://example.org/widgets.zip"]
 )
-def test_what_a_build_lacks_is_named_by_its_package(said: str, packages: str) -> None:
-    assert f"site_build_packages: {packages}" in compiling_remedy(said)
+def test_what_nothing_binds_is_left_to_be_refused(loose: str) -> None:
+    assert parted(f"{loose}\n") == (f"{loose}\n", "")
 
 
-def test_what_nobody_knows_is_left_to_the_reader() -> None:
-    assert compiling_remedy("error: something else") == (
-        "A package needs to be compiled: name its Debian build packages in site_build_packages."
-    )
+def test_a_file_of_the_source_keeps_its_hash() -> None:
+    line = "./wheels/widgets-1.0-py3-none-any.whl \\\n    --hash=sha256:aa\n"
+    assert parted(line) == (line, "")

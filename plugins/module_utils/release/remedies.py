@@ -1,0 +1,113 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What helps where packages can't be installed, by what uv and builds say."""
+
+from __future__ import annotations
+
+import re
+
+OUTDATED = re.compile(r"(?s)lockfile.*needs to be updated|changed significantly since (?:poetry\.lock|the lock file)")
+NEWER_PYTHON = re.compile(r"(?s)current Python version.*?Python\s*>=\s*(\d+\.\d+)")
+# A project that nobody ever installed as a package; its build system is there for other tools.
+NO_PACKAGE = re.compile(
+    r"Multiple top-level (?:packages|modules) discovered|Unable to determine which files to ship"
+    r"|No file/folder found for (?:package|module)|Expected a Python module at"
+)
+BUILD = "of a build"
+# The first that fits.
+REMEDIES = tuple(
+    (re.compile(said), remedy)
+    for said, remedy in (
+        (r"No space left", "The disk is full: make room, or lower site_keep_releases."),
+        (
+            r"\b(401 Unauthorized|403 Forbidden)\b",
+            "The package index wants another user name and password than those in site_package_index_url.",
+        ),
+        (
+            r"index-strategy",
+            "What is asked for is in another index than the first that has the package. Where all of these are trusted alike, "
+            "set site_build_env: {UV_INDEX_STRATEGY: unsafe-best-match}; else name one of them in site_package_index_url.",
+        ),
+        (
+            r"No solution found|were unable to be satisfied|not found in the package registry",
+            "Correct the project's requirements (or its lock), push, and deploy again.",
+        ),
+        (
+            r"(?is)hash.*mismatch|mismatch.*hash",
+            "A file of the package index is not the one that the project has locked: find out why before you go on.",
+        ),
+        (
+            r"setuptools.scm was unable to detect version|Error getting the version from source `vcs`",
+            "The version comes from git's tags, and there are none: set site_source to the address of a repository that has "
+            "them, since a folder is sent without; or say it in site_build_env: {SETUPTOOLS_SCM_PRETEND_VERSION: ...}.",
+        ),
+        (r"Failed to build|build backend", BUILD),
+        (
+            r"(?i)error sending request|Could not connect|dns error|Failed to fetch|timed out|tls|certificate",
+            "The package index can't be reached from this host: "
+            "check site_package_index_url, site_ca_bundle_path and the network.",
+        ),
+    )
+)
+# What a build says that it lacks, and the Debian package that has it.
+HEADERS = {
+    "Python.h": "python3-dev",
+    "pg_config": "libpq-dev",
+    "libpq-fe.h": "libpq-dev",
+    "ffi.h": "libffi-dev",
+    "mysql_config": "default-libmysqlclient-dev",
+    "libxml/xmlversion.h": "libxml2-dev",
+    "libxslt": "libxslt1-dev",
+    "openssl/ssl.h": "libssl-dev",
+    "jpeglib.h": "libjpeg-dev",
+    "ldap.h": "libldap-dev",
+    "lber.h": "libldap-dev",
+    "sasl.h": "libsasl2-dev",
+    "xmlsec": "libxmlsec1-dev",
+}
+NO_COMPILER = re.compile(
+    r"command '[^']*g?cc' failed: No such file|[Uu]nable to find.*compiler|No such file or directory: '[^']*(gcc|cc|g\+\+)'"
+)
+
+
+def remedy_for(text: str) -> str:
+    """Return what to do about an installation that failed.
+
+    :param text: what was said.
+    """
+    if outdated := OUTDATED.search(text):
+        tool = "poetry" if "poetry" in outdated[0] else "uv"
+        return f"{tool}.lock is older than pyproject.toml: run `{tool} lock`, commit {tool}.lock and deploy again."
+    if newer := NEWER_PYTHON.search(text):
+        return (
+            f'A package wants a newer Python: set python_version: "{newer[1]}" and run playbooks/site.yml, '
+            "or take a version of the package that this Python can run."
+        )
+    known = next((remedy for said, remedy in REMEDIES if said.search(text)), "")
+    if known == BUILD:
+        return compiling_remedy(text)
+    return known or "Correct the project's requirements and deploy again."
+
+
+def is_no_package(text: str) -> bool:
+    """Say whether a build failed since there is nothing that could be a package."""
+    return bool(NO_PACKAGE.search(text))
+
+
+def compiling_remedy(text: str) -> str:
+    """Return what to install for a package that could not be built.
+
+    :param text: what its build said.
+    """
+    packages = [package for said, package in HEADERS.items() if said in text]
+    if NO_COMPILER.search(text):
+        packages.insert(0, "build-essential")
+        # Whoever lacks a compiler lacks what it is to read, too.
+        packages.append("python3-dev")
+    if not packages:
+        return (
+            "A package could not be built, for the reason above. If it lacks a program or a library, name its Debian package in "
+            "site_build_packages and run playbooks/site.yml; else take a version that needs no building."
+        )
+    named = ", ".join(dict.fromkeys(packages))
+    return f"A package needs to be compiled: set site_build_packages: [{named}] and run playbooks/site.yml."
