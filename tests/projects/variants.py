@@ -249,7 +249,8 @@ REPORTS: tuple[Edit, ...] = (
     reports_migration(
         "0001_initial",
         "",
-        "migrations.CreateModel('Report', [('id', models.BigAutoField(primary_key=True)), ('title', models.TextField())])",
+        "migrations.CreateModel('Report', [('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, "
+        "verbose_name='ID')), ('title', models.TextField())])",
     ),
     replace(
         "journal/views.py",
@@ -360,7 +361,7 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
         # It wants what setuptools no longer has.
         "old-gunicorn": (
             plain_version("old-gunicorn"),
-            append("requirements.txt", "gunicorn==20.1.0\nsetuptools>=82\n"),
+            append("requirements.txt", "gunicorn==20.1.0\n"),
         ),
         "health-500": (
             plain_version("health-500"),

@@ -13,42 +13,14 @@ NO_PACKAGE = re.compile(
     r"Multiple top-level (?:packages|modules) discovered|Unable to determine which files to ship"
     r"|No file/folder found for (?:package|module)|Expected a Python module at"
 )
-BUILD = "of a build"
-# The first that fits.
-REMEDIES = tuple(
-    (re.compile(said), remedy)
-    for said, remedy in (
-        (r"No space left", "The disk is full: make room, or lower site_keep_releases."),
-        (
-            r"\b(401 Unauthorized|403 Forbidden)\b",
-            "The package index wants another user name and password than those in site_package_index_url.",
-        ),
-        (
-            r"index-strategy",
-            "What is asked for is in another index than the first that has the package. Where all of these are trusted alike, "
-            "set site_build_env: {UV_INDEX_STRATEGY: unsafe-best-match}; else name one of them in site_package_index_url.",
-        ),
-        (
-            r"No solution found|were unable to be satisfied|not found in the package registry",
-            "Correct the project's requirements (or its lock), push, and deploy again.",
-        ),
-        (
-            r"(?is)hash.*mismatch|mismatch.*hash",
-            "A file of the package index is not the one that the project has locked: find out why before you go on.",
-        ),
-        (
-            r"setuptools.scm was unable to detect version|Error getting the version from source `vcs`",
-            "The version comes from git's tags, and there are none: set site_source to the address of a repository that has "
-            "them, since a folder is sent without; or say it in site_build_env: {SETUPTOOLS_SCM_PRETEND_VERSION: ...}.",
-        ),
-        (r"Failed to build|build backend", BUILD),
-        (
-            r"(?i)error sending request|Could not connect|dns error|Failed to fetch|timed out|tls|certificate",
-            "The package index can't be reached from this host: "
-            "check site_package_index_url, site_ca_bundle_path and the network.",
-        ),
-    )
+NO_VERSION = re.compile(r"setuptools.scm was unable to detect version|Error getting the version from source `vcs`")
+UNSOLVED = re.compile(r"No solution found|were unable to be satisfied|not found in the package registry")
+OTHER_HASH = re.compile(r"hash.*mismatch|mismatch.*hash", re.IGNORECASE | re.DOTALL)
+BUILD_FAILED = re.compile(r"Failed to build|build backend")
+NETWORK = re.compile(
+    r"error sending request|Could not connect|dns error|Failed to fetch|timed out|tls|certificate", re.IGNORECASE
 )
+DENIED = re.compile(r"\b(401 Unauthorized|403 Forbidden)\b")
 # What a build says that it lacks, and the Debian package that has it.
 HEADERS = {
     "Python.h": "python3-dev",
@@ -75,18 +47,35 @@ def remedy_for(text: str) -> str:
 
     :param text: what was said.
     """
+    if "No space left" in text:
+        return "The disk is full: make room, or lower site_keep_releases."
     if outdated := OUTDATED.search(text):
         tool = "poetry" if "poetry" in outdated[0] else "uv"
         return f"{tool}.lock is older than pyproject.toml: run `{tool} lock`, commit {tool}.lock and deploy again."
+    if DENIED.search(text):
+        return "The package index wants another user name and password than those in site_package_index_url."
+    if "index-strategy" in text:
+        return (
+            "What is asked for is in another index than the first that has the package. Where all of these are trusted alike, "
+            "set site_build_env: {UV_INDEX_STRATEGY: unsafe-best-match}; else name one of them in site_package_index_url."
+        )
     if newer := NEWER_PYTHON.search(text):
         return (
             f'A package wants a newer Python: set python_version: "{newer[1]}" and run playbooks/site.yml, '
             "or take a version of the package that this Python can run."
         )
-    known = next((remedy for said, remedy in REMEDIES if said.search(text)), "")
-    if known == BUILD:
+    if UNSOLVED.search(text):
+        return "Correct the project's requirements (or its lock), push, and deploy again."
+    if OTHER_HASH.search(text):
+        return "A file of the package index is not the one that the project has locked: find out why before you go on."
+    if BUILD_FAILED.search(text):
         return compiling_remedy(text)
-    return known or "Correct the project's requirements and deploy again."
+    if NETWORK.search(text):
+        return (
+            "The package index can't be reached from this host: "
+            "check site_package_index_url, site_ca_bundle_path and the network."
+        )
+    return "Correct the project's requirements and deploy again."
 
 
 def is_no_package(text: str) -> bool:
@@ -99,6 +88,11 @@ def compiling_remedy(text: str) -> str:
 
     :param text: what its build said.
     """
+    if NO_VERSION.search(text):
+        return (
+            "The version comes from git's tags, and there are none: set site_source to the address of a repository that has "
+            "them, since a folder is sent without; or say it in site_build_env: {SETUPTOOLS_SCM_PRETEND_VERSION: ...}."
+        )
     packages = [package for said, package in HEADERS.items() if said in text]
     if NO_COMPILER.search(text):
         packages.insert(0, "build-essential")

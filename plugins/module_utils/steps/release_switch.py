@@ -139,6 +139,7 @@ def refuse_newer_database(site: Site, release: str) -> None:
         raise Trouble(
             f"The database has migrations that release {release} doesn't know: {', '.join(unknown)}. Nothing was changed.",
             "If the old code works with the newer tables (additive migrations), run this again with "
-            "-e rollback_ignore_migrations=true. Otherwise reverse them first with the current code: "
-            f"playbooks/manage.yml -e 'manage_command=\"{reverse_command(unknown[0])}\"'.",
+            "-e rollback_ignore_migrations=true. Otherwise reverse them first with the current code, by playbooks/manage.yml "
+            + " and ".join(f"-e 'manage_command=\"{command}\"'" for command in dict.fromkeys(map(reverse_command, unknown)))
+            + ".",
         )
