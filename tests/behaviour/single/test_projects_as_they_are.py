@@ -19,6 +19,8 @@ AT_HOME: dict[str, Any] = {"site_shared_paths": ["data"], "site_build_env": {"PA
 @pytest.fixture(scope="module")
 def at_home(plain: Site) -> Run:
     plain.app.run("command -v git-lfs || apt-get -o DPkg::Lock::Timeout=120 install -qq --no-install-recommends git-lfs")
+    # On hosts that an earlier run has left, the second database is there already.
+    plain.app.run(f"rm -rf {plain.root}/shared/data")
     return plain.deploy("at-home", **AT_HOME).must_succeed()
 
 
