@@ -36,7 +36,7 @@ SUBJECTS: Mapping[str, str] = {
     "Releases": r"plugins/module_utils/release/|.*/(release_\w+|manage|media_move|site_\w+|lock\w*)\.py|roles/django/",
     "Hosts": r"",
 }
-RAISED = re.compile(r"^(Trouble|Ansible\w+|PostgresqlError|AcmeError)$")
+RAISED = re.compile(r"^(Trouble|Refusal|Ansible\w+|PostgresqlError|AcmeError)$")
 # Functions whose texts are each a reason why something is refused, or a problem.
 SPEAKING = re.compile(r"problem|trouble|reason|left_out|departure")
 # What has fewer letters of its own can't be searched for.
@@ -166,7 +166,9 @@ def of_call(call: ast.Call, reader: Reader) -> Iterator[tuple[str, str]]:
         yield from paired(reader.placed(call.args[0]), call.args[1], call.args[2], reader)
     elif RAISED.match(name) and call.args:
         # What others have for a second argument is no remedy.
-        second = call.args[1] if len(call.args) > 1 and name in ("Trouble", "PostgresqlError") else keywords.get("remedy")
+        second = (
+            call.args[1] if len(call.args) > 1 and name in ("Trouble", "Refusal", "PostgresqlError") else keywords.get("remedy")
+        )
         remedies = reader.texts(second)
         yield from ((text, " ".join(dict.fromkeys(remedies))) for text in reader.texts(call.args[0]))
     elif "msg" in keywords:

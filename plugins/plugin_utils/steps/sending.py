@@ -26,30 +26,29 @@ class Request:
     arguments: Mapping[str, Any]
 
 
-# What a host answers on which no module can run, and what to do about it.
-NO_MODULE_RUNS = {
-    r"interpreter '(?P<what>\S+)' was not found|/bin/sh: .*?(?P<where>/\S*python\S*): not found": (
-        "{host} has no {what}, without which Ansible can do nothing there.",
-        "Install it: ansible {host} --become -m ansible.builtin.raw -a 'apt-get install --yes python3'. "
-        "Where it is somewhere else, set ansible_python_interpreter for {host}.",
-    ),
-    r"No usable temporary directory|No space left on device": (
-        "The disk of {host} is full, or may not be written: not even a temporary file can be made there.",
-        "Make room (df -h and df -i show where), then run this again.",
-    ),
-}
+# What comes back from a host on which no module can run.
+NO_INTERPRETER = re.compile(r"interpreter '(\S+)' was not found|/bin/sh: .*?(/\S*python\S*): not found")
+NO_ROOM = re.compile(r"No usable temporary directory|No space left on device")
 
 
 def explained(host: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """Return the failure of a call with what to do about it, where that is known."""
     said = "\n".join(str(answer.get(name, "")) for name in ("msg", "module_stderr", "module_stdout"))
-    for pattern, (cause, remedy) in NO_MODULE_RUNS.items():
-        if found := re.search(pattern, said):
-            named = found.groupdict()
-            what = named.get("what") or named.get("where") or ""
-            trouble = Trouble(cause.format(host=host, what=what), remedy.format(host=host))
-            return {"failed": True, "changed": False, "msg": str(trouble)}
-    return dict(answer)
+    if found := NO_INTERPRETER.search(said):
+        python = found[1] or found[2]
+        trouble = Trouble(
+            f"{host} has no {python}, without which Ansible can do nothing there.",
+            f"Install it: ansible {host} --become -m ansible.builtin.raw -a 'apt-get install --yes python3'. "
+            f"Where it is somewhere else, set ansible_python_interpreter for {host}.",
+        )
+    elif NO_ROOM.search(said):
+        trouble = Trouble(
+            f"The disk of {host} is full, or may not be written: not even a temporary file can be made there.",
+            "Make room (df -h and df -i show where), then run this again.",
+        )
+    else:
+        return dict(answer)
+    return {"failed": True, "changed": False, "msg": str(trouble)}
 
 
 class HostSteps(ActionBase):  # type: ignore[misc]
