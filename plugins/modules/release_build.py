@@ -124,6 +124,11 @@ options:
     type: list
     elements: str
     default: []
+  static_commands:
+    description: Management commands to run once the static files are collected, which they may add to.
+    type: list
+    elements: str
+    default: []
   shared_paths:
     description: Folders of the source that outlive releases and that the site may write.
     type: list

@@ -22,6 +22,11 @@ options:
     description: How long a statement of a migration may wait for a lock; 0 for ever.
     type: int
     default: 10
+  commands:
+    description: Management commands to run in the release once its migrations are applied.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.locked]
 author: The hotclub.django authors (@hotclub)
 """
@@ -37,6 +42,10 @@ EXAMPLES = r"""
 RETURN = r"""
 applied:
   description: Migrations that were applied.
+  type: list
+  returned: success
+printed:
+  description: What each of the commands printed.
   type: list
   returned: success
 """

@@ -317,6 +317,8 @@ class Builder:
                 "or set site_unmade_migrations_allowed to true.",
             )
         self._refuse_unmigrated(answer["unmigrated"], source, project)
+        for command in self.wanted["static_commands"]:
+            interpreter.manage(command)
         return answer
 
     def _refuse_unmigrated(self, applications: list[str], source: Path, project: Path) -> None:

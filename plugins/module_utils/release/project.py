@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,21 @@ class Interpreter:
             hidden=self.hidden,
             timeout=DAY_SECONDS,
         )
+
+    def manage(self, command: str, extra: dict[str, str] | None = None) -> str:
+        """Run a management command, and return what it printed.
+
+        :raises Trouble: it failed.
+        """
+        done = self.run(["manage.py", *shlex.split(command)], extra)
+        output = "\n".join(part.rstrip() for part in (done.stdout, done.stderr) if part.strip())
+        if done.code:
+            raise Trouble(
+                f"manage.py {shlex.split(command)[0]} ended with code {done.code}.",
+                f"It ran in release {self.folder.name}; correct the command or the project.",
+                output,
+            )
+        return output
 
     def ask(self, question: str, extra: dict[str, str] | None = None) -> dict[str, Any]:
         """Run one of the questions of ``release_checks.py`` and return its answer.

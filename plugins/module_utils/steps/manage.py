@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
@@ -38,12 +37,5 @@ def manage(module: Call) -> dict[str, Any]:
     interpreter = Interpreter(site, current)
     extra = {name: str(value) for name, value in module.params["environment"].items()}
     interpreter.hidden += [value for value in extra.values() if len(value) >= 6]
-    done = interpreter.run(["manage.py", *shlex.split(command)], extra)
-    output = "\n".join(part.rstrip() for part in (done.stdout, done.stderr) if part.strip())
-    if done.code:
-        raise Trouble(
-            f"manage.py {shlex.split(command)[0]} ended with code {done.code}.",
-            f"It ran in release {current}; correct the command or the project.",
-            output,
-        )
+    output = interpreter.manage(command, extra)
     return {"changed": True, "output": output or "(it printed nothing)"}

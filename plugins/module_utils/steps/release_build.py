@@ -41,6 +41,7 @@ SPEC: dict[str, Any] = {
     "audit_service_url": text,
     "audit_ignored": texts,
     "build_commands": texts,
+    "static_commands": texts,
     "shared_paths": texts,
     "static_url": {"type": "str", "default": "/static/"},
     "media_url": {"type": "str", "default": "/media/"},

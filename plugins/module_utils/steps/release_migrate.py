@@ -17,6 +17,7 @@ SPEC: dict[str, Any] = {
     **LOCKED,
     "release": {"type": "str", "required": True},
     "lock_timeout_seconds": {"type": "int", "default": 10},
+    "commands": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -38,8 +39,9 @@ def migrate(module: Call) -> dict[str, Any]:
         limit = module.params["lock_timeout_seconds"]
         options = {"PGOPTIONS": f"-c lock_timeout={limit * 1000}"} if limit else {}
         answer = interpreter.ask("migrate", options)
-    if "failed" not in answer:
-        return {"changed": bool(answer["applied"]), "applied": answer["applied"]}
+        if "failed" not in answer:
+            printed = [interpreter.manage(command) for command in module.params["commands"]]
+            return {"changed": bool(answer["applied"] or printed), "applied": answer["applied"], "printed": printed}
     failure = answer["failed"]
     detail = redact(f"{failure['type']}: {failure['text']} ({failure['place'].rpartition('/src/')[2]})", interpreter.hidden)
     left = answer.get("left", [])

@@ -45,6 +45,22 @@ def test_a_changed_part_is_installed_and_the_way_back_knows_every_database(plain
     assert plain.serves() == "at-home-changed changed 1.post1"
 
 
+COMMANDS = {
+    "static": """shell -c "import os, pathlib; (pathlib.Path(os.environ['STATIC_ROOT']) / 'made.txt').write_text('made')" """,
+    "migrate": """shell -c "from reports.models import Report; Report.objects.get_or_create(title='first')" """,
+    "switch": """shell -c "from reports.models import Report; print('there are', Report.objects.count(), 'reports')" """,
+}
+
+
+def test_commands_run_when_they_can_do_their_work(plain: Site, at_home: Run) -> None:
+    """With production's settings: what the first adds to the static files is served, the third finds what the second made."""
+    told = {f"site_commands_after_{moment}": [command] for moment, command in COMMANDS.items()}
+    run = plain.deploy("at-home-changed", **AT_HOME, **told).must_succeed()
+    assert plain.visitor.get("/static/made.txt").text == "made"
+    assert plain.visitor.get("/?reports").json == {"reports": 1}, run
+    assert run.says("there are 1 reports"), run
+
+
 @pytest.mark.parametrize(
     ("version", "served", "told"),
     [
