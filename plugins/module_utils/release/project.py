@@ -19,6 +19,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.layout impo
 
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
 ASSIGNED = re.compile(r"""DJANGO_SETTINGS_MODULE["']\s*\]\s*=[^=]""")
+FOR_DEVELOPMENT = {"debug", "dev", "develop", "development", "local"}
+FOR_PRODUCTION = ("production", "prod", "live", "deploy")
 ANSWER = "hotclub-answer:"
 SKIPPED_FOLDERS = {"node_modules", "tests", "test", "docs", "examples", "venv", "env", "site-packages"}
 DEPTH = 3
@@ -60,7 +62,8 @@ def folder(source: Path, named: str) -> Path:
 def settings_module(project: Path, named: str) -> str:
     """Return the dotted name of the project's own settings.
 
-    :raises Trouble: ``manage.py`` doesn't say it, and neither does the operator.
+    :raises Trouble: ``manage.py`` doesn't say it, or says one for development where there is one for production, and neither does
+        the operator.
     """
     if named:
         return named
@@ -69,7 +72,23 @@ def settings_module(project: Path, named: str) -> str:
         raise Trouble(
             "manage.py names no settings module.", "Set site_settings_module to the dotted name of the project's settings."
         )
-    return found.group(1)
+    module = found.group(1)
+    if production := _production_beside(project, module):
+        raise Trouble(
+            f"manage.py names {module}, which is for development, and there is {production} beside it. Nothing was changed.",
+            f"Set site_settings_module: {production}; or to {module}, if that is what is to serve.",
+        )
+    return module
+
+
+def _production_beside(project: Path, module: str) -> str:
+    """Return the settings for production that lie beside those for development; empty where there are none."""
+    package, _dot, name = module.rpartition(".")
+    if name not in FOR_DEVELOPMENT:
+        return ""
+    folder = project.joinpath(*package.split("."))
+    there = next((other for other in FOR_PRODUCTION if (folder / f"{other}.py").is_file()), "")
+    return f"{package}.{there}" if there else ""
 
 
 def is_importable(settings: str, folders: Sequence[Path]) -> bool:

@@ -23,6 +23,17 @@ def test_the_project_is_found_below_the_top(tmp_path: Path) -> None:
     assert settings_module(tmp_path / "src", "") == "shop.settings"
 
 
+def test_settings_for_development_are_no_choice_where_there_are_others(tmp_path: Path) -> None:
+    settings = tmp_path / "shop" / "settings"
+    settings.mkdir(parents=True)
+    (tmp_path / "manage.py").write_text(MANAGE.replace("shop.settings", "shop.settings.dev"))
+    assert settings_module(tmp_path, "") == "shop.settings.dev"
+    (settings / "production.py").write_text("")
+    with pytest.raises(Trouble, match=r"(?s)shop\.settings\.dev.*site_settings_module: shop\.settings\.production"):
+        settings_module(tmp_path, "")
+    assert settings_module(tmp_path, "shop.settings.dev") == "shop.settings.dev"
+
+
 def test_two_projects_are_a_question_for_the_operator(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
