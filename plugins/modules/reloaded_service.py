@@ -11,7 +11,8 @@ short_description: Run a service with the configuration that is on disk
 version_added: 0.1.0
 author: The hotclub.django authors (@hotclub)
 description:
-  - Starts a service at boot and now. One that runs, and has loaded its configuration before the newest change of it, is reloaded.
+  - Starts a service at boot and now. One that runs, and has loaded its configuration before the newest change of it, is reloaded;
+    one that knows no reload is restarted.
   - Or, with O(sites_path), stops it once no site needs it.
   - Tells by times, so that a run that broke after a file was written is made good by the next one.
 options:

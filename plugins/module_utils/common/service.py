@@ -1,6 +1,9 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A service that runs with the configuration on disk: started where it is stopped, reloaded where it is older than a file."""
+"""A service that runs with the configuration on disk: started where it is stopped, reloaded where it is older than a file.
+
+One that knows no reload is restarted.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import change_time, children, newest_change, started
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 
-PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload")
+PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload", "CanReload")
 STAMPS = Path("/run/hotclub")
 # No process gets rid of it, so that its status tells how it was started.
 CONFINED = "NoNewPrivileges=yes\n"
@@ -77,7 +80,7 @@ class Service:
         elif self.is_unconfined():
             yield "restart"
         elif self._newest(configuration) > self.loaded() or self.is_outdated():
-            yield "reload"
+            yield "restart" if unit["CanReload"] == "no" else "reload"
 
     def _newest(self, configuration: Path) -> float:
         return max(newest_change(folder) for folder in (configuration, *self.also_read) if folder.exists())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.service import has_files
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, has_files
 
 
 def test_a_service_is_needed_while_a_site_has_a_file(tmp_path: Path) -> None:
@@ -12,3 +15,12 @@ def test_a_service_is_needed_while_a_site_has_a_file(tmp_path: Path) -> None:
     assert not has_files(tmp_path)
     (tmp_path / "shop.cfg").touch()
     assert has_files(tmp_path)
+
+
+@pytest.mark.parametrize(("can", "action"), [("yes", "reload"), ("no", "restart")])
+def test_a_service_that_knows_no_reload_is_restarted(tmp_path: Path, can: str, action: str) -> None:
+    (tmp_path / "site.conf").touch()
+    shown = f"ActiveState=active\nUnitFileState=enabled\nMainPID={os.getpid()}\nNeedDaemonReload=no\nCanReload={can}"
+    service = Service("exporter.service", lambda *_words, **_more: Outcome(0, shown), units=tmp_path, stamps=tmp_path)
+
+    assert list(service.needed_actions(tmp_path)) == [action]
