@@ -44,6 +44,7 @@ class Link:
         self.source, self.target = str(row["from"]), str(row["to"])
         self.clients = members(self.source, tiers)
         self.servers = members(self.target, tiers)
+        self._lacks_an_end = any(end in tiers and not tiers[end] for end in (self.source, self.target))
 
     def for_roles(self) -> dict[str, Any]:
         """Return what roles are fed."""
@@ -81,8 +82,9 @@ class Link:
 
     @cached_property
     def used(self) -> bool:
-        """Whether anything goes over the network."""
-        return bool(self.source and self.target and not self.local and boolean(self._row.get("wanted", True)))
+        """Whether anything goes over the network; nothing does where a tier at one end has no host."""
+        has_ends = self.source and self.target and not self._lacks_an_end
+        return bool(has_ends and not self.local and boolean(self._row.get("wanted", True)))
 
     @property
     def wants_tls(self) -> bool:

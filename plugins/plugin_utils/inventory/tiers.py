@@ -79,6 +79,8 @@ TIERS: Mapping[str, Tier] = {
             only="one database",
             moved_by="playbooks/move_database.yml -e move_database_from=",
         ),
+        # Without synonyms: an inventory may have hosts that watch something else.
+        Tier(name="monitoring", verb="watch", what="the other hosts", synonyms=(), may_be_empty=True),
     )
 }
 

@@ -44,12 +44,16 @@ def _tier_remedy(tier: Tier, groups: Mapping[str, list[str]]) -> str:
     alike = next((group for group in groups if group not in TIERS and _means(group, tier)), None)
     if alike:
         return f"Did you mean {tier.name} where the inventory says {alike}?"
-    return f"Put a host into the group {tier.name}; a single server is in {', '.join(TIERS)} alike."
+    return f"Put a host into the group {tier.name}; a single server is in {', '.join(_needed())} alike."
 
 
 def _means(group: str, tier: Tier) -> bool:
-    """Tell whether somebody who wrote this group probably meant that tier."""
-    return group in tier.synonyms or nearest(group.lower().rstrip("s"), [tier.name], 0.6) is not None
+    """Tell whether somebody who wrote this group probably meant that tier; a site may well do without an optional one."""
+    return group in tier.synonyms or (not tier.may_be_empty and nearest(group.lower().rstrip("s"), [tier.name], 0.6) is not None)
+
+
+def _needed() -> list[str]:
+    return [tier.name for tier in TIERS.values() if not tier.may_be_empty]
 
 
 def _tiers() -> str:

@@ -10,6 +10,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.hotclub.django.plugins.filter.app_servers import app_servers
 from ansible_collections.hotclub.django.plugins.filter.topology import FilterModule, topology
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS
 
 
 def test_hosts_keep_the_order_of_the_inventory() -> None:
@@ -21,7 +22,7 @@ def test_hosts_keep_the_order_of_the_inventory() -> None:
 
 
 def test_a_tier_without_a_group_is_empty() -> None:
-    assert topology({"all": []}, {}) == {"lb": [], "app": [], "db": []}
+    assert topology({"all": []}, {}) == {tier: [] for tier in TIERS}
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,14 @@ def flow(row: Mapping[str, Any], host: str, groups: Mapping[str, list[str]]) -> 
     return found
 
 
+def test_a_tier_without_hosts_talks_to_nobody() -> None:
+    row = {"from": "monitoring", "to": "all", "port": 9100, "why": "metrics"}
+
+    assert (seen(row, "db1", FLEET)["used"], seen(row, "db1", FLEET)["bind"]) == (False, "")
+    assert flows({"one": row}, place("db1", FLEET, HOSTS)) == []
+    assert flow(row, "db1", {**FLEET, "monitoring": ["web2"]})["sources"] == ["10.0.0.11"]
+
+
 def test_one_host_at_both_ends_needs_no_network() -> None:
     found = seen(QUERIES, "web1", SINGLE)
 

@@ -20,7 +20,7 @@ def test_hosts_of_no_tier_are_left_alone_with_a_remark() -> None:
     [(remark, hosts)] = remark_strays(groups)
 
     assert list(check_tiers(groups)) == [] and placed(groups) == ["web1"]
-    assert hosts == ["mail1", "mail2"] and "put it into lb, app or db" in remark.remedy
+    assert hosts == ["mail1", "mail2"] and "put it into lb, app, db or monitoring" in remark.remedy
 
 
 def test_an_inventory_of_one_site_has_no_remark() -> None:
@@ -42,10 +42,16 @@ def test_a_new_tier_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [complaint.remedy for complaint in check_tiers(groups)] == ["Did you mean the group cache?"]
     with_cache = {"all": ["web1", "cache1"], **SINGLE, "cache": ["cache1"]}
     assert list(check_tiers(with_cache)) == [] and placed(with_cache) == ["web1", "cache1"]
-    assert (all_tiers(with_cache), all_tiers(groups), all_tiers({})) == ("lb:app:db:cache", "lb:app:db", "lb:app:db:cache")
+    assert (all_tiers(with_cache), all_tiers(groups), all_tiers({})) == ("lb:app:db:cache", "lb:app:db", ":".join(TIERS))
     assert topology(with_cache, {"web1": {}, "cache1": {}})["cache"] == [{"name": "cache1", "address": "cache1"}]
     assert departure(with_cache, "cache1", topology(with_cache, {"web1": {}, "cache1": {}}, ["cache1"]), ["web1", "cache1"]) == []
     assert reboot_plan("cache1", hosts_by_tier(with_cache), "always", False, {})["reboot"]
+
+
+def test_a_group_that_only_resembles_an_optional_tier_is_left_alone() -> None:
+    groups = {"all": ["web1", "mon1"], **SINGLE, "monitor": ["mon1"]}
+
+    assert list(check_tiers(groups)) == [] and [hosts for _remark, hosts in remark_strays(groups)] == [["mon1"]]
 
 
 def test_a_tier_that_must_have_hosts_says_what_nobody_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
