@@ -52,8 +52,9 @@ test: BESIDE ?= $(if $(STAGES),,single-trixie single-bookworm)
 test: ## Run all the tests, or STAGES="unit single-trixie"; a slow machine leaves some out and names them, unless ALL=1
 	@$(LAB) test $(STAGES) $(if $(ALL),--all) --beside $(BESIDE)
 
-soak: venv ## Deploy under load for longer than the tests do, DEPLOYS=200 times, on a host of its own
+soak: venv ## Meet a host of an earlier version, and deploy under load for longer than the tests do, DEPLOYS=200 times
 	@$(LAB) up single --prefix soak-
+	HOTCLUB_INVENTORIES=inventories/single:.lab/soak-single/hosts.yml pytest tests/behaviour/soak
 	HOTCLUB_INVENTORIES=inventories/single:.lab/soak-single/hosts.yml HOTCLUB_DEPLOYS=$(or $(DEPLOYS),200) \
 		pytest tests/behaviour/single -k deploys_back_and_forth
 	@$(LAB) down single --prefix soak-
