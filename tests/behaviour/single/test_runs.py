@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def test_a_change_of_a_setting_is_made_without_losing_a_request(plain: Site) -> 
 
 
 def test_names_in_site_env_are_filled_in_whichever_verb_starts_the_process(plain: Site) -> None:
-    """A value of the site, one of the release, one that is a secret, and one that only looks like a name."""
+    """A value of the site, of the release, one that is a secret, one that only looks like a name, and one of several lines."""
     before, following, _ = versions(plain)
     filled = {"MY_PLACE": "${SITE_DOMAIN} in ${STATIC_ROOT}", "MY_KEY": "${SECRET_KEY}", "MY_TEMPLATE": "$${USER} stays"}
-    plain.write_inventory(site_env=filled)
+    pem = '-----BEGIN X-----\na "b" \\ $c {d} %e\n-----END X-----\n'
+    plain.write_inventory(site_env={**filled, "MY_PEM": pem})
     try:
         verbs: list[Callable[[], Run]] = [lambda: plain.play("site"), lambda: plain.deploy(following), plain.rollback]
         for verb in verbs:
@@ -43,7 +45,7 @@ def test_names_in_site_env_are_filled_in_whichever_verb_starts_the_process(plain
                 run
             )
             assert found["MY_KEY"] == found["SECRET_KEY"] == plain.secrets["secret_key"], run
-            assert found["MY_TEMPLATE"] == "${USER} stays", run
+            assert (found["MY_TEMPLATE"], found["MY_PEM"]) == ("${USER} stays", pem), run
         assert plain.serves() == before
     finally:
         plain.write_inventory()
@@ -54,8 +56,8 @@ def test_names_in_site_env_are_filled_in_whichever_verb_starts_the_process(plain
 def environment(site: Site) -> dict[str, str]:
     """What the process that serves was started with, as the kernel has it."""
     pid = site.app.run(f"systemctl show --value --property MainPID {site.instances()[0]}")
-    lines = site.app.run(f"tr '\\0' '\\n' < /proc/{pid}/environ").splitlines()
-    return {name: value for name, _sign, value in (line.partition("=") for line in lines)}
+    entries = base64.b64decode(site.app.run(f"base64 /proc/{pid}/environ")).decode().split("\0")
+    return {name: value for name, _sign, value in (entry.partition("=") for entry in entries)}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "plain" else pytest.mark.debian13) for name in SITES])

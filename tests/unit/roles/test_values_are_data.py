@@ -357,24 +357,25 @@ WIRING = wiring()
 
 
 def systemd_reads(text: str) -> dict[str, str]:
-    """What systemd takes from an environment file with one quoted assignment a line (parse_env_file of its source)."""
-    found = {}
-    for line in text.split("\n")[:-1]:
-        name, _, rest = line.partition("=")
-        assert rest[0] == '"' and rest[-1] == '"', line
+    """What systemd takes from an environment file of quoted assignments (parse_env_file of its source)."""
+    found, rest = {}, text
+    while rest:
+        name, _, rest = rest.partition('="')
         value, escaped = "", False
-        for place, character in enumerate(rest[1:]):
+        for place, character in enumerate(rest):
             if escaped:
-                value += character if character in '"\\`$' else "\\" + character
+                value += character if character in '"\\`$' else "" if character == "\n" else "\\" + character
                 escaped = False
             elif character == "\\":
                 escaped = True
             elif character == '"':
-                assert place == len(rest) - 2, f"the value ends early in {line!r}"
+                rest = rest[place + 1 :]
                 break
             else:
+                # A line break, too.
                 value += character
-        found[name] = value
+        assert rest.startswith("\n"), f"the value ends early in {text!r}"
+        found[name], rest = value, rest[1:]
     return found
 
 

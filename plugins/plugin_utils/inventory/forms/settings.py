@@ -28,9 +28,8 @@ def check_env(value: Any) -> Iterator[Finding]:
             yield (f"the value of {name} is not text", "Write one text; a list as the project reads it, for example a,b.")
         elif re.search(r"[\ud800-\udfff]", str(text)):
             yield (f"the value of {name} has a half of a character", "Write the whole character.")
-        elif "\n" in str(text) or "\0" in str(text):
-            remedy = "Write one line; a key or a certificate as base64 or as a file's path."
-            yield (f"the value of {name} has more than one line", remedy)
+        elif "\0" in str(text):
+            yield (f"the value of {name} has a zero byte, which no variable can have", "Write it as base64.")
 
 
 def check_batch(value: Any) -> Iterator[Finding]:

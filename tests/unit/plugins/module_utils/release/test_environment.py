@@ -47,6 +47,11 @@ def test_a_name_that_no_process_could_read_is_refused() -> None:
         render({"MY-NAME": "x"})
 
 
+def test_each_line_of_a_key_is_a_secret() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQ\nIBADAN\n-----END PRIVATE KEY-----\n"
+    assert set(secrets({"SIGNING_KEY": key})) == {key, "MIIEvQ", "IBADAN"}
+
+
 def test_passwords_inside_addresses_are_secrets() -> None:
     found = secrets({"DATABASE_URL": "postgres://shop:hunter22@db/shop", "DEBUG": "False", "MAIL": "smtp://me:letmein@mail"})
     assert "hunter22" in found

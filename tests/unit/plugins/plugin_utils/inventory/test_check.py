@@ -291,7 +291,7 @@ class TestMeaning:
             ({"site_env": {"1A": "x"}}, "can't be the name of an environment variable"),
             ({"site_env": {"DEBUG": False}}, "the value of DEBUG is not text"),
             ({"site_env": {"HOSTS": ["a", "b"]}}, "the value of HOSTS is not text"),
-            ({"site_env": {"KEY": "a\nb"}}, "the value of KEY has more than one line"),
+            ({"site_env": {"KEY": "a\0b"}}, "the value of KEY has a zero byte"),
             ({"private_address": "10.0.0.300"}, '"10.0.0.300" is not a domain name'),
         ],
     )
