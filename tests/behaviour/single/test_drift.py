@@ -47,7 +47,7 @@ KINDS = {
     ),
     "a unit that runs": Drift(
         "systemctl disable --quiet --now hotclub-firewall",
-        "systemctl is-enabled hotclub-firewall; systemctl is-active hotclub-firewall; nft list table inet hotclub | wc -l",
+        "systemctl is-enabled hotclub-firewall; systemctl is-active hotclub-firewall",
         "enable --now",
     ),
     "a package": Drift("dpkg --remove --force-depends logrotate", "dpkg-query -W -f '${Status}' logrotate", "logrotate"),
