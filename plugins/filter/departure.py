@@ -40,7 +40,8 @@ def _reasons(groups: Mapping[str, list[str]], host: str, staying: Mapping[str, S
     for tier in (tier for tier in here if not tier.moved_by and not tier.may_be_empty and not staying[tier.name]):
         yield (
             f"{host} is the last host of the group {tier.name}, so nobody would {tier.work}. "
-            f"Put another host into the group {tier.name} and run playbooks/site.yml; then run this again."
+            f"Put another host into the group {tier.name} and run playbooks/site.yml; then run this again. "
+            "To take the whole site out of all its hosts, run playbooks/decommission_site.yml."
         )
     for tier in (tier for tier in TIERS.values() if tier.takes_requests):
         if staying[tier.name] and all(peer.get("drained") for peer in staying[tier.name]):

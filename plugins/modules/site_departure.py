@@ -14,6 +14,13 @@ description:
     them at boot.
   - Removes everything from the site's folder, its environment with the secrets among it, but not C(shared) with uploaded files.
   - Other sites of the host are left alone.
+options:
+  uploads_path:
+    description:
+      - Where uploaded files are moved, after which the site's folder is removed; empty to leave them where they are.
+      - Files on a file system of their own stay there.
+    type: path
+    default: ""
 extends_documentation_fragment: [hotclub.django.site]
 notes:
   - Supports check mode.
@@ -39,7 +46,7 @@ removed:
   elements: str
   returned: always
 uploads:
-  description: The folder in which uploaded files are still; empty when there are none.
+  description: The folder in which uploaded files are; empty when there are none.
   type: str
   returned: always
 """

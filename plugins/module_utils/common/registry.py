@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         nginx_service,
         os_settings,
         packages,
+        postgresql_departure,
         postgresql_handover,
         postgresql_server,
         postgresql_sharing,

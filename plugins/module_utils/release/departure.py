@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -62,6 +63,28 @@ class Departure:
         """Return the folder of uploaded files when there are any; empty otherwise."""
         there = any(path.is_file() for path in self.site.shared.rglob("*")) if self.site.shared.is_dir() else False
         return str(self.site.shared) if there else ""
+
+    def move_uploads(self, target: Path) -> str:
+        """Move what visitors have uploaded to another folder of the same file system, and remove the site's folder.
+
+        :returns: where the files are now; they stay where they are on a file system of their own.
+        """
+        uploads = self.uploads()
+        if uploads:
+            target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            try:
+                os.rename(uploads, target)
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EBUSY):
+                    raise
+                return uploads
+            # The accounts that may read it stay, and whoever is not one of them may not.
+            target.chmod(0o700)
+        elif self.site.shared.is_dir():
+            shutil.rmtree(self.site.shared)
+        if self.site.root.is_dir() and not any(self.site.root.iterdir()):
+            self.site.root.rmdir()
+        return str(target) if uploads else ""
 
     def stop(self, units: list[str]) -> None:
         """End these units, one kind after the other.

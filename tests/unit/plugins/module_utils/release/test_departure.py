@@ -37,3 +37,15 @@ def test_everything_goes_but_what_visitors_have_uploaded(tmp_path: Path) -> None
     assert [path.name for path in leaving.contents()] == ["current", "etc", "releases"]
     assert list(leaving.leftovers()) == [units / "shop.socket.d", mine]
     assert leaving.uploads() == str(root / "shared")
+
+
+def test_uploads_are_moved_as_a_whole_and_the_folder_of_the_site_goes(tmp_path: Path) -> None:
+    root, target = tmp_path / "srv" / "shop", tmp_path / "backups" / "shop" / "uploads"
+    (root / "shared" / "media").mkdir(parents=True)
+    (root / "shared" / "media" / "cat.png").touch()
+
+    assert Departure(Site.at("shop", str(root))).move_uploads(target) == str(target)
+
+    assert (target / "media" / "cat.png").exists()
+    assert not root.exists()
+    assert Departure(Site.at("shop", str(root))).move_uploads(target) == ""
