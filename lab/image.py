@@ -17,7 +17,6 @@ REPOSITORY = "hotclub-lab"
 SUITES = {
     "bookworm": "debian",
     "trixie": "debian",
-    "jammy": "ubuntu",
     "noble": "ubuntu",
 }
 KEYRINGS = {"debian": "debian-archive-keyring", "ubuntu": "ubuntu-keyring"}

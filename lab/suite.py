@@ -23,7 +23,7 @@ from lab.paths import LOGS, ROOT, STATE, VENV
 RESULTS = STATE / "results"
 SCENARIOS = ROOT / "molecule"
 # They run when named: nobody has seen Ubuntu's work, and the cluster of Debian 12 takes as long as that of Debian 13 again.
-ON_REQUEST = ("single-jammy", "single-noble", "cluster-bookworm")
+ON_REQUEST = ("single-noble", "cluster-bookworm")
 # Tells the behaviour tests that they run on a machine that is too slow for all of them.
 LEAVES_OUT = "HOTCLUB_LEAVES_OUT"
 # In a scenario that repeats tests of another one on a second distribution: the marker of those that run here alone.
