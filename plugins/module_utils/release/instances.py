@@ -123,7 +123,13 @@ class Instances:
         self.tidy()
         if not self.pointed() or not self._know_to_wait():
             return
-        self._start_waiting(self._fresh_name(release, self.running()))
+        instance = self._fresh_name(release, self.running())
+        write_atomically(self._waits(instance), "")
+        try:
+            self._must_start(self.service(instance), instance)
+        except Trouble:
+            self._stop([instance])
+            raise
 
     def waiting(self) -> list[str]:
         """Return the instances whose workers wait for their turn, running or not."""
@@ -147,8 +153,7 @@ class Instances:
         reopened = [] if first else self.sockets.stale()
         added = [] if first else [name for name in self.sockets.closed() if name not in reopened]
         if not proved and not ready:
-            # It holds the sockets that are open when it starts.
-            self._prove(instance, beside=not (first or reopened or added) and self._know_to_wait())
+            self._prove(instance)
         if first:
             # A socket unit can't be opened before it names something to wake.
             self.sockets.point(instance)
@@ -264,20 +269,16 @@ class Instances:
             link_atomically(self.site.release(instance), release)
         return instance
 
-    def _prove(self, instance: str, beside: bool = False) -> None:
+    def _prove(self, instance: str) -> None:
         """Start the release where no visitor reaches it, and go on only when it answers well there.
 
         It is told to stop then, and whoever calls this sees to its end.
-
-        :param beside: whether the instance itself loads the project meanwhile, and waits.
         """
         probe = f"{self.site.name}-probe@{instance}"
         unit = f"{probe}.service"
         good = False
         try:
             self._must_start(unit, instance)
-            if beside:
-                self._start_waiting(instance)
             try:
                 self._await_answer(unit, f"/run/{self.site.name}/{instance}.probe.sock", instance)
             except Trouble:
@@ -291,17 +292,6 @@ class Instances:
                 systemctl("stop", "--no-block", f"{probe}.socket", unit)
             else:
                 self._end_probe(instance)
-                if beside:
-                    self._stop([instance])
-
-    def _start_waiting(self, instance: str) -> None:
-        """Start an instance whose workers load the project and wait."""
-        write_atomically(self._waits(instance), "")
-        try:
-            self._must_start(self.service(instance), instance)
-        except Trouble:
-            self._stop([instance])
-            raise
 
     def _refuse_other_settings(self, unit: str, instance: str, must_tell: bool = True) -> None:
         """Refuse a release whose application, as it is served, has other settings than those that were checked.

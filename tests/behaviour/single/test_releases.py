@@ -167,7 +167,7 @@ def test_migrations_are_applied_once_and_before_the_switch(plain: Site, clean_sc
     verdict = judge(load.finish(), plain.stored(plan))
     assert verdict.flawless, str(verdict)
     assert set(verdict.versions) <= {serving, "additive"}, str(verdict)
-    assert plain.database.value("SELECT count(*) FROM django_migrations WHERE name = '0002_note'") == "1"
+    assert plain.database.value("SELECT count(*) FROM django_migrations WHERE app = 'journal' AND name = '0002_note'") == "1"
     assert plain.database.value("SELECT count(*) FROM journal_entry WHERE note IS NOT NULL") == "0"
 
 
