@@ -137,13 +137,13 @@ def copy_into(name: str, sources: dict[str, Path]) -> None:
         existing(name).put_archive("/", packed.getvalue())
 
 
-def commit(name: str, image: str, *changes: str, deed: str = "") -> None:
+def commit(name: str, image: str, *changes: str) -> None:
     """Make an image of a container.
 
     :param changes: to the image's settings, in words of a Dockerfile.
     """
     repository, _, tag = image.partition(":")
-    with told(deed or f"make an image of {name}"):
+    with told(f"make an image of {name}"):
         existing(name).commit(repository, tag, changes="\n".join((f"LABEL {LABEL}=image", *changes)))
 
 

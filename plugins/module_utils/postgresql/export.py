@@ -42,6 +42,11 @@ def export(cluster: Cluster, database: str, size: int, path: str) -> None:
     :raises PostgresqlError: there is no room, or the dump can't be made or read.
     """
     folder = os.path.dirname(path)
+    if os.path.exists(path):
+        raise PostgresqlError(
+            f"{path} is an export already, which is not overwritten. The database {database} is as it was.",
+            "Move that file away, then run this again.",
+        )
     os.makedirs(os.path.dirname(folder), mode=0o755, exist_ok=True)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     shutil.chown(folder, "postgres", "postgres")

@@ -71,6 +71,11 @@ class Departure:
         """
         uploads = self.uploads()
         if uploads:
+            if target.exists():
+                raise Trouble(
+                    f"{target} has uploaded files already, which are not overwritten. Those in {uploads} are as they were.",
+                    "Move that folder away, then run this again.",
+                )
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             try:
                 os.rename(uploads, target)

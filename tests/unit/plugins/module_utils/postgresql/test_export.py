@@ -64,3 +64,11 @@ def test_a_database_that_is_used_is_not_dropped(tmp_path: Path) -> None:
     with pytest.raises(PostgresqlError, match="once nobody uses it"):
         export.drop(server.cluster(tmp_path), server, "shop", ["shop"])
     assert not any("drop role" in words for words in server.asked)
+
+
+def test_an_earlier_export_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "database.dump"
+    path.write_text("of an earlier departure")
+    with pytest.raises(PostgresqlError, match="is not overwritten"):
+        export.export(Server().cluster(tmp_path), "shop", 10, str(path))
+    assert path.read_text() == "of an earlier departure"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.departure import Departure, in_order
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
@@ -49,3 +51,15 @@ def test_uploads_are_moved_as_a_whole_and_the_folder_of_the_site_goes(tmp_path: 
     assert (target / "media" / "cat.png").exists()
     assert not root.exists()
     assert Departure(Site.at("shop", str(root))).move_uploads(target) == ""
+
+
+def test_uploads_of_an_earlier_departure_are_not_overwritten(tmp_path: Path) -> None:
+    root, target = tmp_path / "srv" / "shop", tmp_path / "uploads"
+    (root / "shared").mkdir(parents=True)
+    (root / "shared" / "cat.png").touch()
+    target.mkdir()
+
+    with pytest.raises(Trouble, match="are not overwritten"):
+        Departure(Site.at("shop", str(root))).move_uploads(target)
+
+    assert (root / "shared" / "cat.png").exists()
