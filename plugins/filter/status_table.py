@@ -23,6 +23,7 @@ COLUMNS = (
     "MIGRATIONS",
     "DISK FREE",
     "DATABASE",
+    "UPDATES",
 )
 SEEN_BY = "SEEN BY"
 
@@ -38,7 +39,13 @@ def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str) -> str:
     problems = [f"  {host}: {problem}" for host, status in statuses.items() for problem in status.get("problems", [])]
     problems += [f"  {site}: {problem}" for problem in fleet_problems(statuses)]
     verdict = [f"{site} is in trouble:", *problems] if problems else [f"{site} is well."]
-    return "\n".join([*lines, *verdict])
+    return "\n".join([*lines, *verdict, *_remarks(statuses)])
+
+
+def _remarks(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what is worth knowing, and no trouble."""
+    remarks = [f"  {host}: {remark}" for host, status in statuses.items() for remark in status.get("remarks", [])]
+    return ["", "Worth knowing:", *remarks] if remarks else []
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -65,7 +72,13 @@ def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
         "-" if pending is None else f"{len(pending)} pending" if pending else "none pending",
         f"{status['disk_free_mb'] / 1024:.1f} GiB" if "disk_free_mb" in status else "-",
         f"{status['database_mb']} MiB, {status['database_connections']} conn." if "database_mb" in status else "-",
+        _updates(status["updates"]) if "updates" in status else "-",
     )
+
+
+def _updates(waiting: Mapping[str, Any]) -> str:
+    security = f", {len(waiting['security'])} for security" if waiting["security"] else ""
+    return f"{waiting['count']} wait{security}, {waiting['days']} days" if waiting["count"] else "none wait"
 
 
 def _since(timestamp: str) -> str:

@@ -54,6 +54,26 @@ options:
     description: Free space in MiB below which the host counts as in trouble.
     type: int
     default: 512
+  updates:
+    description: Whether to count upgrades that wait, and to look for services that run code which one has replaced.
+    type: bool
+    default: false
+  security_update_days:
+    description: The host counts as in trouble when an upgrade for security has waited for more days.
+    type: int
+    default: 14
+  uv:
+    description: Folder of uv.
+    type: path
+    default: /opt/uv
+  python_path:
+    description: Folder of interpreters that uv has brought.
+    type: path
+    default: /opt/python
+  python:
+    description: The interpreter that releases are built with.
+    type: path
+    default: /usr/bin/python3
 extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.health]
 author: The hotclub.django authors (@hotclub)
 """
@@ -73,8 +93,8 @@ EXAMPLES = r"""
 RETURN = r"""
 status:
   description: >-
-    What was found; C(problems) lists what is wrong, empty for a healthy host. Where HAProxy shares the requests, C(balanced)
-    tells how it sees each application host.
+    What was found; C(problems) lists what is wrong, empty for a healthy host, and C(remarks) what is worth knowing. Where HAProxy
+    shares the requests, C(balanced) tells how it sees each application host.
   type: dict
   returned: always
 """

@@ -35,6 +35,10 @@ options:
     description: Another Python, such as 3.12. Empty for none.
     type: str
     default: ""
+  newest:
+    description: Whether a Python that uv has brought is replaced by the newest patch release that this version of uv knows.
+    type: bool
+    default: false
   python_path:
     description: Folder of other Pythons.
     type: path

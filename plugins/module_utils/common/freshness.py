@@ -1,13 +1,17 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether a process is older than its configuration, told by times that no interrupted run can lose."""
+"""Whether a process is older than its configuration or its program, told by what no interrupted run can lose."""
 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+# A line of /proc/<pid>/maps: code of the system whose file is no longer there.
+REPLACED = re.compile(r"^\S+ ..x. .* (/usr/|/lib|/opt/python/)\S* \(deleted\)$", re.MULTILINE)
 
 
 def children(parent: int) -> dict[int, tuple[str, float]]:
@@ -55,3 +59,16 @@ def change_time(path: Path) -> float:
     """Return when a path, or what it links to, was written."""
     changed = path.lstat().st_mtime
     return max(changed, path.stat().st_mtime) if path.is_symlink() and path.exists() else changed
+
+
+def runs_replaced_code(process: Path) -> bool:
+    """Say whether a process runs a program, or a library of the system, that an upgrade has replaced since.
+
+    :param process: its folder below ``/proc``.
+    """
+    try:
+        if os.readlink(process / "exe").endswith(" (deleted)"):
+            return True
+        return bool(REPLACED.search((process / "maps").read_text(errors="replace")))
+    except OSError:
+        return False

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         release_static,
         release_switch,
         reloaded_service,
+        replaced_code,
         secret_fingerprints,
         site_departure,
         site_hold,

@@ -7,7 +7,6 @@ One that knows no reload is restarted.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -16,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import change_time, children, newest_change, started
+from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import (
+    change_time,
+    children,
+    newest_change,
+    runs_replaced_code,
+    started,
+)
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 
 PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload", "CanReload")
@@ -94,11 +99,8 @@ class Service:
             yield "stop"
 
     def is_outdated(self) -> bool:
-        """Say whether it runs a program that an upgrade has replaced since, and that a reload would load."""
-        try:
-            return bool(self.worker) and os.readlink(f"/proc/{self.properties()['MainPID']}/exe").endswith(" (deleted)")
-        except OSError:
-            return False
+        """Say whether it runs code that an upgrade has replaced since, and that a reload would load."""
+        return bool(self.worker) and runs_replaced_code(self.processes / self.properties()["MainPID"])
 
     def is_unconfined(self) -> bool:
         """Say whether it was started before its unit confined it, as by the installation of its package."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 import shutil
@@ -59,15 +60,20 @@ class Step:
     take: Callable[[], None]
 
 
-def steps_of(tools: Tools, uv_version: str, python_version: str, hashes: Sequence[str] = ()) -> Iterator[Step]:
+def steps_of(
+    tools: Tools, uv_version: str, python_version: str, hashes: Sequence[str] = (), newest: bool = False
+) -> Iterator[Step]:
     """Return what is missing.
 
     :param hashes: SHA-256 of the files of that version of uv, of which one is installed; with none, any file will do.
+    :param newest: whether an interpreter that uv has brought follows its patch releases.
     """
     if version_of(tools) != uv_version:
         yield Step(f"uv {uv_version}", lambda: install_uv(tools, uv_version, hashes))
     if python_version and not works(tools, tools.python(python_version)):
         yield Step(f"python {python_version}", lambda: provide_python(tools, python_version))
+    elif newest and python_version and (known := newer_known(tools, tools.python(python_version))):
+        yield Step(f"python {known}", lambda: renew_python(tools, python_version, known))
 
 
 def version_of(tools: Tools) -> str:
@@ -138,6 +144,53 @@ def provide_python(tools: Tools, version: str) -> None:
                 what, done.output, "python_version (uv python list --all-versions names what there is) and python_mirror_url"
             )
         )
+
+
+def patch_release(run: Run, python: str) -> str:
+    """Return the version of an interpreter, such as 3.12.5; nothing when it doesn't run."""
+    return run([python, "-c", "import platform; print(platform.python_version())"]).stdout.strip()
+
+
+def is_brought(tools: Tools, python: str) -> bool:
+    """Say whether uv has brought an interpreter; the distribution's own is upgraded by apt."""
+    return os.path.realpath(python).startswith(f"{os.path.realpath(tools.python_folder)}/")
+
+
+def newer_known(tools: Tools, python: str) -> str:
+    """Return the newest patch release that uv knows of an interpreter that it has brought; nothing when that one is there.
+
+    Asks nobody: a version of uv knows what there was when it was published.
+    """
+    if not is_brought(tools, python):
+        return ""
+    here = patch_release(tools.run, python)
+    minor = here.rpartition(".")[0]
+    listed = tools.run([tools.uv, "python", "list", "--only-downloads", "--output-format", "json", f"cpython-{minor}"])
+    try:
+        known = [each["version"] for each in json.loads(listed.stdout or "[]") if each["variant"] == "default"]
+        return max((each for each in known if numbers(each) > numbers(here)), key=numbers, default="")
+    except ValueError:  # no answer, or none that has numbers alone
+        return ""
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return a version in a form that can be compared."""
+    return tuple(map(int, version.split(".")))
+
+
+def renew_python(tools: Tools, version: str, known: str) -> None:
+    """Bring a newer patch release, and let it take its name; the former one stays for releases that were built with it."""
+    places = {"UV_NO_CACHE": "1", "UV_PYTHON_INSTALL_DIR": tools.python_folder}
+    command = [tools.uv, "python", "install", "--no-progress", "--no-bin", known]
+    done = tools.run(command, environment={**tools.environment, **places})
+    brought = glob.glob(f"{tools.python_folder}/cpython-{known}-*/bin/python{version}")
+    if done.code or not brought or not works(tools, brought[0]):
+        raise Trouble(explained(f"Python {known} can't be brought by uv", done.output, "python_mirror_url"))
+    link = f"{tools.python(version)}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(link)
+    os.symlink(brought[0], link)
+    os.replace(link, tools.python(version))
 
 
 def explained(what: str, output: str, variables: str) -> str:

@@ -13,9 +13,11 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal, Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import runs_replaced_code
 
 Run = Callable[[list[str]], tuple[int, str]]
 
@@ -121,12 +123,9 @@ def is_running(cluster: Cluster) -> bool:
 
 
 def is_outdated(cluster: Cluster) -> bool:
-    """Say whether the server runs a program that an upgrade has replaced since."""
+    """Say whether the server runs a program or a library that an upgrade has replaced since."""
     noted = read(f"{cluster.data}/postmaster.pid").splitlines()
-    try:
-        return os.readlink(os.path.join(cluster.root, f"proc/{int(noted[0])}/exe")).endswith(" (deleted)")
-    except (OSError, ValueError, IndexError):
-        return False
+    return bool(noted) and noted[0].strip().isdigit() and runs_replaced_code(Path(cluster.root, "proc", noted[0].strip()))
 
 
 def has_ever_run(cluster: Cluster) -> bool:

@@ -19,6 +19,12 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import properties, systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.front import haproxy
 from ansible_collections.hotclub.django.plugins.module_utils.front.acme import failing_renewal
+from ansible_collections.hotclub.django.plugins.module_utils.machine.updates import (
+    interrupting,
+    services_with_replaced_code,
+    waiting,
+)
+from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, is_brought, newer_known, patch_release
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import HEALTH, SITE, carry_out, health_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck, ask
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances, release_of
@@ -39,6 +45,11 @@ SPEC: dict[str, Any] = {
     "balanced_hosts": {"type": "list", "elements": "str", "default": []},
     "migrations": {"type": "bool", "default": False},
     "minimum_free_mb": {"type": "int", "default": 512},
+    "updates": {"type": "bool", "default": False},
+    "security_update_days": {"type": "int", "default": 14},
+    "uv": {"type": "path", "default": "/opt/uv"},
+    "python_path": {"type": "path", "default": "/opt/python"},
+    "python": {"type": "path", "default": "/usr/bin/python3"},
 }
 
 
@@ -50,7 +61,7 @@ def take(module: Call) -> None:
 def look(module: Call) -> dict[str, Any]:
     """Look at each tier of the host."""
     site, check, wanted = site_of(module), health_of(module), module.params
-    status: dict[str, Any] = {"tiers": wanted["tiers"], "problems": []}
+    status: dict[str, Any] = {"tiers": wanted["tiers"], "problems": [], "remarks": []}
     status["disk_free_mb"] = shutil.disk_usage(site.root if site.root.is_dir() else "/").free // MEBI
     if status["disk_free_mb"] < wanted["minimum_free_mb"]:
         status["problems"].append(f"only {status['disk_free_mb']} MiB of disk left")
@@ -67,6 +78,10 @@ def look(module: Call) -> dict[str, Any]:
         look_at_balancer(site, wanted["balanced_hosts"], status)
     if "db" in wanted["tiers"]:
         look_at_database(wanted["database"], status)
+    if wanted["updates"]:
+        look_at_updates(site, wanted["security_update_days"], status)
+        if "app" in wanted["tiers"]:
+            look_at_interpreter(site, Tools(wanted["uv"], wanted["python_path"], run, {}), wanted["python"], status)
     return {"changed": False, "status": status}
 
 
@@ -240,6 +255,34 @@ def look_at_balancer(site: Site, wanted: list[str], status: dict[str, Any]) -> N
         return
     status["balanced"] = {server.name: server.facts() for server in found}
     status["problems"] += haproxy.troubles(found, wanted, site.name)
+
+
+def look_at_updates(site: Site, days_at_most: int, status: dict[str, Any]) -> None:
+    """Say which upgrades wait and since when, and what still runs code that one has replaced."""
+    if found := waiting(run):
+        status["updates"] = found.facts()
+        if found.security_days > days_at_most:
+            names = ", ".join(found.security)
+            status["problems"].append(
+                f"upgrades for security wait, the first for {found.security_days} days ({names}): run playbooks/patch.yml"
+            )
+    if services := interrupting(services_with_replaced_code(), site.name):
+        status["remarks"].append(f"{', '.join(services)} still runs code that an upgrade has replaced: run playbooks/patch.yml")
+
+
+def look_at_interpreter(site: Site, tools: Tools, python: str, status: dict[str, Any]) -> None:
+    """Say whether there is a newer patch release of an interpreter that uv has brought."""
+    if known := newer_known(tools, python):
+        status["remarks"].append(
+            f"Python {patch_release(run, python)} was brought by uv, which knows {known}: run playbooks/patch.yml, "
+            "then playbooks/deploy.yml"
+        )
+        return
+    current = site.current()
+    served = str(site.describe(current).get("python", "")) if current else ""
+    here = patch_release(run, python) if served else ""
+    if is_brought(tools, python) and here != served:
+        status["remarks"].append(f"the release runs with Python {served}, and {here} is there: run playbooks/deploy.yml")
 
 
 def look_at_database(database: str, status: dict[str, Any]) -> None:

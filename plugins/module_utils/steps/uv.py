@@ -19,6 +19,7 @@ SPEC: dict[str, Any] = {
     "hashes": {"type": "list", "elements": "str", "default": []},
     "path": {"type": "path", "default": "/opt/uv"},
     "python_version": {"type": "str", "default": ""},
+    "newest": {"type": "bool", "default": False},
     "python_path": {"type": "path", "default": "/opt/python"},
     "python_mirror_url": {"type": "str", "default": ""},
     "index_url": {"type": "str", "default": "", "no_log": True},
@@ -35,7 +36,7 @@ def take(module: Call) -> None:
     tools = Tools(wanted["path"], wanted["python_path"], run_for_everybody, environment_of(wanted))
     installed = []
     try:
-        for step in steps_of(tools, wanted["version"], wanted["python_version"], wanted["hashes"]):
+        for step in steps_of(tools, wanted["version"], wanted["python_version"], wanted["hashes"], wanted["newest"]):
             installed.append(step.name)
             if not module.check_mode:
                 step.take()

@@ -100,6 +100,10 @@ def test_security_updates_are_installed_by_themselves(plain: Site, app: Machine)
     assert app.run("apt-config dump APT::Periodic::Unattended-Upgrade").endswith('"1";')
     tried = app.run("unattended-upgrade --dry-run --debug 2>&1 | grep -i 'allowed origins' | head -1")
     assert "ecurity" in tried, tried
+    alone = app.run("apt-config dump Unattended-Upgrade::Package-Blacklist")
+    assert all(f'"{package}";' in alone for package in ("haproxy", "keepalived", "nginx", "postgresql")), alone
+    app.run("apt-get -qq update")
+    assert app.succeeds("test -s /var/lib/hotclub/waiting-updates.json")
 
 
 def test_the_kernel_queues_a_web_servers_connections(plain: Site, app: Machine) -> None:

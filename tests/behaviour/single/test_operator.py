@@ -73,10 +73,19 @@ def test_status_shows_a_table_that_names_what_matters(plain: Site) -> None:
 
 def test_status_as_json_is_for_programs(plain: Site) -> None:
     plain.at("v1")
-    run, found = status(plain)
+    # In the place of a service whose program an upgrade has replaced, one under a name that this site doesn't use.
+    old = f"{plain.name}-tls"
+    plain.app.run(f"cp /bin/sleep /srv/{old} && systemd-run --quiet --collect --unit {old} /srv/{old} 900 && rm /srv/{old}")
+    try:
+        run, found = status(plain)
+    finally:
+        plain.app.run(f"systemctl stop {old}")
     assert run.code == 0, run
     text = json.dumps(found)
     assert plain.current() in text and plain.app.name in text, text
+    [host] = found["hosts"].values()
+    assert any(f"{old}.service still runs code that an upgrade has replaced" in remark for remark in host["remarks"]), found
+    assert {"count", "security", "days"} <= set(host["updates"]), found
 
 
 def test_status_tells_by_its_exit_code_that_nothing_answers(plain: Site) -> None:

@@ -48,3 +48,14 @@ def test_a_balancer_that_cannot_be_asked_leaves_no_table() -> None:
     table = status_table({"lb1": {"tiers": ["lb"], "problems": ["HAProxy does not answer"]}}, "shop")
 
     assert "SEEN BY" not in table and "lb1: HAProxy does not answer" in table
+
+
+def test_upgrades_that_wait_are_counted_and_remarks_are_no_trouble() -> None:
+    updates = {"count": 12, "security": ["haproxy", "nginx"], "days": 9}
+    table = status_table(
+        {"web1": {"tiers": ["lb"], "updates": updates, "remarks": ["nginx.service still runs old code"]}}, "shop"
+    )
+
+    assert "12 wait, 2 for security, 9 days" in table
+    assert table.endswith("shop is well.\n\nWorth knowing:\n  web1: nginx.service still runs old code")
+    assert "none wait" in status_table({"web1": {"updates": {"count": 0, "security": [], "days": 0}}}, "shop")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -37,8 +38,20 @@ def test_updates(render: Callable[..., str], hour: str, lines: list[str]) -> Non
         "os",
         "etc/apt/apt.conf.d/90hotclub.j2",
         os_security_updates_reboot_time=hour,
-        os_security_updates_excluded=["postgresql-"],
+        os_security_updates_excluded=["docker-"],
     )
 
     assert all(line in text for line in lines)
-    assert '    "postgresql-";\n' in text
+    assert '    "docker-";\n' in text
+
+
+def test_updates_by_night_leave_alone_what_visitors_would_notice(render: Callable[..., str]) -> None:
+    text = render("os", "etc/apt/apt.conf.d/90hotclub.j2")
+    excluded = text.partition("Package-Blacklist {")[2].partition("}")[0]
+
+    for package in ("nginx", "nginx-common", "libnginx-mod-http-brotli-filter", "haproxy", "keepalived", "postgresql-17"):
+        assert any(re.match(pattern, package) for pattern in re.findall(r'"(.*)";', excluded)), package
+    assert not any(re.match(pattern, "libpq5") for pattern in re.findall(r'"(.*)";', excluded))
+
+    told = render("os", "etc/needrestart/conf.d/hotclub.conf.j2")
+    assert "$nrconf{override_rc}{qr(^postgresql)} = 0;\n" in told

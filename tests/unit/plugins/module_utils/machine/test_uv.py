@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,8 @@ class Host:
         self.root = root
         self.failure = ""
         self.asked = ""
+        self.known = ["3.12.5"]
+        self.python_versions: dict[str, str] = {}
         self.environment: dict[str, str] = {}
         wheel = root / "usr/share/python-wheels/pip-25.1-py3-none-any.whl"
         wheel.parent.mkdir(parents=True)
@@ -31,7 +34,9 @@ class Host:
         if "--version" in command:
             return Outcome(0, f"uv {Path(command[0]).read_text()} (x86_64-unknown-linux-gnu)\n")
         if "-c" in command:
-            return Outcome(0, "")
+            return Outcome(0, self.python_versions.get(str(Path(command[0]).resolve()), "3.12.5") + "\n")
+        if "list" in command:
+            return Outcome(0, json.dumps([{"version": each, "variant": "default"} for each in self.known]))
         self.environment = dict(environment)
         if self.failure:
             return Outcome(1, self.failure)
@@ -40,13 +45,18 @@ class Host:
             program.parent.mkdir(parents=True)
             self.asked = Path(command[command.index("-r") + 1]).read_text()
             program.write_text(self.asked.split()[0].split("==")[1])
+        elif "--no-bin" in command:
+            brought = self.root / f"opt/python/cpython-{command[-1]}-linux-x86_64-gnu/bin/python3.12"
+            brought.parent.mkdir(parents=True)
+            brought.touch()
+            self.python_versions[str(brought.resolve())] = command[-1]
         else:
             Path(environment["UV_PYTHON_BIN_DIR"], f"python{command[-1]}").touch()
         return Outcome(0, "")
 
-    def bring(self, uv_version: str, python_version: str = "") -> list[str]:
+    def bring(self, uv_version: str, python_version: str = "", newest: bool = False) -> list[str]:
         taken = []
-        for step in steps_of(self.tools, uv_version, python_version):
+        for step in steps_of(self.tools, uv_version, python_version, newest=newest):
             step.take()
             taken.append(step.name)
         return taken
@@ -131,3 +141,30 @@ def test_only_what_is_said_reaches_the_tools() -> None:
     given = {"index_url": "https://user:word@index.example.org/simple", "ca_bundle_path": "", "python_mirror_url": ""}
 
     assert environment_of(given) == {"PIP_INDEX_URL": "https://user:word@index.example.org/simple"}
+
+
+def test_an_interpreter_that_uv_has_brought_follows_its_patch_releases(host: Host) -> None:
+    host.bring("0.13.9", "3.12")
+    host.known = ["3.12.10", "3.12.9", "3.12.5"]
+
+    assert host.bring("0.13.9", "3.12") == []
+    assert host.bring("0.13.9", "3.12", newest=True) == ["python 3.12.10"]
+    assert "cpython-3.12.10-" in str(Path(host.tools.python("3.12")).resolve())
+    assert host.bring("0.13.9", "3.12", newest=True) == []
+
+
+def test_the_former_interpreter_goes_on_where_the_newer_one_cannot_be_brought(host: Host) -> None:
+    host.bring("0.13.9", "3.12")
+    host.known, host.failure = ["3.12.10"], "client error (Connect)"
+
+    with pytest.raises(Trouble, match=r"(?s)Python 3.12.10 can't be brought.*can't be reached.*python_mirror_url"):
+        host.bring("0.13.9", "3.12", newest=True)
+    assert Path(host.tools.python("3.12")).exists()
+
+
+def test_the_distribution_s_own_interpreter_is_apt_s_business(host: Host) -> None:
+    (host.root / "usr/bin/python3.13").touch()
+    host.bring("0.13.9", "3.13")
+    host.known = ["3.13.99"]
+
+    assert host.bring("0.13.9", "3.13", newest=True) == []
