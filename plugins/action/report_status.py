@@ -28,11 +28,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         statuses = {
             str(host): _status(variables["hostvars"][host].get(arguments["step"])) for host in variables["ansible_play_hosts_all"]
         }
-        report = {"site": arguments["site"], **_verdict(statuses), "hosts": statuses}
+        backups = str(arguments.get("backups") or "")
+        report = {"site": arguments["site"], **_verdict(statuses), "backups": backups, "hosts": statuses}
         as_json = json.dumps(report, indent=2, default=str)
         if arguments.get("path"):
             Path(arguments["path"]).write_text(as_json + "\n")
-        Display().display(as_json if arguments.get("format") == "json" else status_table(statuses, arguments["site"]))
+        Display().display(as_json if arguments.get("format") == "json" else status_table(statuses, arguments["site"], backups))
         if report["healthy"]:
             return {"changed": False}
         return {"failed": True, "msg": f"{arguments['site']} is in trouble; the report above says where and what to do."}

@@ -28,24 +28,30 @@ COLUMNS = (
 SEEN_BY = "SEEN BY"
 
 
-def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str) -> str:
+def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: str = "") -> str:
     """Return a table with a line for each host, one with how each balancer sees each of them, and below it what is wrong.
 
     :param statuses: what ``site_status`` found, by host; an unreachable host has only ``problems``.
     :param site: name of the site.
+    :param backups: what backs it up, in the operator's words.
     """
     tables = [[COLUMNS, *(_row(host, status) for host, status in statuses.items())], _views(statuses)]
     lines = [line for table in tables if table for line in [*_aligned(table), ""]]
     problems = [f"  {host}: {problem}" for host, status in statuses.items() for problem in status.get("problems", [])]
     problems += [f"  {site}: {problem}" for problem in fleet_problems(statuses)]
     verdict = [f"{site} is in trouble:", *problems] if problems else [f"{site} is well."]
-    return "\n".join([*lines, *verdict, *_remarks(statuses)])
+    return "\n".join([*lines, *verdict, "", "Worth knowing:", *_remarks(statuses), f"  {site}: {_backups(backups)}"])
 
 
 def _remarks(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return what is worth knowing, and no trouble."""
-    remarks = [f"  {host}: {remark}" for host, status in statuses.items() for remark in status.get("remarks", [])]
-    return ["", "Worth knowing:", *remarks] if remarks else []
+    return [f"  {host}: {remark}" for host, status in statuses.items() for remark in status.get("remarks", [])]
+
+
+def _backups(named: str) -> str:
+    if named:
+        return f"backups: {named} (as site_backups says, not looked at)"
+    return "no backup of database and uploads is known; none is made here. Say in site_backups what makes them"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

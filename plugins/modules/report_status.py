@@ -21,6 +21,10 @@ options:
     description: Name of the variable that each host registered.
     type: str
     required: true
+  backups:
+    description: What backs up the site, in the operator's words; empty where nothing is known of backups.
+    type: str
+    default: ""
   format:
     description: How to print it.
     type: str

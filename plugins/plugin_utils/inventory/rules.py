@@ -61,6 +61,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.sou
     check_version,
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.web import (
+    check_day,
     check_directory_url,
     check_dns_plugin,
     check_hash_key,
@@ -126,6 +127,8 @@ RULES: dict[str, Rule] = {
     "os_time_servers": check_addresses,
     "os_sysctl": check_kernel_settings,
     "os_security_updates_excluded": form(PACKAGE_PATTERN, "not the name of a package", "Write for example postgresql-.*"),
+    "nginx_hsts_since": check_day,
+    "site_tls_hsts_since": check_day,
     "os_security_updates_reboot_time": form(TIME_OF_DAY, "not a time of day", 'Write for example "03:30", or now.'),
     "postgresql_version": form(TOOL_VERSION, "not a version", 'Write for example "17".'),
     "postgresql_packages": check_packages,

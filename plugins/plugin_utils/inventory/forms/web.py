@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.form import Finding, form
@@ -42,6 +43,17 @@ def check_statuses(value: Any) -> Iterator[Finding]:
         first, _dash, last = str(status).partition("-")
         if not STATUSES.fullmatch(str(status)) or (last and last < first):
             yield (f'"{status}" is no HTTP status', 'Write statuses such as "200", or ranges such as "200-399".')
+
+
+def check_day(value: Any) -> Iterator[Finding]:
+    """Refuse what is no day of a calendar."""
+    day = str(value)
+    try:
+        known = not day or date.fromisoformat(day).isoformat() == day
+    except ValueError:
+        known = False
+    if not known:
+        yield (f'"{day}" is not a day', 'Write it as in "2026-11-23".')
 
 
 def check_hash_key(value: Any) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ def test_the_status_names_what_is_wrong_and_leaves_empty_columns_out() -> None:
     assert "web1  app    r1" in table
     assert "DATABASE" not in table
     assert "shop is in trouble:\n  web2: unreachable" in table
-    assert status_table({"web1": {"tiers": ["lb"]}}, "shop").endswith("shop is well.")
+    assert "\nshop is well.\n" in status_table({"web1": {"tiers": ["lb"]}}, "shop")
 
 
 def test_one_server_has_one_table() -> None:
@@ -57,5 +57,13 @@ def test_upgrades_that_wait_are_counted_and_remarks_are_no_trouble() -> None:
     )
 
     assert "12 wait, 2 for security, 9 days" in table
-    assert table.endswith("shop is well.\n\nWorth knowing:\n  web1: nginx.service still runs old code")
+    assert "shop is well.\n\nWorth knowing:\n  web1: nginx.service still runs old code\n" in table
     assert "none wait" in status_table({"web1": {"updates": {"count": 0, "security": [], "days": 0}}}, "shop")
+
+
+def test_the_status_says_that_it_knows_of_no_backup() -> None:
+    unknown = status_table({"web1": {"tiers": ["db"]}}, "shop")
+    named = status_table({"web1": {"tiers": ["db"]}}, "shop", "pgBackRest to backup1, nightly")
+
+    assert unknown.splitlines()[-1].startswith("  shop: no backup of database and uploads is known")
+    assert named.splitlines()[-1] == "  shop: backups: pgBackRest to backup1, nightly (as site_backups says, not looked at)"

@@ -138,6 +138,42 @@ def test_browsers_are_told_to_come_by_tls_alone_when_that_is_wanted(page: Render
     assert "strict_transport_security" not in page(SITE, **wanted)
 
 
+def hsts_on(text: str, day: str) -> str:
+    """What a rendered map makes of a moment, as nginx does: the first expression that fits, else the default."""
+    lines = re.search(r"map \$time_iso8601 \$site_shop_hsts_seconds \{\n(.*?)\n\}", text, re.DOTALL)
+    assert lines, text
+    default, *steps = (line.strip().rstrip(";").rsplit(" ", 1) for line in lines[1].splitlines())
+    return next((told for days, told in steps if re.match(days.strip('"~'), f"{day}T10:00:00+00:00")), default[1])
+
+
+@pytest.mark.parametrize(
+    ("day", "seconds"),
+    [
+        ("2026-02-27", 300),
+        ("2026-02-28", 300),
+        ("2026-03-01", 24 * 3600),
+        ("2026-03-07", 24 * 3600),
+        ("2026-03-08", 7 * 24 * 3600),
+        ("2026-04-06", 7 * 24 * 3600),
+        ("2026-04-07", 30 * 24 * 3600),
+        ("2026-07-05", 30 * 24 * 3600),
+        ("2026-07-06", 63072000),
+        ("2031-01-01", 63072000),
+    ],
+)
+def test_browsers_are_told_for_as_long_as_that_has_done_well(page: Render, day: str, seconds: int) -> None:
+    text = page(SITE, **TLS, nginx_hsts_seconds="63072000", nginx_hsts_since="2026-02-27")
+
+    assert '    "" "max-age=$site_shop_hsts_seconds";' in text
+    assert hsts_on(text, day) == str(seconds)
+
+
+def test_less_than_a_step_is_told_at_once(page: Render) -> None:
+    text = page(SITE, **TLS, nginx_hsts_seconds=600, nginx_hsts_since="2026-02-27")
+
+    assert (hsts_on(text, "2026-02-27"), hsts_on(text, "2026-03-01")) == ("300", "600")
+
+
 def test_headers_can_be_added_changed_and_left_out(page: Render) -> None:
     headers = {"Referrer-Policy": "", "Permissions-Policy": "camera=()"}
     site = page(SITE, nginx_security_headers=headers)
