@@ -67,7 +67,8 @@ class ActionModule(LockedSteps):
 def files_of(folder: Path) -> list[str]:
     """Return the files to deploy: what git knows or would add, else everything but caches and environments."""
     listed = subprocess.run(
-        ["git", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        # What the folder's own settings say is to be run while git looks at files stays alone: nobody may have seen it.
+        ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         capture_output=True,
         check=False,
     )

@@ -203,11 +203,7 @@ class Builder:
         )
         requirements = needs.find(source, project, self.wanted["requirements_file"], self.environment)
         if requirements.kind == "none" and not self.wanted["packages"]:
-            raise Trouble(
-                "The source has no uv.lock, pylock.toml, requirements.txt or poetry.lock, "
-                "and no pyproject.toml with a [project] table.",
-                "Add one, or name what the project needs in site_python_packages, for example [Django~=5.2.0].",
-            )
+            raise needs.nothing_asked()
         importable = projects.is_importable(settings, (project, source))
         virtualenvs = virtualenv.Virtualenvs(self.site, tools, self.hidden, importable)
         found = virtualenvs.ensure(requirements, self.release)
@@ -325,22 +321,13 @@ class Builder:
         """Refuse a project that would serve without some of its tables."""
         if not applications or self.wanted["unmade_migrations_allowed"]:
             return
-        ignored = projects.ignored_migrations(source, project)
-        several = len(applications) > 1
-        raise Trouble(
-            f"{', '.join(applications)} {'have' if several else 'has'} models and no migrations, "
-            f"so that {'their' if several else 'its'} tables would never be made.",
-            f"Run `manage.py makemigrations {' '.join(applications)}`, commit the migrations folder with its __init__.py"
-            f"{f', which {ignored} leaves out,' if ignored else ' (see that .gitignore leaves it in)'} and deploy again; "
-            "or, where something else makes the tables, set site_unmade_migrations_allowed to true.",
-        )
+        raise projects.unmigrated(applications, source, project)
 
     def _compare_urls(self, answer: dict[str, Any]) -> None:
         """Refuse a project whose files visitors would ask for where the web server doesn't look."""
         for setting in ("static_url", "media_url"):
             theirs, ours = str(answer[setting] or ""), self.wanted[setting]
-            # A full address is somebody else's server: an object store, or a network for content delivery.
-            if theirs.startswith("/") and theirs != "/" and theirs.strip("/") != ours.strip("/"):
+            if projects.is_elsewhere(theirs, ours):
                 raise Trouble(
                     f"The project's {setting.upper()} is {theirs}, but the web server serves {ours}.",
                     f"Set site_{setting}: {theirs} in the inventory and run playbooks/site.yml.",

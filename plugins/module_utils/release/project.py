@@ -38,6 +38,20 @@ def folder(source: Path, named: str) -> Path:
         if not (path / "manage.py").is_file():
             raise Trouble(f"The source has no {named}/manage.py.", "Set site_project_path to the folder that holds manage.py.")
         return path
+    found = folders(source)
+    if (source in found) or len(found) == 1:
+        return found[0]
+    if not found:
+        raise Trouble(
+            "The source has no manage.py that names a settings module.",
+            "Set site_project_path to the folder that holds manage.py, and site_settings_module to the settings' dotted name.",
+        )
+    names = ", ".join(str(path.relative_to(source)) for path in found)
+    raise Trouble(f"The source has several projects: {names}.", "Set site_project_path to the one to serve.")
+
+
+def folders(source: Path) -> list[Path]:
+    """Return the folders of a source that have a ``manage.py`` which names a settings module, the uppermost first."""
     found = []
     for top, directories, files in os.walk(source):
         depth = len(Path(top).relative_to(source).parts)
@@ -48,15 +62,7 @@ def folder(source: Path, named: str) -> Path:
         )
         if "manage.py" in files and SETTINGS.search((Path(top) / "manage.py").read_text(errors="replace")):
             found.append(Path(top))
-    if (source in found) or len(found) == 1:
-        return found[0]
-    if not found:
-        raise Trouble(
-            "The source has no manage.py that names a settings module.",
-            "Set site_project_path to the folder that holds manage.py, and site_settings_module to the settings' dotted name.",
-        )
-    names = ", ".join(str(path.relative_to(source)) for path in found)
-    raise Trouble(f"The source has several projects: {names}.", "Set site_project_path to the one to serve.")
+    return found
 
 
 def settings_module(project: Path, named: str) -> str:
@@ -73,7 +79,7 @@ def settings_module(project: Path, named: str) -> str:
             "manage.py names no settings module.", "Set site_settings_module to the dotted name of the project's settings."
         )
     module = found.group(1)
-    if production := _production_beside(project, module):
+    if production := production_beside(project, module):
         raise Trouble(
             f"manage.py names {module}, which is for development, and there is {production} beside it. Nothing was changed.",
             f"Set site_settings_module: {production}; or to {module}, if that is what is to serve.",
@@ -81,7 +87,7 @@ def settings_module(project: Path, named: str) -> str:
     return module
 
 
-def _production_beside(project: Path, module: str) -> str:
+def production_beside(project: Path, module: str) -> str:
     """Return the settings for production that lie beside those for development; empty where there are none."""
     package, _dot, name = module.rpartition(".")
     if name not in FOR_DEVELOPMENT:
@@ -126,11 +132,27 @@ def _assignment(source: Path, application: str) -> str:
     named = Path(*application.partition(":")[0].split(".")).with_suffix(".py")
     files = sorted(source.rglob("*.py"), key=lambda path: (not str(path).endswith(f"/{named}"), path))
     for path in files:
-        if SKIPPED_FOLDERS.isdisjoint(path.relative_to(source).parts) and path.is_file():
-            for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
-                if ASSIGNED.search(line):
-                    return f"{path.relative_to(source)}:{number} says `{line.strip()}`, which overrules what the host has set."
+        if SKIPPED_FOLDERS.isdisjoint(path.relative_to(source).parts) and path.is_file() and (said := assigned_in(path, source)):
+            return said
     return f"Something that {named} imports overrules what the host has set."
+
+
+def assigned_in(path: Path, source: Path) -> str:
+    """Say which line of a file assigns a settings module whatever the environment says; empty where none does."""
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+        if ASSIGNED.search(line):
+            return f"{path.relative_to(source)}:{number} says `{line.strip()}`, which overrules what the host has set."
+    return ""
+
+
+def is_elsewhere(theirs: str, ours: str) -> bool:
+    """Say whether visitors would ask for files where the web server doesn't look.
+
+    :param theirs: the address below which the project has them.
+    :param ours: that of the web server.
+    """
+    # A full address is somebody else's server: an object store, or a network for content delivery.
+    return theirs.startswith("/") and theirs != "/" and theirs.strip("/") != ours.strip("/")
 
 
 def not_migrated(alias: str) -> str:
@@ -177,6 +199,19 @@ def ignored_migrations(source: Path, project: Path) -> str:
                 if "migrations" in line and not line.startswith(("#", "!")):
                     return f"{path.relative_to(source)}:{number} ({line.strip()})"
     return ""
+
+
+def unmigrated(applications: Sequence[str], source: Path, project: Path) -> Trouble:
+    """Explain that applications have models and no migrations."""
+    ignored = ignored_migrations(source, project)
+    several = len(applications) > 1
+    return Trouble(
+        f"{', '.join(applications)} {'have' if several else 'has'} models and no migrations, "
+        f"so that {'their' if several else 'its'} tables would never be made.",
+        f"Run `manage.py makemigrations {' '.join(applications)}`, commit the migrations folder with its __init__.py"
+        f"{f', which {ignored} leaves out,' if ignored else ' (see that .gitignore leaves it in)'} and deploy again; "
+        "or, where something else makes the tables, set site_unmade_migrations_allowed to true.",
+    )
 
 
 class Interpreter:

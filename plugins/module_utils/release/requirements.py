@@ -86,6 +86,14 @@ def find(source: Path, project: Path, named: str, environment: Mapping[str, str]
     return Requirements("none", project, "", False, False, project)
 
 
+def nothing_asked() -> Trouble:
+    """Explain that a project doesn't say what it needs."""
+    return Trouble(
+        "The source has no uv.lock, pylock.toml, requirements.txt or poetry.lock, and no pyproject.toml with a [project] table.",
+        "Add one, or name what the project needs in site_python_packages, for example [Django~=5.2.0].",
+    )
+
+
 def _counts(path: Path) -> bool:
     if not path.is_file():
         return False

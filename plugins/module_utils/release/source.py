@@ -103,11 +103,7 @@ class Git:
         )  # fmt: skip
         if fetched.code == 0:
             return
-        if AUTHENTICATION.search(fetched.stderr):
-            remedy = "Set site_deploy_key to a private SSH key that may read the repository, and site_source to its SSH address."
-        else:
-            remedy = "Check site_source, and that this host reaches it: run `git ls-remote` with the same address there."
-        raise Trouble(f"The source {self.source.url} can't be fetched.", remedy, fetched.tail(6))
+        raise unreachable(self.source.url, "this host", fetched)
 
     def resolve(self) -> str:
         """Return the commit that the version stands for.
@@ -130,11 +126,7 @@ class Git:
         ):
             return version
         names = self.run("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").stdout.split()
-        near = difflib.get_close_matches(version, names, n=3, cutoff=0.5) or sorted(names)[:8]
-        raise Trouble(
-            f"The source {self.source.url} has no branch, tag or commit {version!r}.",
-            f"Set site_version to one that it has, for example {', '.join(near) or 'none: the repository is empty'}.",
-        )
+        raise no_such_version(self.source.url, version, names)
 
     def verify(self, commit: str) -> None:
         """Refuse a commit for which none of the signing keys vouches, by itself or by a tag that names it.
@@ -239,6 +231,30 @@ class Git:
                     "See that whoever fetches the source (site_deploy_key) may read them, and that the disk is not full.",
                     done.tail(6),
                 )
+
+
+def unreachable(url: str, where: str, fetched: Outcome) -> Trouble:
+    """Explain why a repository can't be fetched.
+
+    :param where: the machine that has tried, in words.
+    """
+    if AUTHENTICATION.search(fetched.stderr):
+        remedy = "Set site_deploy_key to a private SSH key that may read the repository, and site_source to its SSH address."
+    else:
+        remedy = f"Check site_source, and that {where} reaches it: run `git ls-remote` with the same address there."
+    return Trouble(f"The source {url} can't be fetched.", remedy, fetched.tail(6))
+
+
+def no_such_version(url: str, version: str, names: Sequence[str]) -> Trouble:
+    """Explain that a repository doesn't have what is asked for.
+
+    :param names: the branches and tags that it has.
+    """
+    near = difflib.get_close_matches(version, names, n=3, cutoff=0.5) or sorted(names)[:8]
+    return Trouble(
+        f"The source {url} has no branch, tag or commit {version!r}.",
+        f"Set site_version to one that it has, for example {', '.join(near) or 'none: the repository is empty'}.",
+    )
 
 
 def large_file_pointers(source: Path) -> list[Path]:
