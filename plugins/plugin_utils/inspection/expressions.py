@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.values import (
     Dotted,
     Environment,
+    Given,
     Method,
     Place,
     Read,
@@ -41,6 +42,7 @@ BY_ITSELF = {
 }
 NO_VARIABLE = {"read_env", "read_envfile", "seal", "dump", "add_parser", "parser_for", "register", "unique_value", "get_value"}
 NUMBERS = {"int", "float"}
+TYPES = NUMBERS | {"bool", "str", "list", "tuple", "dict"}
 PATHS = {"pathlib.Path", "pathlib.PurePath", "environ.Path"}
 SAME_PLACE = {"os.path.abspath", "os.path.realpath", "os.path.normpath", "os.fspath", "environ.Path", "pathlib.Path"}
 
@@ -252,7 +254,7 @@ class Evaluator:
         if name == "dj_database_url.config":
             return self._database_url(node)
         values = self._arguments(node)
-        if name.rpartition(".")[2] in {"int", "float", "bool", "str", "list", "tuple"} and len(values) == 1 and "." not in name:
+        if name in TYPES and len(values) == 1:
             return self._converted(name, values[0])
         if name in SAME_PLACE and values and isinstance(values[0], Place):
             return values[0]
@@ -293,13 +295,13 @@ class Evaluator:
         if not isinstance(name, str):
             return Unknown()
         default = self._default(node, 1)
-        if default is MISSING or isinstance(default, Dotted):
+        if isinstance(default, Dotted) and default.name in TYPES:
+            default = self.value(node.args[2]) if len(node.args) > 2 else MISSING
+        if default is MISSING:
             default = reader.defaults.get(name, MISSING)
-        if (default is MISSING or isinstance(default, Dotted)) and len(node.args) > 2:
-            default = self.value(node.args[2])
         is_missing = default is MISSING or (isinstance(default, Dotted) and default.name.endswith("NOTSET"))
-        value = self.read(reader.prefix + name, node, is_missing, None if is_missing else default, number=method in NUMBERS)
-        return self._converted(method, value) if method in {"bool", "int", "list", "tuple"} else value
+        value = self.read(reader.prefix + name, node, is_missing, None if is_missing else default)
+        return self._converted(method, value) if method in {"bool", "int", "float", "list", "tuple"} else value
 
     def _call_method(self, called: Method, node: ast.Call) -> Any:
         of = called.of
@@ -353,14 +355,15 @@ class Evaluator:
         if kind == "bool":
             return value.strip().lower() in TRUE if isinstance(value, str) else bool(value)
         if kind in NUMBERS:
+            if isinstance(value, Given):
+                self.reads[value.variable].number = True
             return int(value) if str(value).isdigit() and len(str(value)) < 10 else Unknown()
         return value.split(",") if kind in {"list", "tuple"} and isinstance(value, str) else value
 
-    def read(self, name: str, node: ast.AST, needed: bool, default: Any = None, number: bool = False) -> Any:
+    def read(self, name: str, node: ast.AST, needed: bool, default: Any = None) -> Any:
         """Take note of a variable, and return its value as far as it is known."""
         found = self.reads.setdefault(name, Read(name))
         found.needed |= needed and not self.optional
-        found.number |= number
         found.default = default if found.default is None else found.default
         place = f"{self.file}:{getattr(node, 'lineno', 0)}"
         if place not in found.places:
@@ -368,8 +371,11 @@ class Evaluator:
         if self._path and self._path not in found.paths:
             found.paths.append(self._path)
         value = self.given.get(name)
-        if value is None and name not in self.given and is_known(default) and default is not None:
-            return default
+        if value is None and name not in self.given and is_known(default):
+            value = default
+        if isinstance(value, str):
+            value = Given(value)
+            value.variable = name
         if value is not None:
             return value
         text = default.text if isinstance(default, Unknown) else ""

@@ -257,19 +257,19 @@ def _python(look: Look) -> None:
             )
         return
     lacking = [f"{place} has {version}" for place, version in PYTHONS.items() if not takes(version)]
-    if lacking and best:
-        look.report.set("python_version", best, f"{' and '.join(lacking)}; not needed elsewhere")
+    if lacking and best and len(lacking) < len(PYTHONS):
+        look.report.offer("python_version", f'"{best}"', f"where {' and '.join(lacking)}")
+    elif lacking and best:
+        look.report.set("python_version", best, " and ".join(lacking))
     elif lacking:
         look.report.stop(
             f"The project requires Python {required}, which is none of {', '.join(BROUGHT)}.",
             "Let requires-python take one of these, or name in python_version one that uv brings.",
         )
-    elif wished:
+    if wished and not lacking:
         others = [f"{place} has {version}" for place, version in PYTHONS.items() if not python_version.is_wished(version, wish)]
         if others:
-            look.report.notes.append(
-                f'.python-version asks for {wish}, and {", ".join(others)}: python_version: "{best}" brings it.'
-            )
+            look.report.offer("python_version", f'"{best}"', f".python-version asks for {wish}; {' and '.join(others)}")
 
 
 def django_bounds(look: Look) -> tuple[str, str]:

@@ -26,6 +26,7 @@ class Report:
     :param unserved: what the collection doesn't do for the project.
     :param notes: what is worth knowing.
     :param facts: what the project is, by subject.
+    :param choices: variables that only some inventories need, with their values and when that is.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Report:
     unserved: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     facts: dict[str, list[str]] = field(default_factory=dict)
+    choices: dict[str, tuple[str, str]] = field(default_factory=dict)
     _lines: dict[str, Any] = field(default_factory=dict)
     _reasons: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
@@ -52,6 +54,14 @@ class Report:
         if self.inventory.get(name) != value:
             self._lines[name] = value
             self._reasons[name, ""] = [why]
+
+    def offer(self, name: str, value: str, when: str) -> None:
+        """Name a variable that the inventory may need.
+
+        :param value: as YAML.
+        """
+        if not self.inventory.get(name):
+            self.choices[name] = (value, when)
 
     def add(self, name: str, values: Iterable[str], why: str) -> None:
         """Ask for elements of a variable that is a list; those that the inventory has stay."""
@@ -90,19 +100,21 @@ class Report:
             else:
                 text = str(value).lower() if isinstance(value, bool) else scalar(value)
                 yield from aligned([(f"{name}: {text}", self._reasons[name, ""])])
+        for name, (choice, when) in self.choices.items():
+            yield f"# {name}: {choice}   # {shown(when)}"
 
     def text(self) -> str:
         """Return all of it for a person."""
         parts = [shown(self.title)]
         if self.stops:
             parts.append("A run would stop, or the site would not work, for these reasons:")
-            parts += [listed(f"{shown(each.cause)} {shown(each.remedy)}") for each in self.stops]
+            parts += [listed(told(each)) for each in self.stops]
         if self.unserved:
             parts += ["", "What the collection does not do for it:", *(listed(shown(each)) for each in self.unserved)]
         parts += ["", "What it is:", *self._facts()]
         if self.notes:
             parts += ["", "Worth knowing:", *(listed(shown(each)) for each in self.notes)]
-        if self._lines:
+        if self._lines or self.choices:
             parts += [
                 "",
                 "Lines for the inventory, below all: vars: (a list takes the place of the one there, site_env grows):",
@@ -122,6 +134,11 @@ class Report:
                     shown(text), WIDTH, initial_indent=start, subsequent_indent=" " * len(start),
                     break_on_hyphens=False, break_long_words=False,
                 )  # fmt: skip
+
+
+def told(trouble: Trouble) -> str:
+    """Return what a build would say, where nothing could have changed."""
+    return f"{shown(trouble.cause.replace(' Nothing was changed.', ''))} {shown(trouble.remedy)}"
 
 
 def aligned(rows: Iterable[tuple[str, list[str]]]) -> Iterator[str]:

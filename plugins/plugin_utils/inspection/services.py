@@ -9,7 +9,7 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import not_migrated
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.code import module_file
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.looking import Look, host_of, texts_within
-from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.values import Place, Unknown, text_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.values import Given, Place, text_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.variables import HERE
 
 ENGINES = {
@@ -164,6 +164,10 @@ def _stores(look: Look) -> None:
     for kind, name in wanted.items():
         package = {"Redis": "valkey-server", "RabbitMQ": "rabbitmq-server", "Memcached": "memcached"}[kind]
         other = "; redis-server on Debian 12" if kind == "Redis" else ""
+        if name in look.settings.maybe:
+            look.report.fact("cache", f"{kind}, if the environment asks for it: {look.line(name)}")
+            look.report.offer("site_packages", f"[{package}]", f"{kind}, if {name} shall use it{other}")
+            continue
         look.report.fact("cache", f"{kind}, for {look.line(name)}")
         look.report.add("site_packages", [package], f"{kind} for {name}, on the application host itself{other}")
         if look.wanted.hosts > 1:
@@ -175,20 +179,12 @@ def _stores(look: Look) -> None:
 
 def _neighbour(look: Look, name: str, text: str) -> None:
     """Refuse the address of a container that no host knows, unless a variable may say another."""
-    value = look.settings.values.get(name)
-    known = any(host_of(each) == host_of(text) for each in texts_of_known(value))
     is_neighbour = host_of(text) and "." not in host_of(text) and host_of(text) not in HERE
-    is_read = any(name in path for read in look.settings.reads.values() for path in read.paths)
-    if is_neighbour and known and not is_read:
+    if is_neighbour and not isinstance(text, Given) and "{" not in text:
         look.report.stop(
             f"{look.line(name)} names the host {host_of(text)}, which only containers have beside them.",
             "Let it read a variable, such as REDIS_URL, with that address as its default.",
         )
-
-
-def texts_of_known(value: Any) -> list[str]:
-    """Return the texts in a value that are there whatever the environment says."""
-    return [text for text in texts_within(value) if "{" not in text and not isinstance(value, Unknown)]
 
 
 def _caches(look: Look) -> None:
@@ -210,9 +206,7 @@ def _workers(look: Look) -> None:
         sign = look.installs(*signs) or look.uses(*signs)
         if not sign:
             continue
-        module = look.module.partition(".")[0]
-        has_app = module_file(f"{module}.celery", (look.project, look.top)) is not None
-        command = COMMANDS.get(name) or (f"celery -A {module if has_app else '...'} worker" if name == "Celery" else "its worker")
+        command = COMMANDS.get(name) or (f"celery -A {celery_app(look)} worker" if name == "Celery" else "its worker")
         look.report.fact("workers", f"{name} ({sign})")
         look.report.unserved.append(
             f"Workers of {name} are not run: the site starts without them, and what it queues waits. "
@@ -223,6 +217,15 @@ def _workers(look: Look) -> None:
         if kind and not kind.endswith(IMMEDIATE) and not kind.startswith(("django_tasks", "django_rq")):
             look.report.fact("workers", f"django.tasks: {alias} by {kind}")
             look.report.unserved.append(f"Workers for the tasks of {kind} are not run: what the site queues waits.")
+
+
+def celery_app(look: Look) -> str:
+    """Return the module of Celery's application, as far as one finds it."""
+    package = look.module.partition(".")[0]
+    there = [name for name in ("celery", "celery_app") if module_file(f"{package}.{name}", (look.project, look.top))]
+    if not there:
+        return "..."
+    return package if there[0] == "celery" else f"{package}.{there[0]}"
 
 
 def _timers(look: Look) -> None:

@@ -40,6 +40,7 @@ class Settings:
     :param unreadable: the files that could not be, with the reason.
     :param outside: modules whose settings are taken over and that the source doesn't have.
     :param classes: they are classes of django-configurations.
+    :param maybe: settings that are said only under conditions which nobody can know here.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Settings:
     unreadable: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     classes: bool = False
+    maybe: set[str] = field(default_factory=set)
 
     def list_of(self, name: str) -> list[str]:
         """Return the texts in a setting that is a list."""
@@ -157,6 +159,10 @@ class Reader:
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         named = next((name for target in targets for name in path_of(target)[:1]), "")
         if named.isupper():
+            if not self.evaluator.optional:
+                self.settings.maybe.discard(named)
+            elif named not in self.evaluator.scope or len(path_of(targets[0])) > 1:
+                self.settings.maybe.add(named)
             self.settings.lines[named] = f"{self.evaluator.file}:{statement.lineno}"
         if statement.value is None:
             return

@@ -24,6 +24,13 @@ class Unknown:
     absent: bool = False
 
 
+class Given(str):
+    """A text that an environment variable has, or that is its default."""
+
+    __slots__ = ("variable",)
+    variable: str
+
+
 @dataclass(frozen=True)
 class Place:
     """A path below the source, as settings work it out from ``__file__``."""
@@ -112,4 +119,6 @@ def text_of(value: Any) -> str:
     """Return what is known of a value as a text; empty for what is none."""
     if isinstance(value, Unknown):
         return value.text
-    return str(value) if isinstance(value, (str, int, Place)) else ""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, (int, Place)) else ""

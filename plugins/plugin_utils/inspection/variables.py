@@ -60,6 +60,8 @@ NAMES = {
 NEIGHBOURS = ("redis", "amqp", "rediss", "memcache", "pymemcache", "unix")
 HERE = {"localhost", "127.0.0.1", "::1", "[::1]"}
 OPEN = "CHANGE-ME"
+SHOWN = 15
+POSTGRESQL_PORT = "5432"
 
 
 def judge(look: Look) -> None:
@@ -73,7 +75,8 @@ def judge(look: Look) -> None:
     _elsewhere(look, reads, given)
     optional = sorted(name for name, read in reads.items() if not read.needed and name not in given)
     if optional:
-        look.report.fact("variables", f"with a default, or not always read: {', '.join(optional[:40])}")
+        more = f" and {len(optional) - SHOWN} more" if len(optional) > SHOWN else ""
+        look.report.fact("variables", f"with a default, or not always read: {', '.join(optional[:SHOWN])}{more}")
     ours = sorted(name for name in reads if name in look.wanted.given)
     if ours:
         look.report.fact("variables", f"that it gets: {', '.join(ours)}")
@@ -92,7 +95,7 @@ def wanted_value(look: Look, read: Read, given: set[str]) -> str | None:
     if host_of(text_of(read.default)) not in {"", *HERE} and text_of(read.default).partition("://")[0] in NEIGHBOURS:
         return value
     # What the layer doesn't see to, the project does, by a variable of another name.
-    if not look.wanted.layered and value not in (OPEN, "False") and not value.startswith("{{ vault"):
+    if not look.wanted.layered and value.startswith(("${", "{{ site_")) and str(read.default) != POSTGRESQL_PORT:
         return value
     return None
 
