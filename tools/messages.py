@@ -26,6 +26,7 @@ words around it. Many messages end with the output of the program that complaine
 SUBJECTS: Mapping[str, str] = {
     "Values of variables": r"plugins/plugin_utils/inventory/forms/",
     "The inventory": r"plugins/plugin_utils/inventory/",
+    "The project, as inspect finds it": r"plugins/plugin_utils/inspection/|plugins/action/inspect_",
     "Variables of roles": r"roles/[^/]+/(vars|tasks)/",
     "Playbooks": r"playbooks/|plugins/filter/",
     "Status": r".*/(site_status|status|haproxy)\.py",

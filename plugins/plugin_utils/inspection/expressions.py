@@ -61,6 +61,7 @@ class Evaluator:
         self.file = ""
         # What is read now may not be read at all, or its absence is provided for.
         self.optional = False
+        self.asked: dict[str, list[str]] = {}
         self._path: tuple[str, ...] = ()
         self._steps = 0
 
@@ -224,11 +225,20 @@ class Evaluator:
             return self._call_library(called.name, node)
         if isinstance(called, Environment):
             return self._variable(called, "", node)
+        if isinstance(called, Wrapper) and not called.exact:
+            return self._ask(called, node)
         if isinstance(called, Wrapper):
             return self._first_read(node, needed=called.needed and len(node.args) + len(node.keywords) < 2)
         if isinstance(called, Method):
             return self._call_method(called, node)
         values = self._arguments(node)
+        return Unknown(names_of(values))
+
+    def _ask(self, called: Wrapper, node: ast.Call) -> Any:
+        values = self._arguments(node)
+        if values and isinstance(values[0], str):
+            found = self.asked.setdefault(called.name, [])
+            found += [values[0]] if values[0] not in found else []
         return Unknown(names_of(values))
 
     def _arguments(self, node: ast.Call) -> list[Any]:

@@ -17,7 +17,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.source impo
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection import frontend
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.code import UNREADABLE, module_file, own_files, parsed
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.looking import Look
-from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.values import Place, text_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.values import Place, Unknown, text_of
 
 APT = re.compile(r"apt(?:-get)?\s+(?:-\S+\s+)*install\s+([^&|;]+)")
 OBJECT_STORE = re.compile(r"s3|gcloud|google|azure|dropbox|swift|cloudinary", re.IGNORECASE)
@@ -83,7 +83,7 @@ def _storages(look: Look) -> None:
     backends["uploads"] = backends["uploads"] or look.settings.text("DEFAULT_FILE_STORAGE")
     backends["static files"] = backends["static files"] or look.settings.text("STATICFILES_STORAGE")
     for what, backend in backends.items():
-        if OBJECT_STORE.search(backend):
+        if OBJECT_STORE.search(backend) and not {"STORAGES", "DEFAULT_FILE_STORAGE"} & look.settings.maybe:
             look.report.fact("files", f"{what} go to an object store of the project's own ({backend})")
     if OBJECT_STORE.search(backends["static files"]):
         look.report.notes.append("Each build sends the static files to the object store; the web server's own copy stays empty.")
@@ -91,7 +91,8 @@ def _storages(look: Look) -> None:
 
 def _compressor(look: Look) -> None:
     if look.uses("compressor"):
-        if look.settings.values.get("COMPRESS_OFFLINE") is True:
+        offline = look.settings.values.get("COMPRESS_OFFLINE", False)
+        if offline is True or isinstance(offline, Unknown):
             look.report.add("site_commands_after_static", ["compress"], look.line("COMPRESS_OFFLINE"))
         elif look.settings.values.get("COMPRESS_ENABLED") is not False:
             look.report.stop(

@@ -16,7 +16,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inspection import f
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection import settings as settings_files
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.code import module_file
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.looking import PYTHONS, Look, Wanted
-from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.packages import asked, in_groups, numbers
+from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.packages import Package, asked, in_groups, numbers
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.report import Report
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.staging import Source
 
@@ -64,7 +64,7 @@ def inspect(source: Source, wanted: Wanted, title: str) -> Report:
         if found := tried(report, lambda: settings_files.read(look.module, source.folder, project, wanted.given)):
             look.settings = found
         _what_was_read(look)
-    for judge in (_native, files.judge, services.judge, variables.judge):
+    for judge in (_native, files.judge, services.judge, variables.judge) if look.module else (_native,):
         tried(report, lambda judge=judge: judge(look))  # type: ignore[misc]
     report.notes += source.left_out[:5]
     return report
@@ -116,7 +116,8 @@ def _settings(look: Look) -> None:
     path = module_file(look.module, (look.project, look.top)) if look.module else None
     if not look.module:
         return
-    beside = [] if path is None or look.module.count(".") < 2 else sorted(each.stem for each in path.parent.glob("*.py"))
+    several = path is not None and path.parent.name.startswith(("settings", "conf"))
+    beside = sorted(each.stem for each in path.parent.glob("*.py")) if path is not None and several else []
     others = [name for name in beside if name not in ("__init__", path.stem if path else "")]
     how = "with production settings laid over it" if look.wanted.layered else "alone, as site_settings_mode says"
     look.report.fact("settings", f"{look.module}, {how}{f'; beside it {chr(44).join(others)}' if others else ''}")
@@ -217,7 +218,7 @@ def _extras(look: Look, found: needs.Requirements) -> None:
 def _known_packages(look: Look) -> None:
     django = look.packages.get("django")
     if django is not None:
-        look.report.fact("requirements", f"Django {django.version or django.least or 'without a version'}")
+        look.report.fact("requirements", f"Django {told_version(django)}")
     elif look.requirements is not None and look.requirements.kind in ("lock", "pylock", "poetry"):
         look.report.stop(
             "The project's requirements don't install Django.",
@@ -229,6 +230,11 @@ def _known_packages(look: Look) -> None:
             f"gunicorn {gunicorn.version}, which the project's requirements name, can't be imported with today's setuptools.",
             "Take it out of the requirements, and one that was tested is installed; or name a newer version of it there.",
         )
+
+
+def told_version(package: Package) -> str:
+    """Return in words which version is installed."""
+    return package.version or (f"{package.least} or newer" if package.least else "in its newest version")
 
 
 def _python(look: Look) -> None:

@@ -67,6 +67,12 @@ SEARCH = {
     "Solr": ("pysolr",),
     "Typesense": ("typesense",),
 }
+KINDS = {
+    "Redis": ("redis", "valkey"),
+    "RabbitMQ": ("amqp://", "amqps://", "rabbitmq"),
+    "Memcached": ("memcached", "pymemcache", "pylibmc"),
+}
+PACKAGES = {"Redis": "valkey-server", "RabbitMQ": "rabbitmq-server", "Memcached": "memcached"}
 BROWSERS = ("playwright", "selenium", "pyppeteer")
 IMMEDIATE = ("ImmediateBackend", "DummyBackend")
 
@@ -147,34 +153,38 @@ def _database(look: Look, alias: str, database: Any) -> None:
 
 def _stores(look: Look) -> None:
     """Say which Redis, Memcached or broker is needed."""
-    wanted: dict[str, str] = {}
+    wanted: dict[str, str] = {"Redis": "RQ_QUEUES"} if "RQ_QUEUES" in look.settings.values else {}
     for name in STORES:
         for text in texts_within(look.settings.values.get(name)):
-            low = text.lower()
-            if "redis" in low or "valkey" in low:
-                wanted.setdefault("Redis", name)
+            if kind := store_of(text):
+                wanted.setdefault(kind, name)
                 _neighbour(look, name, text)
-            elif low.startswith(("amqp", "pyamqp")) or "rabbitmq" in low:
-                wanted.setdefault("RabbitMQ", name)
-                _neighbour(look, name, text)
-            elif "memcached" in low or "pymemcache" in low or "pylibmc" in low:
-                wanted.setdefault("Memcached", name)
-    if not wanted.get("Redis") and (package := look.installs("django-redis", "channels-redis", "django-rq", "redis")):
+    if "Redis" not in wanted and (package := look.installs("django-redis", "channels-redis", "django-rq", "redis")):
         look.report.fact("cache", f"{package} is installed, and no setting that one can read says where Redis is")
     for kind, name in wanted.items():
-        package = {"Redis": "valkey-server", "RabbitMQ": "rabbitmq-server", "Memcached": "memcached"}[kind]
-        other = "; redis-server on Debian 12" if kind == "Redis" else ""
-        if name in look.settings.maybe:
-            look.report.fact("cache", f"{kind}, if the environment asks for it: {look.line(name)}")
-            look.report.offer("site_packages", f"[{package}]", f"{kind}, if {name} shall use it{other}")
-            continue
-        look.report.fact("cache", f"{kind}, for {look.line(name)}")
-        look.report.add("site_packages", [package], f"{kind} for {name}, on the application host itself{other}")
-        if look.wanted.hosts > 1:
-            look.report.notes.append(
-                f"Each application host would have a {kind} of its own. Where they must share it, let variables name one server."
-            )
+        _store(look, kind, name)
     _caches(look)
+
+
+def store_of(text: str) -> str:
+    """Return which store a text of the settings is about; empty for none."""
+    low = text.lower()
+    return next((kind for kind, words in KINDS.items() if any(word in low for word in words)), "")
+
+
+def _store(look: Look, kind: str, name: str) -> None:
+    package = PACKAGES[kind]
+    other = "; redis-server on Debian 12" if kind == "Redis" else ""
+    if name in look.settings.maybe:
+        look.report.fact("cache", f"{kind}, if the environment asks for it: {look.line(name)}")
+        look.report.offer("site_packages", f"[{package}]", f"{kind}, if {name} shall use it{other}")
+        return
+    look.report.fact("cache", f"{kind}, for {look.line(name)}")
+    look.report.add("site_packages", [package], f"{kind} for {name}, on the application host itself{other}")
+    if look.wanted.hosts > 1:
+        look.report.notes.append(
+            f"Each application host would have a {kind} of its own. Where they must share it, let variables name one server."
+        )
 
 
 def _neighbour(look: Look, name: str, text: str) -> None:

@@ -40,6 +40,7 @@ class Settings:
     :param unreadable: the files that could not be, with the reason.
     :param outside: modules whose settings are taken over and that the source doesn't have.
     :param classes: they are classes of django-configurations.
+    :param asked: what functions of the project are asked for, which make the variables' names out of it themselves.
     :param maybe: settings that are said only under conditions which nobody can know here.
     """
 
@@ -51,6 +52,7 @@ class Settings:
     outside: list[str] = field(default_factory=list)
     classes: bool = False
     maybe: set[str] = field(default_factory=set)
+    asked: dict[str, list[str]] = field(default_factory=dict)
 
     def list_of(self, name: str) -> list[str]:
         """Return the texts in a setting that is a list."""
@@ -84,6 +86,7 @@ def read(module: str, source: Path, project: Path, given: Mapping[str, Any]) -> 
     reader = Reader(source, project, given, settings)
     scope = reader.module(path, module)
     settings.values = {name: value for name, value in scope.items() if name.isupper()}
+    settings.asked = reader.evaluator.asked
     return settings
 
 
@@ -157,13 +160,8 @@ class Reader:
 
     def _assign(self, statement: ast.Assign | ast.AnnAssign | ast.AugAssign, _package: str) -> None:
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        named = next((name for target in targets for name in path_of(target)[:1]), "")
-        if named.isupper():
-            if not self.evaluator.optional:
-                self.settings.maybe.discard(named)
-            elif named not in self.evaluator.scope or len(path_of(targets[0])) > 1:
-                self.settings.maybe.add(named)
-            self.settings.lines[named] = f"{self.evaluator.file}:{statement.lineno}"
+        for target in targets:
+            self._note(path_of(target), statement.lineno)
         if statement.value is None:
             return
         with self.evaluator.below(*path_of(targets[0])):
@@ -174,6 +172,16 @@ class Reader:
             self.evaluator.bind(target, value)
 
     _annassign = _augassign = _assign
+
+    def _note(self, path: tuple[str, ...], line: int) -> None:
+        """Take note of where a setting, or a part of one, is said."""
+        if not path or not path[0].isupper():
+            return
+        if not self.evaluator.optional:
+            self.settings.maybe.discard(path[0])
+        elif path[0] not in self.evaluator.scope or len(path) > 1:
+            self.settings.maybe.add(path[0])
+        self.settings.lines[path[0]] = f"{self.evaluator.file}:{line}"
 
     def _expr(self, statement: ast.Expr, package: str) -> None:
         node = statement.value
@@ -302,14 +310,16 @@ def wrapper(function: ast.FunctionDef) -> Wrapper | Unknown:
     """Return a function that reads the environment variable that it is given, as tutorials have one; else something unknown."""
     if not function.args.args:
         return Unknown()
-    first = function.args.args[0].arg
+    first, reads = function.args.args[0].arg, False
     for node in ast.walk(function):
         match node:
             case ast.Subscript(value=ast.Attribute(attr="environ"), slice=ast.Name(id=name)) if name == first:
-                return Wrapper(needed=not function.args.defaults)
+                return Wrapper(function.name, needed=not function.args.defaults)
             case ast.Call(func=ast.Attribute(attr="getenv" | "get"), args=[ast.Name(id=name), *_]) if name == first:
-                return Wrapper(needed=not function.args.defaults and raises(function))
-    return Unknown()
+                return Wrapper(function.name, needed=not function.args.defaults and raises(function))
+            case ast.Attribute(attr="environ" | "getenv") | ast.Name(id="environ" | "getenv"):
+                reads = True
+    return Wrapper(function.name, exact=False) if reads else Unknown()
 
 
 def raises(function: ast.FunctionDef) -> bool:

@@ -73,10 +73,14 @@ class Method:
 class Wrapper:
     """A function of the project that reads the variable that it is given.
 
+    :param name: its own name.
     :param needed: it fails where the variable is not there.
+    :param exact: the variable is called as the function is told, and not by a name that it works out of that.
     """
 
-    needed: bool
+    name: str
+    needed: bool = False
+    exact: bool = True
 
 
 @dataclass

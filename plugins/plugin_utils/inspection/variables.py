@@ -57,7 +57,7 @@ NAMES = {
     r"(SITE|BASE|APP|PUBLIC)?_?(DOMAIN|HOSTNAME)(_NAME)?": "{{ site_domain }}",
 }
 # Servers that a container finds by its neighbour's name, and a host doesn't.
-NEIGHBOURS = ("redis", "amqp", "rediss", "memcache", "pymemcache", "unix")
+NEIGHBOURS = ("redis", "rediss", "valkey", "amqp", "pyamqp", "rediscache", "memcache", "pymemcache")
 HERE = {"localhost", "127.0.0.1", "::1", "[::1]"}
 OPEN = "CHANGE-ME"
 SHOWN = 15
@@ -77,6 +77,8 @@ def judge(look: Look) -> None:
     if optional:
         more = f" and {len(optional) - SHOWN} more" if len(optional) > SHOWN else ""
         look.report.fact("variables", f"with a default, or not always read: {', '.join(optional[:SHOWN])}{more}")
+    for function, names in look.settings.asked.items():
+        look.report.fact("variables", f"by names that {function}() makes of {', '.join(names[:SHOWN])}")
     ours = sorted(name for name in reads if name in look.wanted.given)
     if ours:
         look.report.fact("variables", f"that it gets: {', '.join(ours)}")
@@ -92,8 +94,9 @@ def wanted_value(look: Look, read: Read, given: set[str]) -> str | None:
     settings = {path[0] for path in read.paths}
     if "DEBUG" in settings and read.default not in (None, False, 0, "", "False", "false", "0"):
         return "0" if read.number else "False"
-    if host_of(text_of(read.default)) not in {"", *HERE} and text_of(read.default).partition("://")[0] in NEIGHBOURS:
-        return value
+    default = text_of(read.default)
+    if host_of(default) not in {"", *HERE} and "." not in host_of(default) and default.partition("://")[0] in NEIGHBOURS:
+        return re.sub(rf"(//|@){re.escape(host_of(default))}", r"\g<1>127.0.0.1", default)
     # What the layer doesn't see to, the project does, by a variable of another name.
     if not look.wanted.layered and value.startswith(("${", "{{ site_")) and str(read.default) != POSTGRESQL_PORT:
         return value

@@ -154,6 +154,7 @@ def told(wish: Wish) -> str:
     steps = [
         *([f"write your servers' addresses into {wish.folder / 'hosts.yml'}"] if open_addresses else []),
         f"cd {wish.folder}",
+        "ansible-playbook hotclub.django.inspect   # says what hosts.yml still needs for the project",
         "ansible-playbook hotclub.django.site",
     ]
     return "\n".join(

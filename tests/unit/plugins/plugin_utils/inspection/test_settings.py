@@ -25,28 +25,35 @@ from tests.unit.plugins.plugin_utils.inspection.conftest import Inspect
         ('import os\nDEBUG = int(os.environ.get("DEBUG", 1))', {"DEBUG": "0"}),
         ('import os\nDEBUG = os.environ.get("SHOP_DEBUG", "yes") == "yes"', {"SHOP_DEBUG": "False"}),
         (
-            'import environ\nenv = environ.Env(SHOP_LEVEL=(str, "high"))\nA = env("SHOP_LEVEL")\nB = env.bool("FLAG")\nC = env.str("C", "c")',
+            'import environ\nenv = environ.Env(SHOP_LEVEL=(str, "high"))\n'
+            'A = env("SHOP_LEVEL")\nB = env.bool("FLAG")\nC = env.str("C", "c")',
             {"FLAG": "CHANGE-ME"},
         ),
-        ('import environ\nenv = environ.Env()\nDATABASES = {"default": env.db()}\nCACHES = {"default": env.cache("CACHES_URL")}',
-         {"CACHES_URL": "CHANGE-ME"}),
+        (
+            "import environ\nenv = environ.Env()\n"
+            'DATABASES = {"default": env.db()}\nCACHES = {"default": env.cache("CACHES_URL")}',
+            {"CACHES_URL": "CHANGE-ME"},
+        ),
         ('from environs import Env\nenv = Env()\nwith env.prefixed("SHOP_"):\n    A = env("NAME")', {"SHOP_NAME": "CHANGE-ME"}),
         (
-            'from decouple import config, Csv\nSECRET_KEY = config("KEY")\nALLOWED_HOSTS = config("HOSTS", cast=Csv())\nX = config("X", default=1)',
+            'from decouple import config, Csv\nSECRET_KEY = config("KEY")\n'
+            'ALLOWED_HOSTS = config("HOSTS", cast=Csv())\nX = config("X", default=1)',
             {"KEY": "${SECRET_KEY}", "HOSTS": "${ALLOWED_HOSTS}"},
         ),
         ('import dj_database_url\nDATABASES = {"default": dj_database_url.config()}', {}),
         (
-            'from pydantic_settings import BaseSettings\n\n\nclass Config(BaseSettings):\n    model_config = {}\n    stripe_key: str\n    level: int = 3',
+            "from pydantic_settings import BaseSettings\n\n\nclass Config(BaseSettings):\n"
+            "    model_config = {}\n    stripe_key: str\n    level: int = 3",
             {"STRIPE_KEY": "{{ vault_site_stripe_key }}"},
         ),
         (
-            "import os\n\n\ndef need(name):\n    try:\n        return os.environ[name]\n    except KeyError:\n        raise ValueError(name)\n\n\n"
+            "import os\n\n\ndef need(name):\n    try:\n        return os.environ[name]\n"
+            "    except KeyError:\n        raise ValueError(name)\n\n\n"
             'SECRET_KEY = need("APP_KEY")',
             {"APP_KEY": "${SECRET_KEY}"},
         ),
         (
-            'import os\nDATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": os.environ["A"], "HOST": os.environ["B"]}}',
+            'import os\nDATABASES = {"default": {"NAME": os.environ["A"], "HOST": os.environ["B"]}}',
             {"A": "{{ site_database_name }}", "B": "{{ site_database_host }}"},
         ),
         ('import os\nALLOWED_HOSTS = os.environ["NAMES"].split(" ")', {"NAMES": "{{ site_names | join(' ') }}"}),
@@ -62,8 +69,10 @@ def test_settings_are_followed_from_file_to_file(inspected: Inspect) -> None:
             "manage.py": 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.production")\n',
             "shop/settings.py": None,
             "shop/settings/__init__.py": "",
-            "shop/settings/production.py": "from .base import *\nfrom shop.env import env\nKEY = env('MORE')\nINSTALLED_APPS += ['channels']\n",
-            "shop/settings/base.py": "from split_settings.tools import include\nINSTALLED_APPS = ['shop']\ninclude('parts/*.py')\n",
+            "shop/settings/production.py": "from .base import *\n"
+            "from shop.env import env\nKEY = env('MORE')\nINSTALLED_APPS += ['channels']\n",
+            "shop/settings/base.py": "from split_settings.tools import include\n"
+            "INSTALLED_APPS = ['shop']\ninclude('parts/*.py')\n",
             "shop/settings/parts/static.py": "STATIC_URL = 'assets/'\n",
             "shop/env.py": "import environ\nenv = environ.Env()\n",
         }
@@ -81,7 +90,9 @@ def test_settings_that_a_package_brings_are_named(inspected: Inspect) -> None:
 
 
 def test_classes_of_settings_are_refused(inspected: Inspect) -> None:
-    found = inspected({"shop/settings.py": "from configurations import Configuration\n\n\nclass Prod(Configuration):\n    DEBUG = False\n"})
+    found = inspected(
+        {"shop/settings.py": "from configurations import Configuration\n\n\nclass Prod(Configuration):\n    DEBUG = False\n"}
+    )
 
     assert "django-configurations" in found.stops[0].cause
 
