@@ -263,7 +263,12 @@ class Evaluator:
             return Dotted("decouple.config")
         if name == "dj_database_url.config":
             return self._database_url(node)
-        values = self._arguments(node)
+        return self._function(name, self._arguments(node))
+
+    def _function(self, name: str, values: list[Any]) -> Any:
+        """Return what a function of Python, or of its library, comes to."""
+        if name == "bool" and len(values) == 1:
+            return self._truth(values[0])
         if name in TYPES and len(values) == 1:
             return self._converted(name, values[0])
         if name in SAME_PLACE and values and isinstance(values[0], Place):
@@ -369,6 +374,13 @@ class Evaluator:
                 self.reads[value.variable].number = True
             return int(value) if str(value).isdigit() and len(str(value)) < 10 else Unknown()
         return value.split(",") if kind in {"list", "tuple"} and isinstance(value, str) else value
+
+    def _truth(self, value: Any) -> Any:
+        """Return whether something counts as true, as Python itself says it."""
+        names = frozenset({value.variable}) if isinstance(value, Given) else names_of([value])
+        for name in names & self.reads.keys():
+            self.reads[name].truth = True
+        return bool(value) if is_known(value) else Unknown(names)
 
     def read(self, name: str, node: ast.AST, needed: bool, default: Any = None) -> Any:
         """Take note of a variable, and return its value as far as it is known."""

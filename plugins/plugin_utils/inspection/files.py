@@ -17,7 +17,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.source impo
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection import frontend
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.code import UNREADABLE, module_file, own_files, parsed
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.looking import Look
-from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.values import Place, Unknown, text_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.values import Given, Place, Unknown, text_of
 
 APT = re.compile(r"apt(?:-get)?\s+(?:-\S+\s+)*install\s+([^&|;]+)")
 OBJECT_STORE = re.compile(r"s3|gcloud|google|azure|dropbox|swift|cloudinary", re.IGNORECASE)
@@ -122,9 +122,9 @@ def _logs(look: Look) -> None:
     handlers = look.settings.dict_of("LOGGING").get("handlers")
     for name, handler in handlers.items() if isinstance(handlers, dict) else ():
         file = handler.get("filename") if isinstance(handler, dict) else None
-        if isinstance(file, Place) and str(file.path.parent) not in (".", ""):
-            look.report.add("site_shared_paths", [str(file.path.parent)], f"LOGGING's {name} writes there")
-        elif isinstance(file, (Place, str)):
+        if isinstance(file, Place):
+            look.share(str(file.path.parent), f"LOGGING's {name} writes there")
+        elif isinstance(file, str) and not isinstance(file, Given):
             look.report.stop(
                 f"{look.line('LOGGING')} lets {name} write to {file}, where the site may not write: it can't be imported.",
                 "Log to the console, which is the journal; or to a folder of the source that site_shared_paths names.",

@@ -124,9 +124,10 @@ def needs(packages: Mapping[str, Package], pythons: Mapping[str, str]) -> list[N
 
 def _need(package: Package, pythons: Mapping[str, str]) -> Need | None:
     row = ROWS.get(package.name, Row())
-    without = [f"Python {version}, that of {place}" for place, version in pythons.items() if not has_wheel(package, row, version)]
+    without = [version for version in pythons.values() if not has_wheel(package, row, version)]
     if row.compiled or without:
-        reason = "" if row.compiled else f", of which nothing is published for {' and '.join(without)}"
+        since = (row.wheels or {}).get(without[0], "") if without else ""
+        reason = f", not published for Python {' and '.join(without)}{f' before {since}' if since else ''}" if without else ""
         return Need(f"{package.name} {package.version}".strip() + reason, row.run, (*COMPILER, *row.build))
     return Need(package.name, row.run) if row.run else None
 

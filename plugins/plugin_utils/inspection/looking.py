@@ -85,6 +85,18 @@ class Look:
         """The installed applications."""
         return self.settings.list_of("INSTALLED_APPS")
 
+    def share(self, folder: str, why: str) -> None:
+        """Ask for a folder that the site may write. It takes the place of the source's, which must have nothing of its own."""
+        ours = [name for name in self.source.files if name.startswith(f"{folder}/")]
+        if folder == "." or any(not name.endswith((".gitkeep", ".gitignore", ".keep", "README.md")) for name in ours):
+            place = "the top of the source" if folder == "." else f"{folder}, which has files of the source"
+            self.report.stop(
+                f"The site can't write in {place}: {why}.",
+                "Let the settings name a folder of its own for it, and that one in site_shared_paths.",
+            )
+            return
+        self.report.add("site_shared_paths", [folder], why)
+
     def line(self, setting: str) -> str:
         """Say where a setting is said."""
         place = self.settings.lines.get(setting, "")

@@ -140,15 +140,9 @@ def _database(look: Look, alias: str, database: Any) -> None:
                 'GeoDjango wants "ENGINE": "django.contrib.gis.db.backends.postgis" in DATABASES["default"]; the rest may stay.'
             )
     name = database.get("NAME") if isinstance(database, dict) else None
-    if engine.startswith("SQLite") and not replaced and isinstance(name, Place):
-        kept = str(name.path.parent)
-        if kept == ".":
-            look.report.stop(
-                f"The project keeps its database {alias} in {name}, at the top of its source, which the site can't write.",
-                "Let the settings keep it in a folder of its own, such as data, and set site_shared_paths: [data].",
-            )
-        else:
-            look.report.add("site_shared_paths", [kept], f"the database {alias} is a file there")
+    said_elsewhere = isinstance(database, dict) and isinstance(database.get("ENGINE"), Given)
+    if engine.startswith("SQLite") and not replaced and not said_elsewhere and isinstance(name, Place):
+        look.share(str(name.path.parent), f"the database {alias} is a file there")
 
 
 def _stores(look: Look) -> None:
@@ -203,7 +197,7 @@ def _caches(look: Look) -> None:
             continue
         backend, location = text_of(cache.get("BACKEND")), cache.get("LOCATION")
         if backend.endswith("FileBasedCache") and isinstance(location, Place):
-            look.report.add("site_shared_paths", [str(location)], f"the cache {alias} writes there")
+            look.share(str(location), f"the cache {alias} writes there")
         if backend.endswith("DatabaseCache"):
             look.report.fact("cache", f"a table of the database, for the cache {alias}")
             look.report.add("site_commands_after_migrate", ["createcachetable"], f"the cache {alias} is a table")

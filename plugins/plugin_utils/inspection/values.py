@@ -93,6 +93,7 @@ class Read:
     :param places: where it is read, as file:line.
     :param paths: which settings it becomes, such as ("DATABASES", "default", "HOST").
     :param number: the text must be a number.
+    :param truth: any text but an empty one counts as true.
     :param split: by what the text is taken apart.
     """
 
@@ -102,6 +103,7 @@ class Read:
     places: list[str] = field(default_factory=list)
     paths: list[tuple[str, ...]] = field(default_factory=list)
     number: bool = False
+    truth: bool = False
     split: str = ""
 
 

@@ -87,20 +87,29 @@ def judge(look: Look) -> None:
 def wanted_value(look: Look, read: Read, given: set[str]) -> str | None:
     """Return what the inventory would say of a variable; None where it need not say anything."""
     if read.name in given:
-        return "0" if read.number and read.name == "DEBUG" else None
+        # What Python takes for true, or for no number, is not what is meant.
+        return off(read) if read.name == "DEBUG" and off(read) != "False" else None
     value = proposal(look, read)
     if read.needed:
         return value
     settings = {path[0] for path in read.paths}
     if "DEBUG" in settings and read.default not in (None, False, 0, "", "False", "false", "0"):
-        return "0" if read.number else "False"
+        return off(read)
     default = text_of(read.default)
     if host_of(default) not in {"", *HERE} and "." not in host_of(default) and default.partition("://")[0] in NEIGHBOURS:
         return re.sub(rf"(//|@){re.escape(host_of(default))}", r"\g<1>127.0.0.1", default)
     # What the layer doesn't see to, the project does, by a variable of another name.
-    if not look.wanted.layered and value.startswith(("${", "{{ site_")) and str(read.default) != POSTGRESQL_PORT:
+    is_ours = value.startswith(("${", "{{ site_")) or value == DATABASE["ENGINE"]
+    if not look.wanted.layered and is_ours and str(read.default) not in (POSTGRESQL_PORT, DATABASE["ENGINE"]):
         return value
     return None
+
+
+def off(read: Read) -> str:
+    """Return what turns something off, by the way in which a variable is read."""
+    if read.number:
+        return "0"
+    return "" if read.truth else "False"
 
 
 def proposal(look: Look, read: Read) -> str:
@@ -111,10 +120,10 @@ def proposal(look: Look, read: Read) -> str:
         if len(path) == 1 and path[0] in SETTINGS:
             if read.split.strip() == "" and read.split and path[0] == "ALLOWED_HOSTS":
                 return "{{ site_names | join(' ') }}"
-            return "0" if path[0] == "DEBUG" and read.number else SETTINGS[path[0]]
+            return off(read) if path[0] == "DEBUG" else SETTINGS[path[0]]
     for pattern, value in NAMES.items():
         if re.fullmatch(pattern, read.name, re.IGNORECASE):
-            return "0" if value == "False" and read.number else value
+            return off(read) if value == "False" else value
     if SECRET_NAME.search(read.name):
         site = re.sub(r"\W", "_", look.wanted.text("site_name", "site"))
         return f"{{{{ vault_{site}_{read.name.lower()} }}}}"

@@ -211,3 +211,12 @@ def test_models_without_tables_need_no_migrations(inspected: Inspect, more: str)
     model = MODEL.replace("    pass\n", more) if more else "from django.db import models\n"
 
     assert inspected({SETTINGS: "INSTALLED_APPS = ['orders']\n", "orders/models.py": model}).stops == []
+
+
+@pytest.mark.parametrize("folder", ["", "shop/"])
+def test_a_folder_with_code_is_never_shared(inspected: Inspect, folder: str) -> None:
+    log = f"LOGGING = {{'handlers': {{'file': {{'filename': BASE_DIR / '{folder}shop.log'}}}}}}\n"
+    found = inspected({SETTINGS: BASE + log})
+
+    assert "site_shared_paths" not in found.lines
+    assert "The site can't write in" in found.stops[0].cause

@@ -23,6 +23,8 @@ from tests.unit.plugins.plugin_utils.inspection.conftest import Inspect
         # The site gets DEBUG, which is False.
         ('import os\nif os.environ["DEBUG"] == "True":\n    X = os.environ["X_KEY"]', {}),
         ('import os\nDEBUG = int(os.environ.get("DEBUG", 1))', {"DEBUG": "0"}),
+        ('import os\nDEBUG = bool(os.environ.get("DEBUG", default=0))', {"DEBUG": ""}),
+        ('import os\nDEBUG = bool(int(os.environ.get("SHOP_DEBUG", "1")))', {"SHOP_DEBUG": "0"}),
         ('import os\nDEBUG = os.environ.get("SHOP_DEBUG", "yes") == "yes"', {"SHOP_DEBUG": "False"}),
         (
             'import environ\nenv = environ.Env(SHOP_LEVEL=(str, "high"))\n'
@@ -108,3 +110,22 @@ def test_code_of_the_project_wants_variables_too(inspected: Inspect) -> None:
 
     assert list(found.lines["site_env"]) == ["MAPS_KEY"]
     assert "orders/api.py:3" in found.yaml()
+
+
+def test_settings_used_alone_are_given_their_database(inspected: Inspect) -> None:
+    settings = (
+        "import os\nfrom pathlib import Path\n\nBASE_DIR = Path(__file__).parent.parent\n"
+        'DATABASES = {"default": {"ENGINE": os.environ.get("SQL_ENGINE", "django.db.backends.sqlite3"), '
+        '"NAME": os.environ.get("SQL_NAME", BASE_DIR / "db.sqlite3"), "PORT": os.environ.get("SQL_PORT", "5432")}}\n'
+    )
+    found = inspected({"shop/settings.py": settings}, site_settings_mode="project")
+
+    assert found.lines == {"site_env": {"SQL_ENGINE": "django.db.backends.postgresql", "SQL_NAME": "{{ site_database_name }}"}}
+    assert found.stops == []
+    assert inspected().lines == {}
+
+
+def test_variables_that_a_function_names_are_told_as_far_as_one_sees(inspected: Inspect) -> None:
+    read = 'import os\n\n\ndef get(name):\n    return os.environ.get("SHOP_" + name)\n\n\nHOST = get("HOST")\n'
+
+    assert "by names that get() makes of HOST" in inspected({"shop/settings.py": read}).text()
