@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -55,7 +56,7 @@ class FrontEnd:
 
     def commands(self) -> list[str]:
         """Return what builds it, as site_build_commands takes it: without a shell, from the top of the source."""
-        folder = "" if str(self.folder) == "." else str(self.folder)
+        folder = "" if str(self.folder) == "." else shlex.quote(str(self.folder))
         node = f"npx --yes --package=node@{self.node} -- " if self.node > max(NODE.values()) else ""
         if self.tool == "npm":
             inside = f" --prefix {folder}" if folder else ""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,10 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.new impor
 
 WIDTH = 118
 LONGEST = 500
+# What the collection itself writes into a value. Anything else of this kind comes from the project, and would be worked out by
+# Ansible as soon as somebody has copied the line.
+EXPRESSION = re.compile(r"\{[{%#]|\$\{")
+OURS = re.compile(r"(https://)?(\$\{[A-Z_]+\}|\{\{ (site|vault)_\w+( \| join\(' '\))? \}\})")
 
 
 @dataclass
@@ -51,7 +56,7 @@ class Report:
 
     def set(self, name: str, value: str | bool, why: str) -> None:
         """Ask for a variable of the inventory."""
-        if self.inventory.get(name) != value:
+        if self.inventory.get(name) != value and self._is_plain(name, str(value)):
             self._lines[name] = value
             self._reasons[name, ""] = [why]
 
@@ -67,7 +72,7 @@ class Report:
         """Ask for elements of a variable that is a list; those that the inventory has stay."""
         have = [str(each) for each in self.inventory.get(name) or []]
         for value in values:
-            if value not in have:
+            if value not in have and self._is_plain(name, value):
                 found = self._lines.setdefault(name, list(have))
                 found += [value] if value not in found else []
                 reasons = self._reasons.setdefault((name, value), [])
@@ -75,9 +80,16 @@ class Report:
 
     def variable(self, name: str, value: str, why: str) -> None:
         """Ask for a variable of the project's environment."""
-        if name not in (self.inventory.get("site_env") or {}):
+        if name not in (self.inventory.get("site_env") or {}) and (OURS.fullmatch(value) or self._is_plain(name, value)):
             self._lines.setdefault("site_env", {}).setdefault(name, value)
             self._reasons.setdefault(("site_env", name), [why])
+
+    def _is_plain(self, name: str, value: str) -> bool:
+        """Say whether a value is no expression; leave it out with a word where the project would have it be one."""
+        if not EXPRESSION.search(value):
+            return True
+        self.notes.append(f"{name} would be {value}, which Ansible takes for an expression: it is left out of the lines.")
+        return False
 
     @property
     def lines(self) -> dict[str, Any]:

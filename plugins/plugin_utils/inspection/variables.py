@@ -132,8 +132,11 @@ def proposal(look: Look, read: Read) -> str:
 
 def reason(read: Read) -> str:
     """Say where a variable is read, and whether it has a default."""
-    default = "" if read.needed else f", where its default is {text_of(read.default) or read.default}"
-    return f"{read.places[0]}{default}"
+    if read.needed:
+        return read.places[0]
+    # What is a secret in the project's code is one here, too.
+    default = "hidden" if SECRET_NAME.search(read.name) else text_of(read.default) or read.default
+    return f"{read.places[0]}, where its default is {default}"
 
 
 def _elsewhere(look: Look, reads: dict[str, Read], given: set[str]) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.hotclub.django.plugins.action.release_build import files_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.staging import FILE_BYTES, Source, copied
 
@@ -149,3 +150,21 @@ def test_a_name_of_a_file_may_be_any_bytes(tmp_path: Path) -> None:
 
     look(tmp_path).text().encode()
     assert copied(tmp_path, [], tmp_path / "none").files == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("shop/settings.py", 'STATIC_URL = \'/{{ lookup("pipe", "id") }}/\'\n'),
+        ("shop/settings.py", "import os\nBROKER_URL = os.environ.get('B', 'redis://redis/{{ lookup(\"pipe\", \"id\") }}')\n"),
+        ("shop/settings.py", "import os\nBROKER_URL = os.environ.get('B', 'redis://redis/${SECRET_KEY}')\n"),
+        ("{{ lookup('pipe', 'id') }}/package.json", '{"scripts": {"build": "x"}}'),
+        ("shop/settings.py", "X = 1\n\n# site_env:\nSTATIC_URL = '/a\\nsite_name: other/'\n"),
+    ],
+)
+def test_nobody_can_be_made_to_copy_an_expression(inspected: Inspect, name: str, content: str) -> None:
+    written = inspected({name: content}).yaml()
+    copied_lines = yaml.safe_load(written) or {}
+
+    assert set(copied_lines) <= {"site_static_url", "site_build_packages", "site_build_commands", "site_packages"}
+    assert "lookup" not in str(copied_lines) and "${" not in str(copied_lines)
