@@ -32,12 +32,15 @@ SUBJECTS: Mapping[str, str] = {
     "Status": r".*/(site_status|status|haproxy)\.py",
     "Secrets and the authority between hosts": r".*/secrets/|plugins/action/(secret|authority)_|.*/(secret_finger|host_cert)",
     "Certificates by ACME": r"roles/acme/|.*/acme",
+    "Hosts that others use": r".*/(first_contact|listeners|other_\w+|others)\.py",
     "Balancers": r".*/(balancer_\w+|nginx_service|address_handover|addresses)\.py",
     "PostgreSQL": r".*/postgresql",
     "Releases": r"plugins/module_utils/release/|.*/(release_\w+|manage|media_move|site_\w+|lock\w*)\.py|roles/django/",
     "Hosts": r"",
 }
-RAISED = re.compile(r"^(Trouble|Refusal|Ansible\w+|PostgresqlError|AcmeError)$")
+RAISED = re.compile(r"^(Trouble|Refusal|Finding|Ansible\w+|PostgresqlError|AcmeError)$")
+# Those whose second argument is the remedy.
+WITH_REMEDY = ("Trouble", "Refusal", "Finding", "PostgresqlError")
 # Functions whose texts are each a reason why something is refused, or a problem.
 SPEAKING = re.compile(r"problem|trouble|reason|left_out|departure")
 # What has fewer letters of its own can't be searched for.
@@ -168,7 +171,9 @@ def of_call(call: ast.Call, reader: Reader) -> Iterator[tuple[str, str]]:
     elif RAISED.match(name) and call.args:
         # What others have for a second argument is no remedy.
         second = (
-            call.args[1] if len(call.args) > 1 and name in ("Trouble", "Refusal", "PostgresqlError") else keywords.get("remedy")
+            call.args[1]
+            if len(call.args) > 1 and name in ("Trouble", "Refusal", "Finding", "PostgresqlError")
+            else keywords.get("remedy")
         )
         remedies = reader.texts(second)
         yield from ((text, " ".join(dict.fromkeys(remedies))) for text in reader.texts(call.args[0]))

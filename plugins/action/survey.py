@@ -26,13 +26,16 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending impor
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.taking import described
 
 PACKAGES = "packages"
+ASK, ACCEPT = "ask", "accept"
 # A variable that is another one.
 ALIAS = re.compile(r"^\{\{ (\w+) \}\}$")
 LONGEST_CHAIN = 10
+CONSENT = "Where all that is left may happen, say so for {host} in the inventory: site_first_contact: accept."
 ROLES = Path(__file__).parents[2] / "roles"
 ARGUMENTS: dict[str, Any] = {
     "roles": {"type": "list", "elements": "str", "required": True},
     "worked_out": {"type": "list", "elements": "str", "default": []},
+    "first_contact": {"type": "str", "choices": [ASK, ACCEPT], "default": ASK},
 }
 
 
@@ -64,7 +67,9 @@ class ActionModule(HostSteps):
         results, of_the_call = self.send(list(requests.values()), variables, comparing=True)
         if len(results) < len(requests):
             return results[0]
-        if refusals := dict.fromkeys(answer["msg"] for answer in results if answer.get("refuses")):
+        refusals = [answer["msg"] for answer in results if answer.get("refuses")]
+        host = str(variables.get("inventory_hostname", "The host"))
+        if refusals := [*dict.fromkeys(refusals), *of_others(host, results, arguments["first_contact"] == ACCEPT)]:
             return {**of_the_call, "failed": True, "msg": "\n".join(["Nothing has been changed.", *refusals])}
         answers = dict(zip(requests, results, strict=True))
         differing += [name for name, kind in kinds.items() if not kind.settled(answers[name])]
@@ -147,6 +152,19 @@ def refuse_all(scope: Scope, roles: Iterable[str]) -> None:
     found = [text for role in roles for text in refused(scope.value(f"__{role}_refusals", []))]
     if found:
         raise Trouble("Nothing has been changed.\n" + "\n".join(found))
+
+
+def of_others(host: str, answers: Iterable[Mapping[str, Any]], accepted: bool) -> list[str]:
+    """Return what to say about what a host has of others, and what the run would cut off or replace.
+
+    :param accepted: whether the inventory consents to what can be consented to.
+    """
+    every = [finding for answer in answers for finding in answer.get("first_contact", [])]
+    found = [finding for finding in every if finding["refused"] or not accepted]
+    if not found:
+        return []
+    consent = [] if accepted or all(finding["refused"] for finding in found) else [CONSENT.format(host=host)]
+    return [f"{host} is used for something else, too:", *(f"- {item['what']}\n  {item['remedy']}" for item in found), *consent]
 
 
 def notices(scope: Scope, roles: Iterable[str]) -> list[str]:

@@ -25,6 +25,19 @@ options:
     type: list
     elements: path
     default: []
+  ports:
+    description:
+      - Ports that nginx listens on. When hosts are compared, another program that holds one is named before anything changes.
+    type: list
+    elements: int
+    default: []
+  writable_paths:
+    description:
+      - Folders beside its own that nginx may write to. When hosts are compared for the first time, a site of others that writes
+        elsewhere is named.
+    type: list
+    elements: str
+    default: []
   timeout_seconds:
     description: How long to wait for the workers of a new configuration.
     type: int

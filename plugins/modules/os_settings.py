@@ -32,6 +32,10 @@ options:
     description: Locale that shall be there.
     type: str
     default: C.UTF-8
+  has_own_memory:
+    description: Whether the memory is the host's own. That of a container is its machine's, and nobody is asked about it.
+    type: bool
+    default: true
   services:
     description: Daemons of systemd that shall run, with the settings of their drop-in files.
     type: list

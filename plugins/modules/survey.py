@@ -29,6 +29,14 @@ options:
     type: list
     elements: str
     default: []
+  first_contact:
+    description:
+      - What to do about a host that is used for something else, too, and that none of these roles has configured yet.
+      - V(ask) refuses it and says what would be cut off or replaced, with the remedy for each. V(accept) goes on, except where
+        something can't be had beside a site.
+    type: str
+    choices: [ask, accept]
+    default: ask
 notes:
   - Supports check mode.
 author: The hotclub.django authors (@hotclub)

@@ -71,7 +71,8 @@ def content_for(state: str, wanted: str, present: str) -> str:
     """
     rules, old = rules_of(wanted), rules_of(present)
     if state == ADMITTED:
-        return ordered(present or wanted, rules + old)
+        # Who may log in is none of the others' business, and nobody has asked this host at which port.
+        return ordered(present or wanted, [rule for rule in rules if LOGIN not in rule or not present] + old)
     if state == OPENED:
         # Who may log in changes at once: no host needs the old rule, and a mistake shows before anything else has changed.
         return ordered(wanted, rules + [rule for rule in old if LOGIN not in rule])

@@ -18,13 +18,14 @@ import shlex
 import shutil
 import stat
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.hotclub.django.plugins.module_utils.common import files
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import PATH, run
+from ansible_collections.hotclub.django.plugins.module_utils.machine.first_contact import aside, is_of_others
 
 ABSENT, DIRECTORY, FILE, LINK, OTHER = "absent", "directory", "file", "link", "other"
 
@@ -183,11 +184,27 @@ def group_id(name: str) -> int | None:
         return None
 
 
+def of_others(changes: Iterable[Change]) -> Iterator[Change]:
+    """Yield the changes that replace a file which is somebody's work."""
+    for change in changes:
+        wanted, found = change.wanted, change.found
+        if wanted.kind == found.kind == FILE and is_of_others(change.path, found.content, wanted.content):
+            yield change
+
+
+def keep(found: Found, path: str) -> None:
+    """Keep a file that is about to be replaced, beside it; the first one, should there be several."""
+    if not os.path.lexists(aside(path)):
+        put(aside(path), FILE, found.content, found.uid, found.gid, found.mode)
+
+
 def apply(changes: list[Change], check: str = "", remedy: str = "") -> None:
     """Make the changes and prove them; put everything back when either fails."""
     refuse_unknown_accounts(changes)
     begun: list[Change] = []
     try:
+        for change in of_others(changes):
+            keep(change.found, change.path)
         for change in changes:
             begun.append(change)
             make(change.wanted)

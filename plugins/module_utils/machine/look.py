@@ -22,6 +22,8 @@ UPDATES = Path("/var/lib/dpkg/updates")
 FOLDERS = ("/etc", "/opt", "/run", "/srv", "/tmp", "/usr", "/var", "/var/cache", "/var/lib", "/var/log")  # noqa: S108
 LEAST_BYTES = 1024 * 1024
 LEAST_FILES = 16
+# Each of them, and systemd-timesyncd, wants to be the only one.
+TIME_DAEMONS = {"chrony": "/usr/sbin/chronyd", "ntpsec": "/usr/sbin/ntpd", "openntpd": "/usr/sbin/openntpd"}
 FAMILIES = {"debian": "Debian", "ubuntu": "Debian"}
 NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
 
@@ -84,6 +86,29 @@ def nameservers() -> list[str]:
     """Return the name servers that the host asks."""
     file = Path("/etc/resolv.conf")
     return re.findall(r"^nameserver +(\S+)", file.read_text(), re.MULTILINE) if file.exists() else []
+
+
+def time_daemon() -> str:
+    """Return the package of a daemon other than Debian's own that keeps the time; nothing where there is none."""
+    return next((package for package, program in TIME_DAEMONS.items() if Path(program).exists()), "")
+
+
+def ssh_port(processes: Path = Path("/proc")) -> dict[str, int]:
+    """Return the port of this host at which the run has signed in, which a router may show to the controller as another one.
+
+    sudo forgets it, so it is read from the processes above this one.
+    """
+    number = os.getpid()
+    while number > 1:
+        try:
+            environment = (processes / str(number) / "environ").read_bytes()
+            parent = (processes / str(number) / "stat").read_text().rpartition(")")[2].split()[1]
+        except OSError:
+            break
+        if found := re.search(rb"(?:^|\0)SSH_CONNECTION=\S+ \d+ \S+ (\d+)", environment):
+            return {"hotclub_ssh_port": int(found[1])}
+        number = int(parent)
+    return {}
 
 
 def addresses_of(names: Iterable[str]) -> dict[str, str]:

@@ -10,11 +10,17 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
+from ansible_collections.hotclub.django.plugins.module_utils.machine.first_contact import Finding
 
 MIB = 1024 * 1024
+# File systems on which a file that is made in the usual way is no swap.
+NO_SWAP_FILES = ("btrfs", "zfs", "bcachefs")
+# A share of the memory that is free on a host with nothing but its own services.
+LEAST_FREE = 0.5
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,36 @@ def make_swap(system: System, path: str, size_mb: int, active: Sequence[str]) ->
     system.call(["systemctl", "daemon-reload"], remedy)
     system.call(["systemctl", "enable", "--quiet", unit], remedy)
     system.call(["systemctl", "restart", unit], remedy)
+
+
+def in_the_way(system: System, path: str, size_mb: int) -> Iterator[Finding]:
+    """Yield why a swap file that is wanted can't be made."""
+    folder = next(parent for parent in Path(path).parents if os.path.isdir(system.path(str(parent))))
+    kind = system.run(["stat", "--file-system", "--format=%T", str(folder)]).stdout.strip()
+    if kind in NO_SWAP_FILES:
+        yield Finding(
+            f"{folder} is on {kind}, where a swap file can't be made like elsewhere.",
+            "Set os_swap_mb: 0, and make a swap partition or zram where the memory is short.",
+            refused=True,
+        )
+    room = os.statvfs(system.path(str(folder)))
+    if (free := room.f_bavail * room.f_frsize // MIB) < size_mb:
+        yield Finding(
+            f"{path} is to have {size_mb} MiB of swap, and {folder} has {free} MiB left.",
+            "Make room, or set os_swap_mb lower.",
+            refused=True,
+        )
+
+
+def memory_of_others(system: System) -> Iterator[Finding]:
+    """Yield that others need most of the memory, of which a site would count on all."""
+    told = dict(re.findall(r"^(\w+): +(\d+) kB$", system.read("/proc/meminfo"), re.MULTILINE))
+    total, free = (int(told.get(name, 0)) // 1024 for name in ("MemTotal", "MemAvailable"))
+    if free < total * LEAST_FREE:
+        yield Finding(
+            f"Other programs use {total - free} of {total} MiB of memory. Workers and database would be sized for all of it.",
+            "Set gunicorn_workers and postgresql_memory_mb to what fits beside them, or add memory.",
+        )
 
 
 def reserve(system: System, path: str, size_mb: int) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql import accounts, sharing
+from ansible_collections.hotclub.django.plugins.module_utils.machine.first_contact import told
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import accounts, others, sharing
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.accounts import ACCOUNTS, Change, Plan
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import (
     STATE,
@@ -41,6 +42,23 @@ def serve(arguments: Mapping[str, Any], check: bool, run: Talk) -> dict[str, Any
     :raises PostgresqlError: it can't be done; the message says why and what to do.
     """
     cluster = Cluster(arguments["version"], arguments["cluster"], arguments["port"], run)
+    of_others = regard_others(cluster, arguments["users"], check)
+    if any(finding["refused"] for finding in of_others.get("first_contact", [])):
+        return _result(cluster, Outcome((), {}, ()), ["settings"]) | of_others
+    return _served(cluster, arguments, check, run) | of_others
+
+
+def regard_others(cluster: Cluster, users: Sequence[Mapping[str, Any]], check: bool) -> dict[str, Any]:
+    """Keep what others need of a server that no site has used yet, or in check mode tell what becomes of it."""
+    if not is_installed(cluster) or not others.are_there(cluster):
+        return {}
+    if check:
+        return told(others.findings(cluster, users))
+    others.keep(cluster)
+    return {}
+
+
+def _served(cluster: Cluster, arguments: Mapping[str, Any], check: bool, run: Talk) -> dict[str, Any]:
     if not is_installed(cluster) and not check:
         raise PostgresqlError(
             f"PostgreSQL {cluster.version} is not installed on this host. Run the role without --tags or --skip-tags."

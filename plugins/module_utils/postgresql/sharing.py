@@ -21,6 +21,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster 
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.tuning import tuned
 
 LOCAL = "localhost"
+# A server that listens at all addresses can't listen at one of them besides.
+EVERYWHERE = {"*", "0.0.0.0"}  # noqa: S104
 RULES = re.compile(r"50-(?P<site>.+)\.conf")
 SETTING = re.compile(r"(?P<name>[\w.]+) = '(?P<value>.*)'")
 COMPUTED_FOR = re.compile(r"computed for (?P<memory>[0-9]+) MiB of memory and (?P<processors>[0-9]+) cores")
@@ -133,6 +135,8 @@ def settings_of(parts: Mapping[str, Part], present: Mapping[str, str], certifica
 def _together(lists: Iterable[Iterable[str]]) -> list[str]:
     """Return what is in any of the lists, the server's own host first and the rest in one order whoever comes first."""
     every = {word for words in lists for word in words}
+    if every & EVERYWHERE:
+        return ["*"]
     return [*(word for word in (LOCAL,) if word in every), *sorted(every - {LOCAL})]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.machine import first_contact, listeners, other_firewalls
 from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall import (
     ADMITTED,
     BASE,
@@ -21,7 +22,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall im
     read,
     site_file,
 )
-from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import unpack
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import Wanted, unpack
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files_diff import diff_of
 
 SPEC: dict[str, Any] = {
@@ -39,10 +40,10 @@ def take(module: Call) -> None:
     if wanted["state"] == ADMITTED and not read(BASE):
         module.exit_json(changed=False, actions=[], surplus=False)
 
-    files = unpack(wanted["payload"])
+    files, firewall = unpack(wanted["payload"]), Firewall(run)
     try:
         outcome = bring_about(
-            Firewall(run),
+            firewall,
             lambda: plan(wanted["state"], files, site_file(wanted["site"])),
             confirmed=wanted["confirmed"],
             seconds=wanted["return_seconds"],
@@ -57,5 +58,14 @@ def take(module: Call) -> None:
         surplus=outcome.surplus,
         waits=outcome.pending,
         returned=outcome.returned,
+        **(of_others(firewall, wanted["state"], files, wanted["site"]) if module.comparing and outcome.actions else {}),
         **({"diff": diff_of(outcome.changes)} if module._diff else {}),
     )
+
+
+def of_others(firewall: Firewall, state: str, files: list[Wanted], site: str) -> dict[str, Any]:
+    """Return whom the first firewall of this host would cut off, and which others would cut off the site."""
+    if state not in (CLOSED, OPENED) or read(BASE) or (firewall.installed and firewall.table()):
+        return {}
+    rules = plan(state, files, site_file(site)).text
+    return first_contact.told([*listeners.cut_off(listeners.listeners(run), rules), *other_firewalls.other_firewalls(run, rules)])

@@ -8,9 +8,11 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.machine.first_contact import is_first, replaced, told
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import (
     apply,
     changes_of,
+    of_others,
     unpack,
 )
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files_diff import diff_of
@@ -34,5 +36,6 @@ def take(module: Call) -> None:
     module.exit_json(
         changed=bool(changes),
         files=[change.path for change in changes],
+        **(told(replaced(change.path) for change in of_others(changes)) if module.comparing and is_first() else {}),
         **({"diff": diff_of(changes)} if module._diff else {}),
     )

@@ -11,7 +11,13 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.call import 
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.machine import secret_fingerprints
 from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import login
-from ansible_collections.hotclub.django.plugins.module_utils.machine.look import addresses_of, facts, refuse_broken
+from ansible_collections.hotclub.django.plugins.module_utils.machine.look import (
+    addresses_of,
+    facts,
+    refuse_broken,
+    ssh_port,
+    time_daemon,
+)
 
 SPEC: dict[str, Any] = {
     "names": {"type": "list", "elements": "str", "default": []},
@@ -30,7 +36,12 @@ SPEC: dict[str, Any] = {
 def take(module: Call) -> None:
     """Look."""
     refuse_broken()
-    found = {"hotclub_login": login(run, os.environ), "hotclub_addresses": addresses_of(module.params["names"])}
+    found = {
+        "hotclub_login": login(run, os.environ),
+        "hotclub_addresses": addresses_of(module.params["names"]),
+        "hotclub_time_daemon": time_daemon(),
+        **ssh_port(),
+    }
     secrets = module.params["secrets"]
     known = secret_fingerprints.look(secrets["name"], secrets["root"], secrets["certificate_folders"]) if secrets else {}
     module.exit_json(ansible_facts={**facts(), **found}, **known)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.call import 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, bring_up
+from ansible_collections.hotclub.django.plugins.module_utils.front.other_sites import findings
+from ansible_collections.hotclub.django.plugins.module_utils.machine.first_contact import Finding, told
+from ansible_collections.hotclub.django.plugins.module_utils.machine.listeners import holders, listeners
 
 WORKER = re.compile(r"^nginx: worker process\s*$")
 NAME_TAKEN = re.compile(r'conflicting server name "([^"]*)"')
+PID = Path("/run/nginx.pid")
 LOG = Path("/var/log/nginx/error.log")
 
 
@@ -46,11 +51,23 @@ class Nginx(Service):
 SPEC: dict[str, Any] = {
     "configuration_path": {"type": "path", "default": "/etc/nginx"},
     "certificate_paths": {"type": "list", "elements": "path", "default": []},
+    "ports": {"type": "list", "elements": "int", "default": []},
+    "writable_paths": {"type": "list", "elements": "str", "default": []},
     "timeout_seconds": {"type": "int", "default": 15},
 }
 
 
 def take(module: Call) -> None:
     """Bring nginx to where it should be."""
+    if module.comparing and (found := list(of_others(module.params))):
+        module.exit_json(changed=True, actions=["start"], **told(found))
     certificates = tuple(Path(folder) for folder in module.params["certificate_paths"])
     bring_up(module, Nginx("nginx.service", run, WORKER, also_read=certificates))
+
+
+def of_others(arguments: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield what is in the way of a first start, and what becomes of other sites."""
+    # Who runs holds its ports, and a look at them would cost time in each run.
+    if not PID.exists():
+        yield from holders(listeners(run), arguments["ports"], "nginx")
+    yield from findings(Path(arguments["configuration_path"]), arguments["ports"], arguments["writable_paths"])

@@ -9,11 +9,14 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run_for_everybody as run
+from ansible_collections.hotclub.django.plugins.module_utils.machine.first_contact import is_first, told
 from ansible_collections.hotclub.django.plugins.module_utils.machine.os_settings import (
     Step,
     System,
     authority_steps,
+    in_the_way,
     locale_steps,
+    memory_of_others,
     service_steps,
     swap_steps,
     sysctl_steps,
@@ -23,6 +26,7 @@ SPEC: dict[str, Any] = {
     "sysctl": {"type": "dict", "default": {}},
     "swap_path": {"type": "path", "required": True},
     "swap_mb": {"type": "int", "default": 0},
+    "has_own_memory": {"type": "bool", "default": True},
     "locale": {"type": "str", "default": "C.UTF-8"},
     "services": {"type": "list", "elements": "str", "default": []},
 }
@@ -43,11 +47,23 @@ def take(module: Call) -> None:
         module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")
     if system.notes:
         module.warn(f"Not in effect: {'; '.join(system.notes)}.")
+    of_others = first_contact(system, module, steps) if module.comparing and is_first() else {}
     diff = {
         "before": "".join(f"{step.name}: {step.before}\n" for step in steps),
         "after": "".join(f"{step.name}: {step.after}\n" for step in steps),
     }
-    module.exit_json(changed=bool(steps), steps=[step.name for step in steps], **({"diff": diff} if module._diff else {}))
+    module.exit_json(
+        changed=bool(steps), steps=[step.name for step in steps], **of_others, **({"diff": diff} if module._diff else {})
+    )
+
+
+def first_contact(system: System, module: Call, steps: list[Step]) -> dict[str, Any]:
+    """Return what of the host's memory and disk does not fit; a container shows those of its machine."""
+    if not module.params["has_own_memory"]:
+        return {}
+    makes_swap = module.params["swap_mb"] and any(step.name == "swap" for step in steps)
+    swap = in_the_way(system, module.params["swap_path"], module.params["swap_mb"]) if makes_swap else ()
+    return told([*swap, *memory_of_others(system)])
 
 
 def steps_of(system: System, module: Call) -> list[Step]:

@@ -6,14 +6,13 @@ import http.client
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.behaviour.kit.bare import bare_host
 from tests.behaviour.kit.lab import ROOT, Lab, Machine
 from tests.behaviour.kit.operator import Playbook, Run
 from tests.behaviour.kit.sites import REPOSITORIES
@@ -28,18 +27,8 @@ DOMAIN = "journal.example.org"
 @pytest.fixture
 def bare(lab: Lab) -> Iterator[tuple[Machine, Path]]:
     """A host that nothing has prepared yet, and its inventory."""
-    prefix = Path(lab.inventories[-1]).resolve().parent.name.removesuffix("single") + "roles-"
-
-    def verb(*words: str) -> None:
-        subprocess.run([sys.executable, "-m", "lab", *words, "--prefix", prefix], cwd=ROOT, check=True, capture_output=True)
-
-    verb("down", "single")
-    verb("up", "single", "--suite", lab.codename)
-    inventory = ROOT / ".lab" / f"{prefix}single" / "hosts.yml"
-    [machine] = Lab([str(inventory)]).machines.values()
-    yield machine, inventory
-    machine.hang_up()
-    verb("down", "single")
+    with bare_host(lab, "roles") as (machine, inventory):
+        yield machine, inventory
 
 
 def own_playbook(folder: Path) -> str:

@@ -32,7 +32,7 @@ class Survey(ActionModule):
         return super().run(tmp, task_vars)
 
     def validate_argument_spec(self, spec: Mapping[str, Any]) -> tuple[None, dict[str, Any]]:
-        return None, {"roles": self.roles, "worked_out": []}
+        return None, {"roles": self.roles, "worked_out": [], "first_contact": self.first_contact}
 
     def send(
         self, requests: Sequence[Request], task_vars: dict[str, Any] | None, comparing: bool = False
@@ -41,16 +41,19 @@ class Survey(ActionModule):
         return self.answers, {}
 
     roles: Sequence[str] = ("python",)
+    first_contact = "ask"
 
 
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setattr("ansible.plugins.action.ActionBase.run", lambda self, tmp=None, task_vars=None: {})
 
-    def run(*answers: dict[str, Any], roles: Sequence[str] = ("python",), **variables: Any) -> dict[str, Any]:
+    def run(
+        *answers: dict[str, Any], roles: Sequence[str] = ("python",), first_contact: str = "ask", **variables: Any
+    ) -> dict[str, Any]:
         given = {"inventory_hostname": "web1", **variables}
         survey = Survey(given, answers)
-        survey.roles = roles
+        survey.roles, survey.first_contact = roles, first_contact
         result = survey.run(task_vars=given)
         assert survey.comparing
         return result
@@ -91,6 +94,28 @@ def test_a_host_on_which_a_run_must_not_begin_fails_before_anything_is_done(ask:
     result = ask({"changed": True, "missing": ["python3"]}, masked)
 
     assert result == {"failed": True, "msg": "Nothing has been changed.\npostgresql.service is masked on web1."}
+
+
+CLOSED = {"what": "Port 25/tcp (master) can be reached now.", "remedy": "Add it to firewall_allowed.", "refused": False}
+HELD = {"what": "Port 80/tcp is held by apache2.", "remedy": "Stop it.", "refused": True}
+
+
+def test_all_that_others_have_on_a_host_is_one_message_and_goes_on_where_the_inventory_says_so(ask: Ask) -> None:
+    answers = [{"changed": True, "missing": [], "first_contact": [CLOSED]}, {"changed": True, "first_contact": [HELD]}]
+
+    assert ask(*answers)["msg"].splitlines() == [
+        "Nothing has been changed.",
+        "web1 is used for something else, too:",
+        f"- {CLOSED['what']}",
+        f"  {CLOSED['remedy']}",
+        f"- {HELD['what']}",
+        f"  {HELD['remedy']}",
+        "Where all that is left may happen, say so for web1 in the inventory: site_first_contact: accept.",
+    ]
+    refused = ask(*answers, first_contact="accept")
+    assert refused["failed"]
+    assert CLOSED["what"] not in refused["msg"] and "site_first_contact" not in refused["msg"]
+    assert "failed" not in ask(answers[0], {"changed": False}, first_contact="accept")
 
 
 def test_what_a_role_can_not_say_yet_is_no_failure_but_differs(ask: Ask) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,31 @@ def test_every_fact_that_a_role_or_a_playbook_uses_is_looked_for(monkeypatch: py
     ]
     used = {name for path in files for name in USED.findall(path.read_text(encoding="utf-8"))}
 
-    assert used - {"hotclub_login", "hotclub_addresses"} <= set(look.facts())
+    assert used - {"hotclub_login", "hotclub_addresses", "hotclub_time_daemon", "hotclub_ssh_port"} <= set(look.facts())
+
+
+def test_a_daemon_that_keeps_the_time_already_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "TIME_DAEMONS", {"chrony": f"{tmp_path}/chronyd", "ntpsec": f"{tmp_path}/ntpd"})
+
+    assert look.time_daemon() == ""
+    (tmp_path / "ntpd").touch()
+    assert look.time_daemon() == "ntpsec"
+
+
+def process(folder: Path, parent: int, environment: str) -> None:
+    folder.mkdir()
+    (folder / "stat").write_text(f"7 (sh (-c)) S {parent} 1 1")
+    (folder / "environ").write_text(environment)
+
+
+def test_the_port_of_the_host_itself_is_known_behind_sudo(tmp_path: Path) -> None:
+    process(tmp_path / str(os.getpid()), 50, "PATH=/bin\0SUDO_USER=alice\0")
+    process(tmp_path / "50", 40, "SSH_CLIENT=x\0SSH_CONNECTION=198.51.100.7 50000 10.0.0.5 2022\0HOME=/home/alice\0")
+
+    assert look.ssh_port(tmp_path) == {"hotclub_ssh_port": 2022}
+    process(tmp_path / "40", 1, "")
+    (tmp_path / "50" / "environ").write_text("")
+    assert look.ssh_port(tmp_path) == {}
 
 
 def test_the_interface_of_the_cheapest_way_out(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from ansible_collections.hotclub.django.plugins.module_utils.machine.os_settings
     Step,
     System,
     authority_steps,
+    in_the_way,
     locale_steps,
+    memory_of_others,
     service_steps,
     swap_steps,
     sysctl_steps,
@@ -202,3 +204,30 @@ def test_a_service_that_is_not_there_is_named(host: Host) -> None:
 
     with pytest.raises(Trouble, match="This host has no systemd-timesyncd"):
         take(service_steps(host, ["systemd-timesyncd"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "size_mb", "remedy"),
+    [
+        ("ext2/ext3", 1, []),
+        ("btrfs", 1, ["Set os_swap_mb: 0, and make a swap partition or zram where the memory is short."]),
+        ("xfs", 1 << 40, ["Make room, or set os_swap_mb lower."]),
+    ],
+)
+def test_swap_that_can_not_be_made_is_refused_before_anything_changes(
+    host: Host, kind: str, size_mb: int, remedy: list[str]
+) -> None:
+    host.write("/var/lib/dpkg/status", "")
+    host.answers["stat --file-system --format=%T /var/lib"] = Outcome(0, f"{kind}\n")
+
+    found = list(in_the_way(host, SWAP, size_mb))
+
+    assert [finding.remedy for finding in found] == remedy
+    assert all(finding.refused for finding in found)
+
+
+@pytest.mark.parametrize(("free", "asked"), [(3_000_000, False), (900_000, True)])
+def test_memory_that_others_need_is_asked_about(host: Host, free: int, asked: bool) -> None:
+    host.write("/proc/meminfo", f"MemTotal:        4000000 kB\nMemFree:          100000 kB\nMemAvailable:    {free} kB\n")
+
+    assert bool(list(memory_of_others(host))) is asked
