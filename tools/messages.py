@@ -93,7 +93,7 @@ def messages(checkout: Path) -> Iterator[Message]:
             if module in files and name in files[module].constants
         }
         yield from about(path, checkout, each.messages(functions, constants))
-    patterns = ("playbooks/**/*.yml", "roles/*/vars/*.yml", "roles/*/tasks/*.yml")
+    patterns = ("playbooks/**/*.yml", "roles/*/vars/**/*.yml", "roles/*/tasks/*.yml")
     for path in sorted(path for pattern in patterns for path in checkout.glob(pattern)):
         yield from about(path, checkout, ((text, "") for text in said(yaml.safe_load(path.read_text(encoding="utf-8")))))
 

@@ -50,7 +50,7 @@ class ActionModule(HostSteps):
         roles = arguments["roles"]
         scope = Scope.of(roles, self._loader, self._templar, variables, arguments["worked_out"])
         try:
-            refuse_all(scope, roles)
+            refuse_all(scope, ["site", *roles])
         except Trouble as trouble:
             raise AnsibleActionFail(str(trouble)) from trouble
         differing: list[str] = []

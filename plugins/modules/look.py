@@ -11,7 +11,9 @@ version_added: 0.1.0
 short_description: Return the facts that the roles of this collection use
 description:
   - A small part of what M(ansible.builtin.setup) returns, under the same names, in a fraction of its time.
-  - Also returns the account that the run has signed in as, and the addresses that the host knows for other hosts' names.
+  - Also returns the account that the run has signed in as and the port at which it did, the addresses that the host knows for
+    other hosts' names, and which daemon keeps the time there.
+  - Waits on a host that no run has configured yet until cloud-init is done.
   - Refuses a host on which nothing could be done, with the remedy.
 options:
   names:

@@ -162,9 +162,12 @@ def grant(host: Host, names: Sequence[str]) -> None:
         trial.unlink(missing_ok=True)
 
 
-def login(run: Run, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return which account signed in, and what the server lets it do."""
-    found = {"account": environment.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name}
+def login(run: Run, environment: Mapping[str, str], signed_in: str = "") -> dict[str, str]:
+    """Return which account signed in, and what the server lets it do.
+
+    :param signed_in: the account of the SSH connection, where there is one. sudo tells it, too; su and doas don't.
+    """
+    found = {"account": signed_in or environment.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name}
     allowed = server_settings(run)
     return found | {
         name: allowed.get(word, "").replace("without-password", "prohibit-password") for name, word in SERVER_WORDS.items()

@@ -8,7 +8,8 @@ import os
 import platform
 import re
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,12 @@ UPDATES = Path("/var/lib/dpkg/updates")
 FOLDERS = ("/etc", "/opt", "/run", "/srv", "/tmp", "/usr", "/var", "/var/cache", "/var/lib", "/var/log")  # noqa: S108
 LEAST_BYTES = 1024 * 1024
 LEAST_FILES = 16
+CLOUD_INIT = Path("/run/cloud-init")
+CLOUD_INIT_SECONDS = 600.0
 # Each of them, and systemd-timesyncd, wants to be the only one.
 TIME_DAEMONS = {"chrony": "/usr/sbin/chronyd", "ntpsec": "/usr/sbin/ntpd", "openntpd": "/usr/sbin/openntpd"}
+# Of a connection: address and port of either end.
+ENDS = ("client", "client's port", "server", "server's port")
 FAMILIES = {"debian": "Debian", "ubuntu": "Debian"}
 NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
 
@@ -46,6 +51,7 @@ def facts() -> dict[str, Any]:
         "processor_vcpus": os.cpu_count() or 1,
         "virtualization_tech_guest": guest(),
         "interfaces": sorted(os.listdir("/sys/class/net")),
+        "all_ipv4_addresses": ipv4_addresses(),
         "all_ipv6_addresses": ipv6_addresses(),
         "default_ipv4": default_route("/proc/net/route"),
         "default_ipv6": default_route_ipv6(),
@@ -58,6 +64,12 @@ def guest() -> list[str]:
     done = run(["systemd-detect-virt", "--container"])
     kind = done.stdout.strip()
     return [] if done.code or kind == "none" else ["container", kind]
+
+
+def ipv4_addresses(table: Path = Path("/proc/net/fib_trie")) -> list[str]:
+    """Return the host's IPv4 addresses without its own loopback."""
+    found = re.findall(r"\|-- (\S+)\n +/32 host LOCAL$", table.read_text(), re.MULTILINE) if table.exists() else []
+    return [address for address in dict.fromkeys(found) if not address.startswith("127.")]
 
 
 def ipv6_addresses() -> list[str]:
@@ -93,27 +105,47 @@ def time_daemon() -> str:
     return next((package for package, program in TIME_DAEMONS.items() if Path(program).exists()), "")
 
 
-def ssh_port(processes: Path = Path("/proc")) -> dict[str, int]:
-    """Return the port of this host at which the run has signed in, which a router may show to the controller as another one.
+def signed_in(processes: Path = Path("/proc")) -> dict[str, Any]:
+    """Return as whom, and at which port of this host, the run has signed in over SSH; nothing where it has not.
 
-    sudo forgets it, so it is read from the processes above this one.
+    sudo and doas forget it, so it is read from the processes above this one, up to the one that the SSH server began. A router
+    may show another port to the controller.
     """
+    found: dict[str, Any] = {}
     number = os.getpid()
     while number > 1:
         try:
-            environment = (processes / str(number) / "environ").read_bytes()
+            environment = (processes / str(number) / "environ").read_bytes().decode(errors="replace")
             parent = (processes / str(number) / "stat").read_text().rpartition(")")[2].split()[1]
         except OSError:
             break
-        if found := re.search(rb"(?:^|\0)SSH_CONNECTION=\S+ \d+ \S+ (\d+)", environment):
-            return {"hotclub_ssh_port": int(found[1])}
+        words = dict(word.split("=", 1) for word in environment.split("\0") if "=" in word)
+        connection = words.get("SSH_CONNECTION", "").split()
+        if len(connection) == len(ENDS):
+            found = {"port": int(connection[3]), "account": words.get("USER", "")}
         number = int(parent)
-    return {}
+    return found
 
 
 def addresses_of(names: Iterable[str]) -> dict[str, str]:
     """Return what the host itself knows of hosts by name, as getent says it; nothing for one that it doesn't know."""
     return {name: run(["getent", "ahosts", name]).stdout for name in names}
+
+
+def await_cloud_init(seconds: float = CLOUD_INIT_SECONDS, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Wait until a host that has just been made is ready: cloud-init may be installing packages, and restart services.
+
+    :raises Trouble: it does not come to an end.
+    """
+    end = time.monotonic() + seconds
+    while (CLOUD_INIT / "enabled").exists() and not os.path.lexists(CLOUD_INIT / "result.json"):
+        if time.monotonic() > end:
+            raise Trouble(
+                f"cloud-init has been at work on {os.uname().nodename} for more than {seconds / 60:.0f} minutes.",
+                "See cloud-init status --long on the host, then run this again. Where it never ends: "
+                "touch /etc/cloud/cloud-init.disabled, and restart the host.",
+            )
+        sleep(1)
 
 
 def refuse_broken() -> None:

@@ -20,6 +20,7 @@ UFW_DEFAULTS = Path("/etc/default/ufw")
 UFW_RULE = re.compile(r"^### tuple ### (?:allow|limit)\S* (?P<protocol>tcp|udp|any) (?P<ports>\S+) ", re.MULTILINE)
 LEGACY_TABLES = Path("/proc/net/ip_tables_names")
 PATH = "/usr/sbin:/sbin"
+RULE = "add rule "
 Port = tuple[str, int]
 
 
@@ -56,7 +57,9 @@ def _ufw(own: str, rules: str) -> Finding:
 
 
 def _needed(rules: str) -> list[Port]:
-    return sorted({(protocol, ports.start) for protocol, ports in admitted(rules)}, key=lambda item: item[1])
+    """Return what the site lets in; answers of DHCP and the like, which are not rules of a site, any firewall knows."""
+    of_the_site = "\n".join(line for line in rules.splitlines() if line.startswith(RULE))
+    return sorted({(protocol, ports.start) for protocol, ports in admitted(of_the_site)}, key=lambda item: item[1])
 
 
 def _is_open(own: str, protocol: str, port: int) -> bool:

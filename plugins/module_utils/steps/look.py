@@ -11,11 +11,13 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.call import 
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.machine import secret_fingerprints
 from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import login
+from ansible_collections.hotclub.django.plugins.module_utils.machine.first_contact import is_first
 from ansible_collections.hotclub.django.plugins.module_utils.machine.look import (
     addresses_of,
+    await_cloud_init,
     facts,
     refuse_broken,
-    ssh_port,
+    signed_in,
     time_daemon,
 )
 
@@ -36,11 +38,14 @@ SPEC: dict[str, Any] = {
 def take(module: Call) -> None:
     """Look."""
     refuse_broken()
+    if is_first():
+        await_cloud_init()
+    way_in = signed_in()
     found = {
-        "hotclub_login": login(run, os.environ),
+        "hotclub_login": login(run, os.environ, way_in.get("account", "")),
         "hotclub_addresses": addresses_of(module.params["names"]),
         "hotclub_time_daemon": time_daemon(),
-        **ssh_port(),
+        **({"hotclub_ssh_port": way_in["port"]} if way_in else {}),
     }
     secrets = module.params["secrets"]
     known = secret_fingerprints.look(secrets["name"], secrets["root"], secrets["certificate_folders"]) if secrets else {}

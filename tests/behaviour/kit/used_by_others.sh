@@ -61,5 +61,15 @@ END
 systemd-run --quiet --unit vpn python3 /usr/local/sbin/vpn
 systemd-run --quiet --unit catcher python3 -m http.server 8025 --directory /usr/share/common-licenses
 
+# Somebody who becomes root by a password, and another Python in front of Debian's, which has none of its packages.
+useradd --create-home --shell /bin/bash --groups sudo alice
+printf 'alice:of-alice\nroot:of-root\n' | chpasswd
+install -d -o alice -g alice -m 700 /home/alice/.ssh
+install -o alice -g alice -m 600 /root/.ssh/authorized_keys /home/alice/.ssh/authorized_keys
+for name in python3 python3.13; do
+    printf '#!/bin/sh\nexec /usr/bin/python3 -S "$@"\n' > /usr/local/bin/$name
+    chmod 755 /usr/local/bin/$name
+done
+
 for port in 22/tcp 5432/tcp 8025/tcp 51820/udp; do ufw allow $port > /dev/null; done
 ufw --force enable > /dev/null

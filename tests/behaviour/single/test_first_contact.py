@@ -42,9 +42,12 @@ def used(lab: Lab, workspace: Path, repositories: Path) -> Iterator[tuple[Site, 
     with bare_host(lab, "used") as (machine, inventory):
         machine.run(f"sh -s {machine.address} <<'ALL'\n{SCRIPT.read_text(encoding='utf-8')}ALL")
         there = Lab([*lab.inventories[:-1], str(inventory)])
+        # Ansible finds the Python that is first in PATH, and opens a connection for each account.
+        of_the_lab = ("ansible_python_interpreter", "ansible_control_path")
+        found = {name: value for name, value in machine.variables.items() if name not in of_the_lab}
         translated = f"{machine.variables['ansible_ssh_common_args']} -o HostKeyAlias={machine.address}"
         there.machines[machine.name] = Machine(
-            machine.name, {**machine.variables, "ansible_port": 2222, "ansible_ssh_common_args": translated}
+            machine.name, {**found, "ansible_port": 2222, "ansible_ssh_common_args": translated}
         )
         yield Site(there, PLAIN, workspace / "used"), machine
 
@@ -70,15 +73,26 @@ def echoed(machine: Machine) -> bytes:
         return here.recv(100)
 
 
-def test_others_are_asked_before_and_go_on_afterwards(used: tuple[Site, Machine]) -> None:
+@pytest.mark.parametrize(
+    "becomes",
+    [
+        {"ansible_user": "alice", "ansible_become_password": "of-alice"},
+        {"ansible_user": "alice", "ansible_become_method": "su", "ansible_become_password": "of-root"},
+    ],
+    ids=["sudo with a password", "su"],
+)
+def test_nothing_is_changed_before_somebody_has_read_what_would_be(used: tuple[Site, Machine], becomes: dict[str, str]) -> None:
     site, machine = used
 
-    run = site.play("site").must_fail()
+    run = site.play("site", **becomes).must_fail()
 
     assert [words for words in FIRST_MESSAGE if not run.says(words)] == [], run
     assert run.changed == 0, run
     assert not machine.succeeds("nft list table inet hotclub || test -e /etc/sysctl.d/60-hotclub.conf")
 
+
+def test_others_go_on_beside_the_site(used: tuple[Site, Machine]) -> None:
+    site, machine = used
     # What can't be had beside the site needs a hand; the rest the inventory consents to.
     machine.run("ufw allow 80/tcp; ufw allow 443/tcp")
     site.write_inventory(site_first_contact="accept", firewall_allowed=KEPT_OPEN)

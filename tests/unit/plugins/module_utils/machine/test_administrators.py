@@ -153,6 +153,8 @@ def test_keys_are_not_written_through_a_link(machine: Machine, keep: Callable[..
 
 def test_who_has_signed_in_is_the_account_before_sudo(machine: Machine) -> None:
     assert login(machine.run, {"SUDO_USER": "alice"}) == {"account": "alice", "root": "prohibit-password", "passwords": "no"}
+    # su tells nothing of whom it was before.
+    assert login(machine.run, {}, "bob")["account"] == "bob"
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,15 @@ def test_who_is_admitted_takes_nothing_from_others(kernel: Kernel) -> None:
     assert not run(kernel, "opened", "b", "a").changes
 
 
+def test_who_is_admitted_opens_no_other_port_for_logins(kernel: Kernel) -> None:
+    keep(kernel, "closed", "tcp dport 22 goto ssh comment SSH")
+
+    # Nobody has asked this host at which port it is reached.
+    keep(kernel, "admitted", "tcp dport 2222 goto ssh comment SSH", "b")
+
+    assert on_disk() == ["b", "tcp dport 22 goto ssh comment SSH"]
+
+
 def test_sites_share_the_table_and_leave_it_one_by_one(kernel: Kernel) -> None:
     keep(kernel, "closed", "a")
     keep(kernel, "closed", "b", name="other")

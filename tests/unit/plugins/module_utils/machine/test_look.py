@@ -40,14 +40,55 @@ def process(folder: Path, parent: int, environment: str) -> None:
     (folder / "environ").write_text(environment)
 
 
-def test_the_port_of_the_host_itself_is_known_behind_sudo(tmp_path: Path) -> None:
+def test_who_has_signed_in_and_where_is_known_behind_sudo_and_su(tmp_path: Path) -> None:
     process(tmp_path / str(os.getpid()), 50, "PATH=/bin\0SUDO_USER=alice\0")
-    process(tmp_path / "50", 40, "SSH_CLIENT=x\0SSH_CONNECTION=198.51.100.7 50000 10.0.0.5 2022\0HOME=/home/alice\0")
+    # su keeps the connection, and says another name.
+    process(tmp_path / "50", 40, "SSH_CONNECTION=198.51.100.7 50000 10.0.0.5 2022\0USER=root\0")
+    process(tmp_path / "40", 30, "SSH_CLIENT=x\0USER=alice\0SSH_CONNECTION=198.51.100.7 50000 10.0.0.5 2022\0HOME=/home/alice\0")
+    process(tmp_path / "30", 1, "LANG=C\0")
 
-    assert look.ssh_port(tmp_path) == {"hotclub_ssh_port": 2022}
-    process(tmp_path / "40", 1, "")
-    (tmp_path / "50" / "environ").write_text("")
-    assert look.ssh_port(tmp_path) == {}
+    assert look.signed_in(tmp_path) == {"port": 2022, "account": "alice"}
+
+
+def test_nobody_has_signed_in_where_the_run_came_another_way(tmp_path: Path) -> None:
+    process(tmp_path / str(os.getpid()), 1, "PATH=/bin\0")
+
+    assert look.signed_in(tmp_path) == {}
+
+
+@pytest.mark.parametrize(("files", "waits"), [([], False), (["enabled"], True), (["enabled", "result.json"], False)])
+def test_a_host_that_is_still_being_made_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[str], waits: bool
+) -> None:
+    monkeypatch.setattr(look, "CLOUD_INIT", tmp_path)
+    for name in files:
+        (tmp_path / name).touch()
+    waited: list[float] = []
+
+    def ends(seconds: float) -> None:
+        waited.append(seconds)
+        (tmp_path / "result.json").touch()
+
+    look.await_cloud_init(sleep=ends)
+    assert bool(waited) is waits
+
+
+def test_a_host_that_is_never_ready_is_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "CLOUD_INIT", tmp_path)
+    (tmp_path / "enabled").touch()
+
+    with pytest.raises(Trouble, match="cloud-init status --long"):
+        look.await_cloud_init(seconds=-1, sleep=lambda _seconds: None)
+
+
+def test_the_addresses_of_a_host_are_those_of_its_interfaces(tmp_path: Path) -> None:
+    table = tmp_path / "fib_trie"
+    table.write_text(
+        "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 10.0.0.0\n        /24 link UNICAST\n     |-- 10.0.0.5\n        /32 host LOCAL\n"
+        "        |-- 127.0.0.1\n           /32 host LOCAL\nLocal:\n     |-- 10.0.0.5\n        /32 host LOCAL\n"
+    )
+
+    assert look.ipv4_addresses(table) == ["10.0.0.5"]
 
 
 def test_the_interface_of_the_cheapest_way_out(tmp_path: Path) -> None:

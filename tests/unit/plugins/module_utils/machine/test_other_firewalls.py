@@ -12,7 +12,9 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 from ansible_collections.hotclub.django.plugins.module_utils.machine import other_firewalls
 from ansible_collections.hotclub.django.plugins.module_utils.machine.first_contact import Finding
 
-RULES = "\n".join(f"add rule inet hotclub flows tcp dport {port} accept" for port in (22, 80, 443))
+RULES = "\n".join(
+    ["    udp sport 67 udp dport 68 accept", *(f"add rule inet hotclub flows tcp dport {port} accept" for port in (22, 80, 443))]
+)
 FILTER: dict[str, Any] = {"type": "filter", "hook": "input", "prio": 0, "policy": "accept"}
 
 
