@@ -37,12 +37,14 @@ results:
 """
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import result_of
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import PATH
 from ansible_collections.hotclub.django.plugins.module_utils.common.registry import step_of
 
 AT_ONCE = 4
@@ -50,6 +52,8 @@ AT_ONCE = 4
 
 def main() -> None:
     """Take the steps, and return the result of each that was taken."""
+    # su leaves the one of who has signed in, which has no programs of root's.
+    os.environ["PATH"] = PATH
     # One text which Ansible neither logs nor prints: it holds the content of every file.
     module = AnsibleModule(argument_spec={"payload": {"type": "str", "required": True, "no_log": True}}, supports_check_mode=True)
     wanted = json.loads(module.params["payload"])
