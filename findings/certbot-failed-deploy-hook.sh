@@ -15,9 +15,7 @@
 . "$(dirname "$0")/common.sh"
 begin 10
 install certbot==5.8.0
-mkdir pebble-package
-(cd pebble-package && apt-get download -qq pebble 2>/dev/null && dpkg -x pebble_*.deb .)
-echo "Unpacked: pebble $(dpkg-deb -f pebble-package/pebble_*.deb Version)"
+unpack pebble pebble-package
 
 openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost \
     -addext subjectAltName=DNS:localhost 2>openssl.log

