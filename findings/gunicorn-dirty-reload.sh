@@ -14,6 +14,8 @@ begin 10
 install gunicorn==27.0.1
 # The two releases are written within a second and have the same size: no compiled file may stand in for either.
 export PYTHONDONTWRITEBYTECODE=1
+# gunicorn makes sockets and files there, which vanish with all else.
+export TMPDIR="$WORK"
 
 release() {
     cat >reports.py <<CODE
