@@ -8,10 +8,9 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.plugin_utils.steps.kinds import Context
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.refusals import refuse
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
-from ansible_collections.hotclub.django.plugins.plugin_utils.steps.taking import chosen, described, take, templates_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.taking import chosen, context_of, described, take
 
 ARGUMENTS: dict[str, Any] = {
     "steps": {"type": "list", "elements": "dict", "required": True},
@@ -30,6 +29,6 @@ class ActionModule(HostSteps):
         try:
             refuse(arguments["refuse"])
             steps = chosen(described(arguments["steps"]), variables, self._task.tags)
-            return take(self, steps, Context(self, variables, templates_of(self, variables)))
+            return take(self, steps, context_of(self, variables))
         except Trouble as trouble:
             raise AnsibleActionFail(str(trouble)) from trouble

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.core import (
     DataLoader,
     Templar,
     is_trusted_as_template,
-    templar_with,
+    remembering,
     trust_as_template,
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.kinds import Context, Kind, kind_of
@@ -31,10 +30,10 @@ ASK, ACCEPT = "ask", "accept"
 ALIAS = re.compile(r"^\{\{ (\w+) \}\}$")
 LONGEST_CHAIN = 10
 CONSENT = "Where all that is left may happen, say so for {host} in the inventory: site_first_contact: accept."
+HOME = "{{ role_path }}"
 ROLES = Path(__file__).parents[2] / "roles"
 ARGUMENTS: dict[str, Any] = {
     "roles": {"type": "list", "elements": "str", "required": True},
-    "worked_out": {"type": "list", "elements": "str", "default": []},
     "first_contact": {"type": "str", "choices": [ASK, ACCEPT], "default": ASK},
 }
 
@@ -48,7 +47,7 @@ class ActionModule(HostSteps):
         variables = task_vars or {}
         _result, arguments = self.validate_argument_spec(ARGUMENTS)
         roles = arguments["roles"]
-        scope = Scope.of(roles, self._loader, self._templar, variables, arguments["worked_out"])
+        scope = Scope.of(roles, self._loader, self._templar, variables)
         try:
             refuse_all(scope, ["site", *roles])
         except Trouble as trouble:
@@ -93,8 +92,7 @@ class ActionModule(HostSteps):
 
     def _kinds(self, role: str, scope: Scope) -> dict[str, Kind]:
         folder = ROLES / role.partition(".")[0]
-        scope = scope.inside(folder)
-        context = Context(self, scope.variables, folder / "templates")
+        context = Context(self, scope.variables, folder / "templates", scope.templar)
         steps = described(scope.value(f"__{role.replace('.', '_')}_steps", []))
         return {f"{role}: {step.name}": kind_of(step.step, step.arguments, context) for step in steps}
 
@@ -104,44 +102,21 @@ class Scope:
 
     def __init__(self, templar: Templar, variables: dict[str, Any]) -> None:
         self.variables = variables
-        self._templar = templar_with(templar, variables)
+        self.templar = remembering(templar, variables)
 
     @classmethod
-    def of(
-        cls,
-        roles: Iterable[str],
-        loader: DataLoader,
-        templar: Templar,
-        variables: Mapping[str, Any],
-        worked_out: Iterable[str],
-    ) -> Scope:
-        """Return the variables of the play with those of the roles, which have the same precedence as in the roles.
-
-        :param worked_out: names of variables that many others are made of, each after those that it is made of itself.
-        """
+    def of(cls, roles: Iterable[str], loader: DataLoader, templar: Templar, variables: Mapping[str, Any]) -> Scope:
+        """Return the variables of the play with those of the roles, which have the same precedence as in the roles."""
         names = dict.fromkeys(role.partition(".")[0] for role in roles)
-        defaults = [read(loader, ROLES / name / "defaults" / "main.yml") for name in names]
-        constants = [read(loader, ROLES / name / "vars" / "main.yml") for name in names]
-        scope = cls(templar, without_aliases({**union(defaults), **variables, **union(constants)}))
-        for name in worked_out:
-            scope.work_out(name)
-        return scope
-
-    def inside(self, role: Path) -> Scope:
-        """Return the same variables as a role sees them."""
-        return Scope(self._templar, {**self.variables, "role_path": str(role), "role_name": role.name})
-
-    def work_out(self, name: str) -> None:
-        """Keep what a variable means, so that it isn't evaluated wherever it is used; where that fails, its use says so."""
-        if name in self.variables:
-            with contextlib.suppress(AnsibleError):
-                self.variables[name] = self.value(name, None)
+        defaults = [at_home(read(loader, ROLES / name / "defaults" / "main.yml"), ROLES / name) for name in names]
+        constants = [at_home(read(loader, ROLES / name / "vars" / "main.yml"), ROLES / name) for name in names]
+        return cls(templar, without_aliases({**union(defaults), **variables, **union(constants)}))
 
     def value(self, name: str, default: Any) -> Any:
         """Return what a variable means, or the default where no role has it."""
         if name not in self.variables:
             return default
-        return self._templar.template(trust_as_template(f"{{{{ {name} }}}}"))
+        return self.templar.template(trust_as_template(f"{{{{ {name} }}}}"))
 
 
 def refuse_all(scope: Scope, roles: Iterable[str]) -> None:
@@ -174,7 +149,15 @@ def notices(scope: Scope, roles: Iterable[str]) -> list[str]:
 
 def read(loader: DataLoader, path: Path) -> dict[str, Any]:
     """Return the variables in a file of a role; none where there is no such file."""
-    return (loader.load_from_file(str(path), cache="all", trusted_as_template=True) or {}) if path.exists() else {}
+    return (loader.load_from_file(str(path), cache="all", unsafe=True, trusted_as_template=True) or {}) if path.exists() else {}
+
+
+def at_home(variables: Mapping[str, Any], role: Path) -> dict[str, Any]:
+    """Return a role's variables with its folder where they name it, so that they mean the same beside those of others."""
+    return {
+        name: trust_as_template(value.replace(HOME, str(role))) if isinstance(value, str) and HOME in value else value
+        for name, value in variables.items()
+    }
 
 
 def without_aliases(variables: dict[str, Any]) -> dict[str, Any]:

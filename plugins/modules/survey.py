@@ -22,13 +22,6 @@ options:
     type: list
     elements: str
     required: true
-  worked_out:
-    description:
-      - Names of variables that many others are made of, each after those that it is made of itself.
-      - Ansible works out an expression anew wherever it is used. These are worked out once.
-    type: list
-    elements: str
-    default: []
   first_contact:
     description:
       - What to do about a host that is used for something else, too, and that none of these roles has configured yet.

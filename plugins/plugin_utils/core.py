@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,14 @@ try:
 except ImportError:
     # Messages then say what is wrong, and not in which line.
     Origin = None
+
+try:
+    from ansible._internal._templating._engine import TemplateOptions
+    from ansible._internal._templating._lazy_containers import _AnsibleLazyTemplateMixin
+    from ansible._internal._templating._utils import TemplateContext
+except ImportError:
+    # What variables mean is then worked out wherever they are used.
+    TemplateContext = None
 
 __all__ = (
     "AnsibleVaultError",
@@ -79,10 +88,25 @@ def origin_of(value: Any) -> Any:
     return None if Origin is None else Origin.get_tag(value)
 
 
-def templar_with(templar: Templar, variables: dict[str, Any], searchpath: Sequence[str] | None = None) -> Templar:
+def templar_with(
+    templar: Templar, variables: dict[str, Any] | ChainMap[str, Any], searchpath: Sequence[str] | None = None
+) -> Templar:
     """Return a templar like this one, with other variables and other folders of templates."""
     folders = {} if searchpath is None else {"searchpath": list(searchpath)}
     return templar.copy_with_new_env(available_variables=variables, **folders)
+
+
+def remembering(templar: Templar, variables: dict[str, Any]) -> Templar:
+    """Return a templar with other variables, of which each is worked out once, however often others are made of it.
+
+    Ansible copies all variables for each expression, and forgets with it what they mean.
+    """
+    new = templar_with(templar, variables)
+    if TemplateContext is not None:
+        engine = new._engine
+        with TemplateContext(template_value=None, templar=engine, options=TemplateOptions.DEFAULT):
+            new.available_variables = _AnsibleLazyTemplateMixin._try_create(variables)
+    return new
 
 
 def variables_of_template(named: str, source: Path, destination: str) -> dict[str, Any]:

@@ -54,7 +54,6 @@ class Call:
         self.check_mode = module.check_mode or comparing
         self._diff = module._diff
         self._secrets = secrets
-        self.run_command = module.run_command
         self.warn = module.warn
 
     def exit_json(self, **result: Any) -> NoReturn:

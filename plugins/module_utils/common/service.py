@@ -153,20 +153,17 @@ def bring_up(module: Any, service: Service, needed: bool = True) -> None:
     :param module: an AnsibleModule.
     :param needed: whether the service is to run at all.
     """
-    try:
-        if not needed:
-            actions = list(service.needless_actions())
-        elif service.properties()["LoadState"] == "not-found":
-            if not module.check_mode:
-                raise Trouble(f"There is no {service.name} on this host. Install its package first.")
-            module.exit_json(changed=True, actions=["enable", "start"])
-        else:
-            actions = list(service.needed_actions(Path(module.params["configuration_path"])))
+    if not needed:
+        actions = list(service.needless_actions())
+    elif service.properties()["LoadState"] == "not-found":
         if not module.check_mode:
-            for action in actions:
-                service.perform(action, module.params["timeout_seconds"])
-    except Trouble as error:
-        module.fail_json(msg=str(error))
+            raise Trouble(f"There is no {service.name} on this host. Install its package first.")
+        module.exit_json(changed=True, actions=["enable", "start"])
+    else:
+        actions = list(service.needed_actions(Path(module.params["configuration_path"])))
+    if not module.check_mode:
+        for action in actions:
+            service.perform(action, module.params["timeout_seconds"])
     module.exit_json(changed=bool(actions), actions=actions)
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal, Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import runs_replaced_code
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, run_for_everybody
 
 Run = Callable[[list[str]], tuple[int, str]]
 
@@ -54,6 +55,16 @@ REMEDIES = {
 
 class PostgresqlError(Trouble):
     """A server that can't be brought to what its files say; the message says why and what to do."""
+
+
+def on_this_host(command: list[str], data: str | None = None) -> tuple[int, str]:
+    """Run a program; a copy of a large database may take hours.
+
+    :param data: text for its standard input.
+    :returns: its exit code, and all that it printed.
+    """
+    done = run_for_everybody(command, stdin=data, environment={"LC_ALL": "C.UTF-8"}, timeout=DAY_SECONDS)
+    return done.code, done.stdout + done.stderr
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.front.acme import Acme
 
@@ -22,11 +21,7 @@ SPEC: dict[str, Any] = {
 def take(module: Call) -> None:
     """Run the module."""
     acme = Acme(module.params["site"], run)
-    try:
-        result = leave(module, acme) if module.params["state"] == "absent" else have(module, acme)
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    module.exit_json(**(leave(module, acme) if module.params["state"] == "absent" else have(module, acme)))
 
 
 def leave(module: Call, acme: Acme) -> dict[str, Any]:

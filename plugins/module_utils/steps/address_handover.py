@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.common.service import Service, has_files
 from ansible_collections.hotclub.django.plugins.module_utils.machine.addresses import Handover
@@ -27,17 +26,11 @@ SPEC: dict[str, Any] = {
 
 def take(module: Call) -> None:
     """Hold off, wait, give away, and report."""
-
     nginx = Service("nginx.service", run, WORKER)
     handover = Handover(tuple(module.params["addresses"]), run, lambda: set(nginx.workers()))
-    try:
-        held = sorted(handover.held())
-        waited = 0.0
-        if held and not module.check_mode:
-            waited = handover.quiet(module.params["seconds"])
-            handover.leave("reload" if module.params["keepalived"] == "reloaded" and has_files(KEEPALIVED_SITES) else "stop")
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'A program'}: {error.strerror}. Install nftables and iproute2.")
+    held = sorted(handover.held())
+    waited = 0.0
+    if held and not module.check_mode:
+        waited = handover.quiet(module.params["seconds"])
+        handover.leave("reload" if module.params["keepalived"] == "reloaded" and has_files(KEEPALIVED_SITES) else "stop")
     module.exit_json(changed=bool(held), addresses=held, waited_seconds=round(waited, 3))

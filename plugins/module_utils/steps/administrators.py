@@ -8,7 +8,6 @@ import os
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run_for_everybody as run
 from ansible_collections.hotclub.django.plugins.module_utils.machine.administrators import Host, login, steps
 
@@ -24,18 +23,12 @@ SPEC: dict[str, Any] = {
 
 def take(module: Call) -> None:
     """Find the steps, take them, and report."""
-
     wanted = {each["name"]: each["keys"] for each in module.params["administrators"]}
-    try:
-        signed_in = login(run, os.environ)
-        found = list(steps(Host(run, module.params["name"]), wanted, signed_in["account"]))
-        if not module.check_mode:
-            for step in found:
-                step.take()
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")
+    signed_in = login(run, os.environ)
+    found = list(steps(Host(run, module.params["name"]), wanted, signed_in["account"]))
+    if not module.check_mode:
+        for step in found:
+            step.take()
     names = [step.name for step in found]
     diff = {"diff": {"before": "", "after": "".join(f"{name}\n" for name in names)}} if module._diff else {}
     module.exit_json(changed=bool(names), steps=names, login=signed_in, **diff)

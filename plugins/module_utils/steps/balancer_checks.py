@@ -31,14 +31,11 @@ def take(module: Call) -> None:
     if not os.path.exists(ADMIN_SOCKET):
         module.exit_json(changed=False)
     site, paused = module.params["name"], module.params["state"] == "paused"
-    try:
-        names = [server.name for server in servers(ask("show stat"), site)]
-        if names and not module.check_mode:
-            set_guard(module, site, names, paused)
-            for name in names:
-                order(f"{'disable' if paused else 'enable'} health {site}/{name}")
-    except Trouble as error:
-        module.fail_json(msg=str(error))
+    names = [server.name for server in servers(ask("show stat"), site)]
+    if names and not module.check_mode:
+        set_guard(module, site, names, paused)
+        for name in names:
+            order(f"{'disable' if paused else 'enable'} health {site}/{name}")
     module.exit_json(changed=bool(names))
 
 

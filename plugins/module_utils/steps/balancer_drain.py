@@ -35,19 +35,13 @@ def take(module: Call) -> None:
     """Run the module."""
     if not os.path.exists(ADMIN_SOCKET):
         module.exit_json(changed=False, servers=[], sessions=0)
-    try:
-        found = servers(ask("show stat"), module.params["site"])
-        wanted = module.params["servers"]
-        # What the inventory drains is in maintenance, as HAProxy calls it, and an order would end that.
-        names = [s.name for s in found if (wanted is None or s.name in wanted) and not s.status.startswith("MAINT")]
-        drained = drained_here(ask(f"show servers state {module.params['site']}")) if names else []
-        if module.params["state"] == "drained":
-            changed = drain(module, found, names, drained)
-        else:
-            changed = make_ready(module, names, drained)
-        left = sum(server.sessions for server in look(module, names))
-    except Trouble as error:
-        module.fail_json(msg=str(error))
+    found = servers(ask("show stat"), module.params["site"])
+    wanted = module.params["servers"]
+    # What the inventory drains is in maintenance, as HAProxy calls it, and an order would end that.
+    names = [s.name for s in found if (wanted is None or s.name in wanted) and not s.status.startswith("MAINT")]
+    drained = drained_here(ask(f"show servers state {module.params['site']}")) if names else []
+    changed = drain(module, found, names, drained) if module.params["state"] == "drained" else make_ready(module, names, drained)
+    left = sum(server.sessions for server in look(module, names))
     module.exit_json(changed=changed, servers=names, sessions=left)
 
 

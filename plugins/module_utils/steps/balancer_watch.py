@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import (
     ADMIN_SOCKET,
     answered_since,
@@ -32,12 +31,9 @@ def take(module: Call) -> None:
         # A balancer that isn't there yet sends no visitors.
         module.exit_json(changed=False, answers=0, errors=0)
     site, names = module.params["site"], module.params["servers"]
-    try:
-        before = servers(ask("show stat"), site)
-        time.sleep(module.params["seconds"])
-        answers, errors = answered_since(before, servers(ask("show stat"), site), names)
-    except Trouble as error:
-        module.fail_json(msg=str(error))
+    before = servers(ask("show stat"), site)
+    time.sleep(module.params["seconds"])
+    answers, errors = answered_since(before, servers(ask("show stat"), site), names)
     if answers >= module.params["minimum"] and errors * 100 > answers * module.params["error_percent"]:
         module.fail_json(
             msg=f"{errors} of {answers} answers that visitors got from {', '.join(names)} through {os.uname().nodename} "

@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.machine import first_contact, listeners, other_firewalls
 from ansible_collections.hotclub.django.plugins.module_utils.machine.firewall import (
@@ -41,16 +40,13 @@ def take(module: Call) -> None:
         module.exit_json(changed=False, actions=[], surplus=False)
 
     files, firewall = unpack(wanted["payload"]), Firewall(run)
-    try:
-        outcome = bring_about(
-            firewall,
-            lambda: plan(wanted["state"], files, site_file(wanted["site"])),
-            confirmed=wanted["confirmed"],
-            seconds=wanted["return_seconds"],
-            dry=module.check_mode,
-        )
-    except Trouble as error:
-        module.fail_json(msg=str(error))
+    outcome = bring_about(
+        firewall,
+        lambda: plan(wanted["state"], files, site_file(wanted["site"])),
+        confirmed=wanted["confirmed"],
+        seconds=wanted["return_seconds"],
+        dry=module.check_mode,
+    )
     module.exit_json(
         changed=bool(outcome.changes or outcome.actions),
         files=[change.path for change in outcome.changes],

@@ -30,14 +30,13 @@ SPEC: dict[str, Any] = {
 
 
 def take(module: Call) -> None:
-    """Take the step that the action plugin asks for."""
+    """Take the step that the action plugin asks for.
+
+    :raises Trouble: the host can't make keys, or the step failed.
+    """
     if not shutil.which("openssl") and not module.check_mode:
-        module.fail_json(msg="This host has no openssl, which makes the keys of its certificates. Install the package openssl.")
-    try:
-        result = STEPS[module.params["step"]](module.params["certificates"], module.check_mode)
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+        raise Trouble("This host has no openssl, which makes the keys of its certificates.", "Install the package openssl.")
+    module.exit_json(**STEPS[module.params["step"]](module.params["certificates"], module.check_mode))
 
 
 def look(wanted: list[dict[str, Any]], checking: bool) -> dict[str, Any]:

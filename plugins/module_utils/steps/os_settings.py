@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run_for_everybody as run
 from ansible_collections.hotclub.django.plugins.module_utils.machine.first_contact import is_first, told
 from ansible_collections.hotclub.django.plugins.module_utils.machine.os_settings import (
@@ -34,17 +33,11 @@ SPEC: dict[str, Any] = {
 
 def take(module: Call) -> None:
     """Find the steps, take them, and report."""
-
     system = System(run)
-    try:
-        steps = steps_of(system, module)
-        if not module.check_mode:
-            for step in steps:
-                step.take()
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")
+    steps = steps_of(system, module)
+    if not module.check_mode:
+        for step in steps:
+            step.take()
     if system.notes:
         module.warn(f"Not in effect: {'; '.join(system.notes)}.")
     of_others = first_contact(system, module, steps) if module.comparing and is_first() else {}

@@ -7,11 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run as run_program
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import export
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.arguments import SERVER
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError, on_this_host
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import carry_out
 
 SPEC: dict[str, Any] = {
@@ -32,13 +30,8 @@ def depart(module: Call) -> dict[str, Any]:
 
     :raises PostgresqlError: somebody is connected, or a part of it failed.
     """
-
-    def run(command: list[str], data: str | None = None) -> tuple[int, str]:
-        done = run_program(command, stdin=data, timeout=DAY_SECONDS)
-        return done.code, done.output
-
     wanted = module.params
-    cluster = Cluster(wanted["version"], wanted["cluster"], wanted["port"], run)
+    cluster = Cluster(wanted["version"], wanted["cluster"], wanted["port"], on_this_host)
     database, accounts, path = wanted["database"], wanted["accounts"], wanted["path"]
     there = export.look(cluster, database, accounts)
     exists = there["bytes"] >= 0
@@ -52,5 +45,5 @@ def depart(module: Call) -> dict[str, Any]:
         return result
     if exists:
         export.export(cluster, database, there["bytes"], path)
-    result["accounts_left"] = export.drop(cluster, run, database, there["accounts"])
+    result["accounts_left"] = export.drop(cluster, on_this_host, database, there["accounts"])
     return result

@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import move as handover
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.arguments import SERVER
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError, is_running
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, is_running, on_this_host
 
 SPEC: dict[str, Any] = {
     "state": {
@@ -36,18 +36,13 @@ SPEC: dict[str, Any] = {
 
 
 def take(module: Call) -> None:
-    """Bring the server to the wanted state."""
+    """Bring the server to the wanted state.
 
-    def run(command: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(command, cwd="/", environ_update={"LC_ALL": "C.UTF-8"})
-        return code, out + err
-
+    :raises PostgresqlError: the server can't be brought there.
+    """
     wanted = module.params
-    cluster = Cluster(wanted["version"], wanted["cluster"], wanted["port"], run)
-    try:
-        module.exit_json(**({"changed": True} if module.check_mode else STATES[wanted["state"]](cluster, wanted)))
-    except PostgresqlError as error:
-        module.fail_json(msg=str(error))
+    cluster = Cluster(wanted["version"], wanted["cluster"], wanted["port"], on_this_host)
+    module.exit_json(**({"changed": True} if module.check_mode else STATES[wanted["state"]](cluster, wanted)))
 
 
 def following(cluster: Cluster, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.arguments import SERVER
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import on_this_host
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.server import serve
 
 SPEC: dict[str, Any] = {
@@ -56,13 +56,8 @@ SPEC: dict[str, Any] = {
 
 
 def take(module: Call) -> None:
-    """Bring the server to what is wanted."""
+    """Bring the server to what is wanted.
 
-    def run(command: list[str], data: str | None = None) -> tuple[int, str]:
-        code, out, err = module.run_command(command, cwd="/", environ_update={"LC_ALL": "C.UTF-8"}, data=data)
-        return code, out + err
-
-    try:
-        module.exit_json(**serve(module.params, module.check_mode, run))
-    except PostgresqlError as error:
-        module.fail_json(msg=str(error))
+    :raises PostgresqlError: the server can't be brought there.
+    """
+    module.exit_json(**serve(module.params, module.check_mode, on_this_host))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import on_this_host
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.server import leave, look_at_others
 
 SPEC: dict[str, Any] = {
@@ -19,16 +19,11 @@ SPEC: dict[str, Any] = {
 
 
 def take(module: Call) -> None:
-    """Look, or leave."""
+    """Look, or leave.
 
-    def run(command: list[str], data: str | None = None) -> tuple[int, str]:
-        code, out, err = module.run_command(command, cwd="/", environ_update={"LC_ALL": "C.UTF-8"}, data=data)
-        return code, out + err
-
+    :raises PostgresqlError: the part can't be taken away.
+    """
     wanted = module.params
-    try:
-        if wanted["state"] == "absent":
-            module.exit_json(**leave(wanted["site"], module.check_mode, run))
-        module.exit_json(**look_at_others(wanted, run))
-    except PostgresqlError as error:
-        module.fail_json(msg=str(error))
+    if wanted["state"] == "absent":
+        module.exit_json(**leave(wanted["site"], module.check_mode, on_this_host))
+    module.exit_json(**look_at_others(wanted, on_this_host))

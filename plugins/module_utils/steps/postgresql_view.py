@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.arguments import SERVER
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, on_this_host
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.move import view
 
 SPEC: dict[str, Any] = {
@@ -17,15 +17,9 @@ SPEC: dict[str, Any] = {
 
 
 def take(module: Call) -> None:
-    """Look, and tell."""
+    """Look, and tell.
 
-    def run(command: list[str]) -> tuple[int, str]:
-        code, out, err = module.run_command(command, cwd="/", environ_update={"LC_ALL": "C.UTF-8"})
-        return code, out + err
-
-    try:
-        module.exit_json(
-            changed=False, server=view(Cluster(module.params["version"], module.params["cluster"], module.params["port"], run))
-        )
-    except PostgresqlError as error:
-        module.fail_json(msg=str(error))
+    :raises PostgresqlError: the server does not answer.
+    """
+    wanted = module.params
+    module.exit_json(changed=False, server=view(Cluster(wanted["version"], wanted["cluster"], wanted["port"], on_this_host)))

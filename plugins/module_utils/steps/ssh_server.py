@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.machine.ssh_server import UNIT, Server, view
 
@@ -23,14 +22,9 @@ def take(module: Call) -> None:
     if module.check_mode:
         # The files may be about to be written, and a connection proves nothing before they are.
         module.exit_json(changed=False, unproved=False, seconds=seconds)
-    try:
-        left = view(server)
-        if module.params["proved"]:
-            server.keep()
-        elif left["unproved"]:
-            server.try_out(seconds)
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or 'A file'}: {error.strerror}.")
+    left = view(server)
+    if module.params["proved"]:
+        server.keep()
+    elif left["unproved"]:
+        server.try_out(seconds)
     module.exit_json(changed=left["unproved"], unproved=left["unproved"] and not module.params["proved"], seconds=seconds)

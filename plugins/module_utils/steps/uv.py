@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run_for_everybody
 from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools, steps_of
 
@@ -35,15 +34,10 @@ def take(module: Call) -> None:
 
     tools = Tools(wanted["path"], wanted["python_path"], run_for_everybody, environment_of(wanted))
     installed = []
-    try:
-        for step in steps_of(tools, wanted["version"], wanted["python_version"], wanted["hashes"], wanted["newest"]):
-            installed.append(step.name)
-            if not module.check_mode:
-                step.take()
-    except Trouble as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg=f"{error.filename or wanted['path']} can't be written: {error.strerror}.")
+    for step in steps_of(tools, wanted["version"], wanted["python_version"], wanted["hashes"], wanted["newest"]):
+        installed.append(step.name)
+        if not module.check_mode:
+            step.take()
     module.exit_json(changed=bool(installed), installed=installed)
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,8 @@ OVERRIDES = {"trim_blocks": True}
 class Renderer:
     """Renders files of one role as ansible.builtin.template does."""
 
-    def __init__(self, templar: Templar, variables: Mapping[str, Any], templates: Path, loader: Any) -> None:
+    def __init__(self, templar: Templar, templates: Path, loader: Any) -> None:
         self._templar = templar
-        self._variables = variables
         self._templates = templates
         self._loader = loader
 
@@ -33,7 +32,9 @@ class Renderer:
         """Return the content of a template for its place on the host."""
         text = trust_as_template(self._loader.get_text_file_contents(str(source)))
         own = variables_of_template(self._named(source), source, destination)
-        templar = templar_with(self._templar, {**own, **self._variables}, [str(source.parent), str(self._templates)])
+        # The inventory may say itself what ansible_managed is.
+        variables = ChainMap(self._templar.available_variables, own)
+        templar = templar_with(self._templar, variables, [str(source.parent), str(self._templates)])
         try:
             rendered = templar.template(text, escape_backslashes=False, overrides=OVERRIDES)
         except AnsibleError as error:

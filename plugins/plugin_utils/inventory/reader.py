@@ -167,7 +167,8 @@ class InventoryReader:
     def _read(self, path: Path) -> dict[str, Any]:
         if not path.is_file():
             return {}
-        return self._loader.load_from_file(str(path), cache="none", trusted_as_template=True) or {}
+        # Nobody changes it, so it needn't be copied.
+        return self._loader.load_from_file(str(path), cache="none", unsafe=True, trusted_as_template=True) or {}
 
 
 class Expressions:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import pack
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import Templar
 from ansible_collections.hotclub.django.plugins.plugin_utils.files.rendering import Renderer
 from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import account
@@ -29,16 +30,18 @@ class Context:
     :param action: the action plugin of the task, which reaches the host.
     :param variables: the task's variables.
     :param templates: the folder `templates` of the role that the step belongs to.
+    :param templar: what renders them, with the task's variables.
     """
 
     action: HostSteps
     variables: Mapping[str, Any]
     templates: Path
+    templar: Templar
 
     @property
     def renderer(self) -> Renderer:
         """What renders the role's templates."""
-        return Renderer(self.action._templar, self.variables, self.templates, self.action._loader)
+        return Renderer(self.templar, self.templates, self.action._loader)
 
     def ask(self, step: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Have one step taken on the host."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import remembering
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.kinds import Context, Kind, kind_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
 
@@ -66,9 +67,7 @@ class ControlledStep(HostSteps):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         try:
-            kind = kind_of(
-                self._task.action.rpartition(".")[2], self._task.args, Context(self, variables, templates_of(self, variables))
-            )
+            kind = kind_of(self._task.action.rpartition(".")[2], self._task.args, context_of(self, variables))
             results, of_the_call = self.send([kind.request()], variables)
             result = kind.finish(results[0])
             return {**of_the_call, **result, **shown(result)}
@@ -76,10 +75,11 @@ class ControlledStep(HostSteps):
             raise AnsibleActionFail(str(trouble)) from trouble
 
 
-def templates_of(action: HostSteps, variables: Mapping[str, Any]) -> Path:
-    """Return the folder of templates of a task's role, or beside its playbook."""
+def context_of(action: HostSteps, variables: dict[str, Any]) -> Context:
+    """Return what a task's steps are prepared with: its role's templates, or those beside its playbook."""
     role = action._task._role
-    return Path(role._role_path if role else variables["playbook_dir"]) / "templates"
+    templates = Path(role._role_path if role else variables["playbook_dir"]) / "templates"
+    return Context(action, variables, templates, remembering(action._templar, variables))
 
 
 def take(action: HostSteps, steps: Sequence[Described], context: Context) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.hotclub.django.plugins.action.survey import ActionModule, Scope, original, without_aliases
+from ansible_collections.hotclub.django.plugins.action.survey import ActionModule, Scope, at_home, original, without_aliases
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import Request
 
 PACKAGES, UV = "python: Install the packages of Python", "python: Install uv and the interpreter"
@@ -32,7 +33,7 @@ class Survey(ActionModule):
         return super().run(tmp, task_vars)
 
     def validate_argument_spec(self, spec: Mapping[str, Any]) -> tuple[None, dict[str, Any]]:
-        return None, {"roles": self.roles, "worked_out": [], "first_contact": self.first_contact}
+        return None, {"roles": self.roles, "first_contact": self.first_contact}
 
     def send(
         self, requests: Sequence[Request], task_vars: dict[str, Any] | None, comparing: bool = False
@@ -160,16 +161,19 @@ def test_other_names_of_a_variable_are_resolved_where_ansible_would() -> None:
     assert original(found["odd"], variables) == "{{ x }}"
 
 
-def test_what_many_variables_are_made_of_is_worked_out_once(ask: Ask) -> None:
-    scope = Scope.of(
-        [],
-        DataLoader(),
-        Templar(None, {}),
-        {"one": trust_as_template("{{ 40 + 2 }}"), "two": trust_as_template("{{ missing }}")},
-        ["one", "two", "absent"],
-    )
+def test_a_variable_is_worked_out_once_however_many_others_are_made_of_it() -> None:
+    variables = {"drawn": "{{ 10 ** 12 | random }}", "one": "{{ [drawn] }}", "two": "{{ dict(x=drawn) }}", "odd": "{{ missing }}"}
+    scope = Scope.of([], DataLoader(), Templar(None, {}), {name: trust_as_template(text) for name, text in variables.items()})
 
-    assert scope.variables["one"] == 42
-    # Its use says what is missing; nobody may need it.
-    assert scope.variables["two"] == "{{ missing }}"
-    assert "absent" not in scope.variables
+    assert scope.value("one", None) == [scope.value("two", None)["x"]]
+    with pytest.raises(AnsibleError, match="missing"):
+        scope.value("odd", None)
+
+
+def test_a_role_s_folder_is_its_own_beside_the_variables_of_others(tmp_path: Path) -> None:
+    page = trust_as_template("{{ role_path }}/files/{{ name }}.html")
+    found = at_home({"page": page, "port": 80, "said": "{{ role_path }}"}, tmp_path / "nginx")
+
+    scope = Scope(Templar(None, {}), {**found, "name": "away", "role_path": "/elsewhere"})
+    assert scope.value("page", None) == f"{tmp_path}/nginx/files/away.html"
+    assert found["port"] == 80

@@ -18,7 +18,7 @@ class Module:
 
     check_mode = False
     _diff = False
-    run_command = warn = None
+    warn = None
     params: dict[str, Any]
 
     def __init__(self, **_: Any) -> None: ...

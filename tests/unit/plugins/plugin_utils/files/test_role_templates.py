@@ -33,7 +33,7 @@ def rendered(templates: Path, variables: Mapping[str, Any] | None = None, **opti
     nothing |= {name: [] for name in ("secret", "directories", "links", "absent", "left_alone")} | {"subtree": ""}
     loader = DataLoader()
     values = {name: trust_as_template(value) if isinstance(value, str) else value for name, value in (variables or {}).items()}
-    renderer = Renderer(Templar(loader=loader), values, templates, loader)
+    renderer = Renderer(Templar(loader=loader, variables=values), templates, loader)
     return {item.path: item for item in wanted_set(templates, Options(**(nothing | options)), renderer.render)}
 
 

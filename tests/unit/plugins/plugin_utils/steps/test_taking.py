@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from ansible.template import Templar
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps import kinds
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps.kinds import Context
@@ -38,7 +39,7 @@ class Host:
 
 
 def run(host: Host, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    context = Context(cast(HostSteps, host), {"inventory_hostname": "web1"}, Path())
+    context = Context(cast(HostSteps, host), {"inventory_hostname": "web1"}, Path(), Templar())
     return take(cast(HostSteps, host), list(described(items)), context)
 
 
@@ -123,7 +124,7 @@ def test_what_changed_is_shown() -> None:
 
 def test_unknown_options_of_a_step_are_refused() -> None:
     with pytest.raises(Trouble, match="name"):
-        kinds.kind_of("packages", {"name": ["it"]}, Context(cast(HostSteps, Host()), {}, Path()))
+        kinds.kind_of("packages", {"name": ["it"]}, Context(cast(HostSteps, Host()), {}, Path(), Templar()))
 
 
 def test_all_that_does_not_hold_is_said_at_once() -> None:
@@ -146,7 +147,7 @@ def test_all_that_does_not_hold_is_said_at_once() -> None:
     ],
 )
 def test_a_server_with_something_to_tell_is_not_left_out(result: dict[str, Any], expected: bool) -> None:
-    kind = kinds.kind_of("postgresql_server", {}, Context(cast(HostSteps, Host()), {}, Path()))
+    kind = kinds.kind_of("postgresql_server", {}, Context(cast(HostSteps, Host()), {}, Path(), Templar()))
 
     assert kind.settled(result) is expected
 
@@ -156,6 +157,6 @@ def test_a_server_with_something_to_tell_is_not_left_out(result: dict[str, Any],
     [({}, []), ({"started": False}, ["a", "b"]), ({"held": ["b"]}, ["b"])],
 )
 def test_daemons_that_are_configured_first_are_held(options: dict[str, Any], held: list[str]) -> None:
-    kind = kinds.kind_of("packages", {"names": ["a", "b"], **options}, Context(cast(HostSteps, Host()), {}, Path()))
+    kind = kinds.kind_of("packages", {"names": ["a", "b"], **options}, Context(cast(HostSteps, Host()), {}, Path(), Templar()))
 
     assert kind.request().arguments == {"names": ["a", "b"], "held": held}
