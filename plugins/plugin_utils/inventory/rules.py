@@ -12,6 +12,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.dom
     check_addresses,
     check_aliases,
     check_domain,
+    check_domain_or_nothing,
     check_email,
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.form import Rule, form
@@ -115,6 +116,7 @@ RULES: dict[str, Rule] = {
     "site_administrators": check_administrators,
     "ssh_administrators": check_administrators,
     "site_virtual_addresses": check_virtual_addresses,
+    "nginx_canonical_name": check_domain_or_nothing,
     "nginx_trusted_proxies": check_networks,
     "nginx_static_hashed_pattern": check_pattern,
     "gunicorn_worker_class": form(MODULE_NAME, "not a kind of worker", "Write for example sync, gthread or asgi."),

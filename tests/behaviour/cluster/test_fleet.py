@@ -24,6 +24,14 @@ def test_every_balancer_shares_the_requests_between_all_hosts(whole: Fleet) -> N
         assert all(share >= 8 for share in shares.values()), f"{balancer.name}: {shares}"
 
 
+def test_events_and_long_headers_pass_through_a_balancer(whole: Fleet) -> None:
+    visitor = whole.visitor_at(whole.lab.tier("lb")[0].address)
+    pauses = visitor.pauses_between_events("/events")
+    assert len(pauses) == 2 and min(pauses) > 0.5, f"they come together: {pauses}"
+    cookies = [("Cookie", f"{name}={'x' * 8000}") for name in ("a", "b", "c")]
+    assert visitor.get(f"/version?{'x' * 7000}", claims=cookies).status == 200
+
+
 def test_every_balancer_serves_static_files(whole: Fleet) -> None:
     for balancer in whole.lab.tier("lb"):
         visitor = whole.visitor_at(balancer.address)

@@ -7,11 +7,13 @@ import contextlib
 import dataclasses
 import gzip
 import http.client
+import itertools
 import json
 import os
 import socket
 import ssl
 import struct
+import time
 import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 from email.message import Message
@@ -127,6 +129,17 @@ class Visitor:
             while more := connection.recv(65536):
                 heard += more
         return heard
+
+    def pauses_between_events(self, path: str) -> list[float]:
+        """Return the seconds that pass between server-sent events."""
+        asked = f"GET {path} HTTP/1.1\r\nHost: {self.domain}\r\nAccept: text/event-stream\r\nConnection: close\r\n\r\n"
+        heard, moments = b"", [0.0]
+        with self.connect() as connection:
+            connection.sendall(asked.encode())
+            while more := connection.recv(65536):
+                heard += more
+                moments += [time.monotonic()] * (heard.count(b"data: ") - len(moments) + 1)
+        return [after - before for before, after in itertools.pairwise(moments[1:])]
 
     def is_dropped(self, host: str | None) -> bool:
         """Whether the connection is closed without a single byte of an answer; None sends no Host header at all."""

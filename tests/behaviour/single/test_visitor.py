@@ -28,6 +28,24 @@ def test_visitor_gets_the_site(plain: Site) -> None:
     assert (answer.status, answer.json["version"]) == (200, "v1"), answer
 
 
+@pytest.mark.parametrize("name", ["plain", "gallery"], ids=["wsgi", "asgi"])
+def test_events_come_as_they_happen(request: pytest.FixtureRequest, name: str) -> None:
+    site: Site = request.getfixturevalue(name)
+    pauses = site.visitor.pauses_between_events("/events")
+    assert len(pauses) == 2 and min(pauses) > 0.5, f"they come together: {pauses}"
+
+
+def test_addresses_and_cookies_may_be_as_long_as_is_said_and_longer_ones_get_a_page(gallery: Site) -> None:
+    cookies = [("Cookie", f"{name}={'x' * 8000}") for name in ("a", "b", "c")]
+    assert gallery.visitor.get(f"/version?{'x' * 8000}").status == 200
+    assert gallery.visitor.get("/version", claims=cookies).status == 200
+    for status, answer in {
+        414: gallery.visitor.get(f"/version?{'x' * 9000}"),
+        431: gallery.visitor.get("/version", claims=[("Cookie", f"a={'x' * 9000}")]),
+    }.items():
+        assert answer.status == status and "That is too long" in answer.text, answer
+
+
 def test_visitor_gets_the_site_under_each_of_its_names(plain: Site) -> None:
     for name in ("plain.example", "www.plain.example", "plain.example:443", "PLAIN.example"):
         assert plain.visitor.get("/", host=name).status == 200, name

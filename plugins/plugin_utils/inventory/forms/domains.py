@@ -22,6 +22,12 @@ def check_domain(value: Any) -> Iterator[Finding]:
         yield from _check_host(str(value))
 
 
+def check_domain_or_nothing(value: Any) -> Iterator[Finding]:
+    """Refuse what is something, and no plain domain name."""
+    if value:
+        yield from check_domain(value)
+
+
 def check_aliases(value: Any) -> Iterator[Finding]:
     """Refuse elements that are neither domain names nor addresses."""
     for alias in value:

@@ -1,5 +1,7 @@
+import time
+
 from django.db import IntegrityError, transaction
-from django.http import JsonResponse
+from django.http import JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -22,3 +24,14 @@ def entries(request):
     except IntegrityError:
         return JsonResponse({"version": VERSION, "error": "this entry exists"}, status=409)
     return JsonResponse({"version": VERSION, "stored": text_id}, status=201)
+
+
+def events(request):
+    """Tell something three times, with a pause after each."""
+
+    def told():
+        for number in range(3):
+            yield f"data: {number}\n\n"
+            time.sleep(1)
+
+    return StreamingHttpResponse(told(), content_type="text/event-stream")

@@ -7,10 +7,11 @@ The `urlpatterns` list routes URLs to views. For more information please see:
 from django.contrib import admin
 from django.urls import path
 
-from journal.views import entries
+from journal.views import entries, events
 
 urlpatterns = [
     path('admin/', admin.site.urls),
     path('', entries),
     path('version', entries),
+    path('events', events),
 ]

@@ -10,6 +10,7 @@ import pytest
 
 SITE = "etc/nginx/sites-enabled/_site_.conf.j2"
 REQUESTS = "etc/nginx/snippets/_site_.conf.j2"
+PROXY = "etc/nginx/snippets/_site_.proxy.j2"
 SHOP: dict[str, Any] = {
     "nginx_site_name": "shop",
     "nginx_server_names": ["shop.example.org"],
@@ -205,8 +206,10 @@ def test_without_a_folder_the_project_is_asked(page: Render) -> None:
 
     assert re.findall(r"location .*(?= {)", requests) == [
         "location /",
+        "location @shop_events",
         "location = /.errors/503.html",
         "location = /.errors/413.html",
+        "location = /.errors/414.html",
     ]
 
 
@@ -266,24 +269,24 @@ def test_files_are_enough_for_connections(page: Render) -> None:
 
 
 def test_nothing_is_limited_unless_asked_for(page: Render) -> None:
-    assert "limit_" not in re.sub("limit_except", "", page(SITE) + page(REQUESTS))
+    assert "limit_" not in re.sub("limit_except", "", page(SITE) + page(REQUESTS) + page(PROXY))
 
 
 def test_a_rate_is_counted_for_each_visitor_and_site(page: Render) -> None:
     limits = {"nginx_rate_limit_per_second": "5", "nginx_rate_limit_burst": "20"}
-    site, requests = page(SITE, **limits), page(REQUESTS, **limits)
+    site, requests = page(SITE, **limits), page(PROXY, **limits)
 
     assert "limit_req_zone $binary_remote_addr zone=shop.requests:10m rate=5r/s;" in site
-    assert "    limit_req zone=shop.requests burst=20 nodelay;\n    limit_req_status 429;\n" in requests
+    assert "limit_req zone=shop.requests burst=20 nodelay;\nlimit_req_status 429;\n" in requests
     assert "limit_conn_zone" not in site
 
 
 def test_requests_at_once_are_counted_likewise(page: Render) -> None:
     limits = {"nginx_connection_limit": 8}
-    site, requests = page(SITE, **limits), page(REQUESTS, **limits)
+    site, requests = page(SITE, **limits), page(PROXY, **limits)
 
     assert "limit_conn_zone $binary_remote_addr zone=shop.connections:10m;" in site
-    assert "    limit_conn shop.connections 8;\n    limit_conn_status 429;\n" in requests
+    assert "limit_conn shop.connections 8;\nlimit_conn_status 429;\n" in requests
     assert "limit_req_zone" not in site
 
 
@@ -291,7 +294,8 @@ def test_limits_are_for_the_project_and_not_for_files(page: Render) -> None:
     requests = page(REQUESTS, nginx_rate_limit_per_second=5)
     places = re.findall(r"^location (.*?) \{(.*?)^\}", requests, re.MULTILINE | re.DOTALL)
 
-    assert [place for place, text in places if "limit_req " in text] == ["/"]
+    assert "limit_req " in page(PROXY, nginx_rate_limit_per_second=5) and "limit_req " not in requests
+    assert [place for place, text in places if "shop.proxy" in text] == ["/", "@shop_events"]
 
 
 def test_every_socket_of_a_port_speaks_the_proxy_protocol(page: Render) -> None:
@@ -317,3 +321,26 @@ def test_another_balancer_is_asked_for_a_challenge_that_is_not_here(page: Render
     # Who was asked by a balancer asks no other.
     assert "if ($http_x_hotclub_challenge) {\n            return 404;" in several
     assert "proxy_set_header X-Hotclub-Challenge asked;" in several
+
+
+def test_other_names_lead_to_the_canonical_one_where_that_is_asked(page: Render) -> None:
+    text = page(REQUESTS, nginx_canonical_name="Shop.example.org")
+
+    assert (
+        "if ($host != shop.example.org) {\n    return 308 $site_shop_scheme://shop.example.org$visitor_port$request_uri;\n}"
+        in text
+    )
+    assert "if ($host" not in page(REQUESTS)
+
+
+def test_both_ways_to_the_project_are_one(page: Render) -> None:
+    text = page(REQUESTS)
+
+    assert text.count("include /etc/nginx/snippets/shop.proxy;") == 2
+    assert text.count("proxy_pass http://shop;") == 0
+    assert "proxy_pass http://shop;" in page(PROXY)
+
+
+def test_what_nginx_lets_through_is_what_is_said(page: Render) -> None:
+    assert "large_client_header_buffers 4 8k;" in page("etc/nginx/nginx.conf.j2")
+    assert "error_page 414 /.errors/414.html;\nerror_page 494 =431 /.errors/414.html;" in page(REQUESTS)

@@ -9,4 +9,5 @@ urlpatterns = [
     path("pictures", views.upload),
     path("request", views.request_as_seen),
     path("large", views.large),
+    path("events", views.events),
 ]

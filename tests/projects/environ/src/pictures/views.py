@@ -1,7 +1,9 @@
+import asyncio
+
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.http import JsonResponse
+from django.http import JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -73,3 +75,14 @@ def backend_pid():
 
 def large(request):
     return answer(text="a page that is worth compressing " * 2000)
+
+
+async def events(request):
+    """Tell something three times, with a pause after each."""
+
+    async def told():
+        for number in range(3):
+            yield f"data: {number}\n\n"
+            await asyncio.sleep(1)
+
+    return StreamingHttpResponse(told(), content_type="text/event-stream")
