@@ -11,6 +11,7 @@ from pathlib import Path
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import (
     assigned_in,
     is_elsewhere,
+    is_importable,
     unmigrated,
 )
 from ansible_collections.hotclub.django.plugins.module_utils.release.source import large_file_pointers
@@ -188,22 +189,32 @@ def without_table(node: ast.ClassDef) -> bool:
 
 def _application(look: Look) -> None:
     """Look at the file that is served."""
-    interface = look.wanted.text("site_interface", "wsgi")
-    named = look.wanted.text("site_application").partition(":")[0]
-    setting = look.settings.text(f"{interface.upper()}_APPLICATION").rpartition(".")[0]
-    module = named or setting or f"{look.module.partition('.')[0]}.{interface}"
-    path = module_file(module, (look.project, look.top))
+    interface = str(look.report.lines.get("site_interface") or look.wanted.text("site_interface", "wsgi"))
+    module, path = application(look, interface)
     if path is not None:
         if look.wanted.layered and (said := assigned_in(path, look.top)):
             look.report.stop(said, f'Write os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{look.module}") there, and push.')
-    elif look.settings.files and module_file(module.partition(".")[0], (look.project, look.top)) is not None:
-        others = [str(each.with_suffix("")).replace("/", ".") for each in look.source.named(f"{interface}.py")]
-        base = look.shown(look.project).replace("/", ".").strip(".")
-        found = [each.removeprefix(f"{base}.") for each in others]
-        if found:
-            look.report.set("site_application", f"{found[0]}:application", f"there is no {module}")
-        else:
-            look.report.stop(f"The source has no {module}, by which it would be served.", "Add it, as startproject writes it.")
+        return
+    if not look.settings.files or not is_importable(module, (look.project, look.top)):
+        return
+    base = look.shown(look.project).replace("/", ".").strip(".")
+    others = [
+        str(each.with_suffix("")).replace("/", ".").removeprefix(f"{base}.") for each in look.source.named(f"{interface}.py")
+    ]
+    if others:
+        look.report.set("site_application", f"{others[0]}:application", f"there is no {module}")
+    elif interface == "wsgi" and application(look, "asgi")[1] is not None:
+        look.report.set("site_interface", "asgi", f"there is no {module}, and {application(look, 'asgi')[0]} is there")
+    else:
+        look.report.stop(f"The source has no {module}, by which it would be served.", "Add it, as startproject writes it.")
+
+
+def application(look: Look, interface: str) -> tuple[str, Path | None]:
+    """Return the module that is served, and its file where the source has it."""
+    named = look.wanted.text("site_application").partition(":")[0]
+    setting = look.settings.text(f"{interface.upper()}_APPLICATION").rpartition(".")[0]
+    module = named or setting or f"{look.module.partition('.')[0]}.{interface}"
+    return module, module_file(module, (look.project, look.top))
 
 
 def _image(look: Look) -> None:

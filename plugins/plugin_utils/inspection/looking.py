@@ -52,7 +52,10 @@ class Wanted:
 
 @dataclass
 class Look:
-    """A project and all that was found out about it so far."""
+    """A project and all that was found out about it so far.
+
+    :param committed: variables that a file of the source gives.
+    """
 
     source: Source
     wanted: Wanted
@@ -62,6 +65,7 @@ class Look:
     settings: Settings = field(default_factory=Settings)
     requirements: Requirements | None = None
     packages: Mapping[str, Package] = field(default_factory=dict)
+    committed: frozenset[str] = frozenset()
 
     @property
     def top(self) -> Path:

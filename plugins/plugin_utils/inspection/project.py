@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -50,6 +51,7 @@ UNREAD = {
 }
 EXAMPLES = {"example", "demo", "sample", "testproject", "sandbox", "tests", "test_project", "example_project"}
 OLD_GUNICORN = (21,)
+VARIABLE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=", re.MULTILINE)
 
 
 def inspect(source: Source, wanted: Wanted, title: str) -> Report:
@@ -61,13 +63,29 @@ def inspect(source: Source, wanted: Wanted, title: str) -> Report:
     _requirements(look)
     _python(look)
     if look.module:
-        if found := tried(report, lambda: settings_files.read(look.module, source.folder, project, wanted.given)):
+        look.committed = committed(look)
+        given = {**dict.fromkeys(look.committed), **wanted.given}
+        if found := tried(report, lambda: settings_files.read(look.module, source.folder, project, given)):
             look.settings = found
         _what_was_read(look)
-    for judge in (_native, files.judge, services.judge, variables.judge) if look.module else (_native,):
+    for judge in (_native, services.judge, files.judge, variables.judge) if look.module else (_native,):
         tried(report, lambda judge=judge: judge(look))  # type: ignore[misc]
     report.notes += source.left_out[:5]
     return report
+
+
+def committed(look: Look) -> frozenset[str]:
+    """Return the variables of a .env file that is in the source, where readers of the environment look for more of it."""
+    names: set[str] = set()
+    for folder in dict.fromkeys((look.project, look.top)):
+        path = folder / ".env"
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            names.update(VARIABLE.findall(text))
+            look.report.notes.append(
+                f"{look.shown(path)} is in the source: what it says counts where the inventory says nothing."
+            )
+    return frozenset(names)
 
 
 def tried(report: Report, look: Callable[[], T]) -> T | None:
@@ -116,11 +134,12 @@ def _settings(look: Look) -> None:
     path = module_file(look.module, (look.project, look.top)) if look.module else None
     if not look.module:
         return
-    several = path is not None and path.parent.name.startswith(("settings", "conf"))
+    several = path is not None and path.parent.name.startswith("settings")
     beside = sorted(each.stem for each in path.parent.glob("*.py")) if path is not None and several else []
     others = [name for name in beside if name not in ("__init__", path.stem if path else "")]
+    listed = f"; beside it {', '.join(others)}" if others else ""
     how = "with production settings laid over it" if look.wanted.layered else "alone, as site_settings_mode says"
-    look.report.fact("settings", f"{look.module}, {how}{f'; beside it {chr(44).join(others)}' if others else ''}")
+    look.report.fact("settings", f"{look.module}, {how}{listed}")
     if path is None:
         look.report.notes.append(
             f"The source has no {look.module}: it comes with a package, and what it wants from the environment can't be told."
@@ -158,6 +177,11 @@ def _requirements(look: Look) -> None:
     if found.kind == "none":
         _nothing_found(look, packages)
         return
+    _found(look, found)
+
+
+def _found(look: Look, found: needs.Requirements) -> None:
+    """Tell what is installed."""
     how = READERS[found.kind] + (", with hashes" if found.hashed and found.kind == "file" else "")
     parts = f"; {len(look.packages)} packages" if found.kind in ("lock", "pylock", "poetry") else ""
     look.report.fact("requirements", f"{look.shown(found.path)}, read by {how}{parts}")
@@ -187,9 +211,10 @@ def _nothing_found(look: Look, packages: list[str]) -> None:
         look.report.stop(trouble.cause, f"Set site_requirements_file: {candidates[0]}.")
         others = f"or {', '.join(candidates[1:4])}" if candidates[1:] else "the only one that was found"
         look.report.set("site_requirements_file", candidates[0], others)
-        look.requirements = tried(look.report, lambda: needs.find(look.top, look.project, candidates[0]))
-        look.packages = tried(look.report, lambda: asked(look.requirements, [])) or {}
-        _known_packages(look)
+        found = tried(look.report, lambda: needs.find(look.top, look.project, candidates[0]))
+        look.requirements, look.packages = found, tried(look.report, lambda: asked(found, [])) or {}
+        if found is not None:
+            _found(look, found)
         return
     trouble = needs.nothing_asked()
     there = next((name for name in UNREAD if look.source.has(name)), "")

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import not_migrated
-from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.code import module_file
+from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.code import module_file, own_files
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.looking import Look, host_of, texts_within
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.values import Given, Place, text_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.variables import HERE
@@ -74,12 +76,27 @@ KINDS = {
 }
 PACKAGES = {"Redis": "valkey-server", "RabbitMQ": "rabbitmq-server", "Memcached": "memcached"}
 BROWSERS = ("playwright", "selenium", "pyppeteer")
+# What django.contrib.postgres and pgvector have to make an extension.
+OPERATION = re.compile(r"\b(\w+)Extension\(")
+CREATED = re.compile(r"CreateExtension\(\s*(?:name\s*=\s*)?[\"'](\w+)[\"']")
+EXTENSIONS = {
+    "BloomIndex": "bloom",
+    "BtreeGin": "btree_gin",
+    "BtreeGist": "btree_gist",
+    "CIText": "citext",
+    "Crypto": "pgcrypto",
+    "HStore": "hstore",
+    "Trigram": "pg_trgm",
+    "Unaccent": "unaccent",
+    "Vector": "vector",
+}
 IMMEDIATE = ("ImmediateBackend", "DummyBackend")
 
 
 def judge(look: Look) -> None:
     """Say what the project needs beside its web process."""
     _databases(look)
+    _extensions(look)
     _stores(look)
     _workers(look)
     _timers(look)
@@ -143,6 +160,23 @@ def _database(look: Look, alias: str, database: Any) -> None:
     said_elsewhere = isinstance(database, dict) and isinstance(database.get("ENGINE"), Given)
     if engine.startswith("SQLite") and not replaced and not said_elsewhere and isinstance(name, Place):
         look.share(str(name.path.parent), f"the database {alias} is a file there")
+
+
+def _extensions(look: Look) -> None:
+    """Ask for the extensions that migrations make: the site's account may make none."""
+    for path in own_files(look.top):
+        if path.parent.name != "migrations" or (text := readable(path)) is None:
+            continue
+        found = {EXTENSIONS[name] for name in OPERATION.findall(text) if name in EXTENSIONS} | set(CREATED.findall(text))
+        look.report.add("site_database_extensions", sorted(found), look.shown(path))
+
+
+def readable(path: Path) -> str | None:
+    """Return the text of a file; None where it can't be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
 
 
 def _stores(look: Look) -> None:
@@ -246,7 +280,9 @@ def _timers(look: Look) -> None:
 def _procfile(look: Look, text: str) -> None:
     for line in text.splitlines()[:50]:
         kind, _colon, command = (part.strip() for part in line.partition(":"))
-        if kind and command and kind not in ("web", "release") and not kind.startswith("#"):
+        if kind == "release" and command:
+            look.report.fact("commands", f"Procfile says {kind}: {command} (migrations are applied anyway)")
+        elif kind and command and kind != "web" and not kind.startswith("#"):
             look.report.fact("workers", f"Procfile says {kind}: {command}")
 
 

@@ -20,7 +20,7 @@ MOST_FILES = 100_000
 # What is read. Of everything else, that it is there is enough.
 READ_NAMES = {
     *("Dockerfile", "Procfile", "Pipfile", ".gitignore", ".gitattributes", ".gitmodules"),
-    *(".python-version", ".nvmrc", ".node-version", ".tool-versions"),
+    *(".env", ".python-version", ".nvmrc", ".node-version", ".tool-versions"),
 }
 READ_SUFFIXES = {".py", ".toml", ".txt", ".in", ".pip", ".cfg", ".lock", ".html"}
 READ_JSON = {"package.json"}

@@ -67,11 +67,11 @@ POSTGRESQL_PORT = "5432"
 def judge(look: Look) -> None:
     """Say which variables are read, and which of them the inventory has to give."""
     reads = {name: read for name, read in look.settings.reads.items() if NAME.fullmatch(name)}
-    given = {*look.wanted.given, "STATIC_ROOT", "DJANGO_SETTINGS_MODULE", "PATH", "HOME", "USER", "LANG"}
+    given = {*look.wanted.given, *look.committed, "STATIC_ROOT", "DJANGO_SETTINGS_MODULE", "PATH", "HOME", "USER", "LANG"}
     for name, read in reads.items():
         value = wanted_value(look, read, given)
         if value is not None:
-            look.report.variable(name, value, reason(read))
+            look.report.variable(name, value, reason(read) if name not in given else misread(read))
     _elsewhere(look, reads, given)
     optional = sorted(name for name, read in reads.items() if not read.needed and name not in given)
     if optional:
@@ -137,6 +137,11 @@ def reason(read: Read) -> str:
     # What is a secret in the project's code is one here, too.
     default = "hidden" if SECRET_NAME.search(read.name) else text_of(read.default) or read.default
     return f"{read.places[0]}, where its default is {default}"
+
+
+def misread(read: Read) -> str:
+    """Say why a variable that every site gets is not enough."""
+    return f"{read.places[0]}, where False is {'no number' if read.number else 'taken for true, as any text'}"
 
 
 def _elsewhere(look: Look, reads: dict[str, Read], given: set[str]) -> None:

@@ -220,3 +220,29 @@ def test_a_folder_with_code_is_never_shared(inspected: Inspect, folder: str) -> 
 
     assert "site_shared_paths" not in found.lines
     assert "The site can't write in" in found.stops[0].cause
+
+
+def test_extensions_that_migrations_make_are_asked_for(inspected: Inspect) -> None:
+    operations = "[TrigramExtension(), VectorExtension(), CreateExtension('ltree')]"
+    found = inspected({"shop/migrations/0001_initial.py": f"class Migration:\n    operations = {operations}\n"})
+
+    assert found.lines["site_database_extensions"] == ["ltree", "pg_trgm", "vector"]
+
+
+def test_a_project_without_wsgi_is_served_by_asgi(inspected: Inspect) -> None:
+    settings = "ASGI_APPLICATION = 'shop.asgi.application'\n"
+
+    assert inspected({"shop/wsgi.py": None, "shop/asgi.py": "", SETTINGS: settings}).lines == {"site_interface": "asgi"}
+
+
+def test_an_application_elsewhere_is_named(inspected: Inspect) -> None:
+    found = inspected({"shop/wsgi.py": None, "deploy/wsgi.py": "application = None\n", "shop/__init__.py": ""})
+
+    assert found.lines == {"site_application": "deploy.wsgi:application"}
+
+
+def test_a_file_of_variables_in_the_source_counts(inspected: Inspect) -> None:
+    found = inspected({SETTINGS: "import os\nA = os.environ['A']\nB = os.environ['B']\n", ".env": "export A=1\n# B=2\n"})
+
+    assert list(found.lines["site_env"]) == ["B"]
+    assert ".env is in the source" in found.text()
