@@ -120,7 +120,7 @@ def _translations(look: Look) -> None:
 
 
 def _logs(look: Look) -> None:
-    handlers = look.settings.dict_of("LOGGING").get("handlers")
+    handlers = look.settings.dict_of("LOGGING").get("handlers") if "LOGGING" not in look.settings.maybe else None
     for name, handler in handlers.items() if isinstance(handlers, dict) else ():
         file = handler.get("filename") if isinstance(handler, dict) else None
         if isinstance(file, Place):

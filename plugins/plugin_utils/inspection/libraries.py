@@ -37,6 +37,8 @@ ROWS: Mapping[str, Row] = {
     "psycopg-c": Row(build=("libpq-dev",), compiled=True),
     "psycopg2-binary": Row(build=("libpq-dev",), wheels={"3.11": "2.9.5", "3.12": "2.9.8", "3.13": "2.9.10"}),
     "mysqlclient": Row(build=("default-libmysqlclient-dev", "pkg-config"), compiled=True),
+    "django-auth-ldap": Row(build=("libldap-dev", "libsasl2-dev"), compiled=True),
+    "psycopg2cffi": Row(build=("libpq-dev", "libffi-dev"), compiled=True),
     "python-ldap": Row(build=("libldap-dev", "libsasl2-dev"), compiled=True),
     "pycairo": Row(build=("libcairo2-dev", "pkg-config"), compiled=True),
     "pygobject": Row(build=("libcairo2-dev", "libgirepository1.0-dev", "pkg-config"), compiled=True),
@@ -62,6 +64,7 @@ ROWS: Mapping[str, Row] = {
     "cryptography": Row(build=("libssl-dev", "cargo")),
     # Pure Python, and of no use without a library or a program.
     "weasyprint": Row(run=("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0")),
+    "django-renderpdf": Row(run=("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0")),
     "django-weasyprint": Row(run=("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0")),
     "cairosvg": Row(run=("libcairo2",)),
     "cairocffi": Row(run=("libcairo2",)),

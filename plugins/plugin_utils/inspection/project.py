@@ -94,7 +94,7 @@ def tried(report: Report, look: Callable[[], T]) -> T | None:
         return look()
     except Trouble as trouble:
         report.stops.append(trouble)
-    except (ValueError, RecursionError, MemoryError, OSError, AttributeError, TypeError) as error:
+    except Exception as error:  # whatever somebody may have written into a file
         report.notes.append(f"A part of the project could not be looked at: {type(error).__name__}: {error}")
     return None
 
