@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from ansible_collections.hotclub.django.plugins.action.inspect_project import GIVEN
 
 from tests.unit.plugins.plugin_utils.inspection.conftest import Inspect
 
@@ -129,3 +132,33 @@ def test_variables_that_a_function_names_are_told_as_far_as_one_sees(inspected: 
     read = 'import os\n\n\ndef get(name):\n    return os.environ.get("SHOP_" + name)\n\n\nHOST = get("HOST")\n'
 
     assert "by names that get() makes of HOST" in inspected({"shop/settings.py": read}).text()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        'A = os.environ["A1"]\nB = os.environ.get("B1", "x")\nC = os.getenv("C1")',
+        'DEBUG = int(os.environ.get("DEBUG", 0))\nHOSTS = os.environ.get("HOSTS").split(" ")',
+        'PORT = int(os.environ["PORT_1"])\nTTL = int(os.environ.get("TTL", "60"))\nMORE = int(os.environ.get("MORE"))',
+        'if os.environ["DEBUG"] == "True":\n    X = os.environ["DEV"]\nelse:\n    X = os.environ["PROD"]',
+        'if "X1" in os.environ:\n    X = os.environ["X1"]\nX = os.environ["Y1"] if os.environ.get("Z1") else ""',
+        'try:\n    X = os.environ["T1"]\nexcept KeyError:\n    X = os.environ.get("T2", "a").upper()',
+        'D = {"a": {"b": os.environ["D1"]}}\nE = [f"{os.environ[\'E1\']}/x", *os.environ["E2"].split(",")]',
+        'def need(name):\n    return os.environ[name]\n\n\nA, B = need("N1"), os.environ.get("N2") or os.environ["N3"]',
+        'with open(os.devnull) as f:\n    A = os.environ["W1"]\nassert os.environ["W2"]\nA += os.environ["W3"]',
+    ],
+)
+def test_python_itself_wants_the_same_variables(inspected: Inspect, monkeypatch: pytest.MonkeyPatch, settings: str) -> None:
+    lines = inspected({"shop/settings.py": f"import os\n\n{settings}\n"}).lines.get("site_env", {})
+    known = {**dict.fromkeys(GIVEN, "x"), "DEBUG": "False"}
+    values = {name: value if name == "DEBUG" else "1" for name, value in lines.items()}
+
+    def run(environment: dict[str, str]) -> None:
+        monkeypatch.setattr(os, "environ", environment)
+        monkeypatch.setattr(os, "getenv", environment.get)
+        exec(compile(settings, "settings", "exec"), {"os": os})  # noqa: S102 - the lines above
+
+    run({**known, **values})
+    for name in values:
+        with pytest.raises((KeyError, AttributeError, TypeError, ValueError)):
+            run({**known, **{other: value for other, value in values.items() if other != name}})
