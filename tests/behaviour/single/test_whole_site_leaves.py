@@ -60,7 +60,8 @@ def test_a_whole_site_leaves_with_its_data_exported_and_the_others_serve_on(plai
     assert left == [], f"of the site there is still {left}"
     # The export is whole: what a visitor has stored comes back.
     host.run(
-        f"cd / && runuser -u postgres -- sh -c 'createdb {NAME} && pg_restore --no-owner --dbname {NAME} {BACKUPS}/database.dump'"
+        f"cd / && runuser -u postgres -- sh -c 'createdb {NAME}"
+        f" && pg_restore --exit-on-error --no-owner --dbname {NAME} {BACKUPS}/database.dump'"
     )
     try:
         assert parting.database.value(stored) == "1"

@@ -58,6 +58,14 @@ def test_uploads_are_moved_from_where_they_were(storage: str, path: str, said: d
 
 
 @pytest.mark.parametrize("unit", UNITS)
+def test_what_waits_in_a_temporary_folder_is_not_in_memory_unless_the_environment_says_so(unit: str) -> None:
+    lines = render_template("gunicorn", unit, **SHOP).splitlines()
+    assert "Environment=TMPDIR=/var/tmp" in lines and "PrivateTmp=yes" in lines
+    # The file overrules what stands in the unit.
+    assert "EnvironmentFile=/srv/shop/etc/environment" in lines
+
+
+@pytest.mark.parametrize("unit", UNITS)
 def test_an_instance_waits_for_its_file_system_and_may_write_there(unit: str) -> None:
     text = render_template("gunicorn", unit, **SHOP, gunicorn_media_path="/data/shop", gunicorn_writable_paths=["/srv/more"])
     assert "\nRequiresMountsFor=/data/shop\n" in text
