@@ -189,8 +189,8 @@ def _found(look: Look, found: needs.Requirements) -> None:
         look.report.fact("requirements", "parts of it are installed out of the source, into a virtualenv of each release")
     if found.kind == "file" and not found.hashed and not _is_pinned(look):
         look.report.notes.append(
-            f"{look.shown(found.path)} does not say every version: each new virtualenv takes the newest. A lock (uv.lock, "
-            "pylock.toml, or requirements with hashes) makes deploys repeatable."
+            f"{look.shown(found.path)} does not say every version: each new virtualenv takes the newest, and what packages need "
+            "in turn is not seen here. A lock (uv.lock, pylock.toml, or requirements with hashes) makes deploys repeatable."
         )
     look.report.notes += found.notes
     _extras(look, found)

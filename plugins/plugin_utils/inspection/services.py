@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import not_migrated
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.code import module_file, own_files
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.looking import Look, host_of, texts_within
-from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.values import Given, Place, text_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.values import Given, Place, names_of, text_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.variables import HERE
 
 ENGINES = {
@@ -137,7 +137,8 @@ def _databases(look: Look) -> None:
 def _database(look: Look, alias: str, database: Any) -> None:
     engine = engine_of(database)
     replaced = alias == "default" and look.wanted.layered
-    what = engine or "not known here"
+    names = sorted(names_of([database.get("ENGINE") if isinstance(database, dict) else database]))
+    what = engine or (f"as {', '.join(names)} says" if names else "not known here")
     look.report.fact("database", f"{alias}: {what}" + (", served by the site's PostgreSQL" if replaced else ""))
     if engine in OTHER_SERVERS:
         if alias == "default":
