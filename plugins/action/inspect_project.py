@@ -25,7 +25,15 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers imp
 COLLECTION = Path(__file__).parents[2]
 # What is looked at of the inventory, besides where the source is.
 VARIABLES = (
-    *("site_name", "site_domain", "site_project_path", "site_settings_module", "site_settings_mode", "site_interface"),
+    *(
+        "site_name",
+        "site_domain",
+        "site_aliases",
+        "site_project_path",
+        "site_settings_module",
+        "site_settings_mode",
+        "site_interface",
+    ),
     *("site_application", "site_requirements_file", "site_static_url", "site_media_url", "site_env", "site_packages"),
     *("site_build_packages", "site_build_commands", "site_build_env", "site_commands_after_static"),
     *("site_commands_after_migrate", "site_commands_after_switch", "site_python_packages", "site_shared_paths"),

@@ -17,7 +17,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.project imp
 from ansible_collections.hotclub.django.plugins.module_utils.release.source import large_file_pointers
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection import frontend
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.code import UNREADABLE, module_file, own_files, parsed
-from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.looking import Look
+from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.looking import Look, host_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.values import Given, Place, Unknown, text_of
 
 APT = re.compile(r"apt(?:-get)?\s+(?:-\S+\s+)*install\s+([^&|;]+)")
@@ -71,6 +71,11 @@ def _urls(look: Look) -> None:
         variable = f"site_{name.lower()}"
         if is_elsewhere(theirs, look.wanted.text(variable, usual)):
             look.report.set(variable, theirs, look.settings.lines.get(name, name))
+        elif host_of(theirs) in {look.wanted.text("site_domain"), *look.wanted.texts("site_aliases")} - {""}:
+            look.report.stop(
+                f"{look.line(name)} is {theirs}, on a name of the site itself, where the web server has no files.",
+                f"Write a path there, such as {usual}.",
+            )
         elif "://" in theirs:
             look.report.notes.append(f"{look.line(name)} is on another server, {theirs}, which the collection does not fill.")
 

@@ -51,6 +51,7 @@ UNREAD = {
 }
 EXAMPLES = {"example", "demo", "sample", "testproject", "sandbox", "tests", "test_project", "example_project"}
 OLD_GUNICORN = (21,)
+BY_SSH = re.compile(r"git\+ssh://|\bssh://git@")
 VARIABLE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=", re.MULTILINE)
 
 
@@ -193,8 +194,23 @@ def _found(look: Look, found: needs.Requirements) -> None:
             "in turn is not seen here. A lock (uv.lock, pylock.toml, or requirements with hashes) makes deploys repeatable."
         )
     look.report.notes += found.notes
+    _places(look, found)
     _extras(look, found)
     _known_packages(look)
+
+
+def _places(look: Look, found: needs.Requirements) -> None:
+    """Tell of packages that come from elsewhere than the index."""
+    if found.kind == "file" and "--extra-index-url" in found.content:
+        look.report.notes.append(
+            f"{look.shown(found.path)} names a further index, of which uv takes only what the first has nothing of: where all "
+            "are trusted alike, set site_build_env: {UV_INDEX_STRATEGY: unsafe-best-match}."
+        )
+    if BY_SSH.search(found.content):
+        look.report.unserved.append(
+            f"{look.shown(found.path)} has packages from repositories by SSH, for which builds have no key: name them by https, "
+            "with a token that site_build_env gives where they are private."
+        )
 
 
 def _is_pinned(look: Look) -> bool:

@@ -246,3 +246,22 @@ def test_a_file_of_variables_in_the_source_counts(inspected: Inspect) -> None:
 
     assert list(found.lines["site_env"]) == ["B"]
     assert ".env is in the source" in found.text()
+
+
+def test_files_on_a_name_of_the_site_are_refused(inspected: Inspect) -> None:
+    settings = "STATIC_URL = 'https://static.shop.example/'\n"
+
+    found = inspected({SETTINGS: settings}, site_domain="shop.example", site_aliases=["static.shop.example"])
+    assert "on a name of the site itself" in found.stops[0].cause
+    assert inspected({SETTINGS: settings}, site_domain="shop.example").stops == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--extra-index-url https://index.example/simple", "UV_INDEX_STRATEGY: unsafe-best-match"),
+        ("theme @ git+ssh://git@git.example.org/theme.git@v1", "packages from repositories by SSH"),
+    ],
+)
+def test_packages_from_elsewhere_are_told(inspected: Inspect, line: str, said: str) -> None:
+    assert said in " ".join(inspected({"requirements.txt": f"Django==5.2.19\n{line}\n"}).text().split())
