@@ -164,7 +164,9 @@ class Site:
         return f"{self.name}-2" if sum(turns) % 2 else self.name
 
     def _secret_files(self) -> dict[str, list[str]]:
-        files = sorted(path for path in (self.folder / ".secrets" / self.name).iterdir() if path.is_file())
+        # What has a hidden name is none: the day from which HSTS grows.
+        paths = (self.folder / ".secrets" / self.name).iterdir()
+        files = sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
         return {file.name: file.read_text(encoding="utf-8").splitlines() for file in files}
 
     def write_inventory(self, **more: Any) -> None:
