@@ -18,6 +18,32 @@ LISTEN = re.compile(r"\blisten\s+(?P<address>[^\s;]+)(?P<options>[^;]*);")
 OF_THE_SOCKET = re.compile(
     r"\b(default_server|default|backlog=|rcvbuf=|sndbuf=|fastopen=|deferred|ipv6only=|reuseport|so_keepalive=|bind\b)"
 )
+# What ours says for all sites, and nginx takes only once.
+SAID_ONCE = {
+    "server_tokens",
+    "sendfile",
+    "tcp_nopush",
+    "server_names_hash_bucket_size",
+    "map_hash_bucket_size",
+    "types_hash_max_size",
+    "default_type",
+    "large_client_header_buffers",
+    "client_header_timeout",
+    "keepalive_timeout",
+    "reset_timedout_connection",
+    "gzip_comp_level",
+    "gzip_min_length",
+    "gzip_proxied",
+    "gzip_vary",
+    "ssl_protocols",
+    "ssl_ciphers",
+    "ssl_ecdh_curve",
+    "ssl_prefer_server_ciphers",
+    "ssl_session_cache",
+    "ssl_session_timeout",
+    "ssl_session_tickets",
+}
+WORD = re.compile(r""" "(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | [{};] | [^\s{};"']+ """, re.VERBOSE)
 NAMES = re.compile(r"\bserver_name\s+([^;]+);")
 # The service of nginx is confined: it sees no home, and writes nowhere else.
 AT_HOME = re.compile(r"\b(?:root|alias|include|ssl_\w+|auth_basic_user_file|access_log|error_log)\s+(/(?:home|root)/[^\s;]+)")
@@ -36,7 +62,7 @@ def findings(folder: Path, ports: Collection[int], writable: Collection[str]) ->
     yield from _of_the_default(folder / DEFAULT)
     names: list[str] = []
     for path in sorted([*folder.glob("conf.d/*.conf"), *folder.glob("sites-enabled/*")]):
-        text = _without_comments(read(path))
+        text = without_comments(read(path))
         if path != folder / DEFAULT and text.strip():
             yield from _in_the_way(path, text, ports, (*WRITABLE, *writable))
             names += [f"{path.name} ({' '.join(' '.join(NAMES.findall(text)).split()) or 'no names'})"]
@@ -72,6 +98,12 @@ def _in_the_way(path: Path, text: str, ports: Collection[int], writable: Collect
                 f"Take it out of: {listen[0]}",
                 refused=True,
             )
+    for name in sorted(SAID_ONCE & {name for depth, name in directives(text) if depth == 0}):
+        yield Finding(
+            f"{path} says {name} for all sites, as nginx.conf or {OURS} would, and nginx takes it once.",
+            "Take it out, or put it into the server blocks of that site.",
+            refused=True,
+        )
     for place in sorted(set(AT_HOME.findall(text))):
         yield Finding(
             f"{path} names {place}, and nginx no longer sees /home and /root.",
@@ -87,5 +119,16 @@ def _in_the_way(path: Path, text: str, ports: Collection[int], writable: Collect
             )
 
 
-def _without_comments(text: str) -> str:
+def directives(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the name of each directive without a block, and inside how many blocks it stands."""
+    depth, name = 0, ""
+    for word in WORD.findall(text):
+        if word == ";":
+            yield depth, name
+        depth += {"{": 1, "}": -1}.get(word, 0)
+        name = "" if word in "{};" else name or word
+
+
+def without_comments(text: str) -> str:
+    """Return a configuration without its comments."""
     return re.sub(r"(^|\s)#.*", "", text)

@@ -73,10 +73,18 @@ def echoed(machine: Machine) -> bytes:
         return here.recv(100)
 
 
-def test_nothing_is_changed_before_somebody_has_read_what_would_be(used: tuple[Site, Machine]) -> None:
+@pytest.mark.parametrize(
+    "becomes",
+    [
+        {"ansible_user": "alice", "ansible_become_password": "of-alice"},
+        {"ansible_user": "alice", "ansible_become_method": "su", "ansible_become_password": "of-root"},
+    ],
+    ids=["sudo with a password", "su"],
+)
+def test_nothing_is_changed_before_somebody_has_read_what_would_be(used: tuple[Site, Machine], becomes: dict[str, str]) -> None:
     site, machine = used
 
-    run = site.play("site", ansible_user="alice", ansible_become_password="of-alice").must_fail()
+    run = site.play("site", **becomes).must_fail()
 
     assert [words for words in FIRST_MESSAGE if not run.says(words)] == [], run
     assert run.changed == 0, run

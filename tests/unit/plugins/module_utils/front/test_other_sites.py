@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.front.other_sites import findings
+from ansible_collections.hotclub.django.plugins.module_utils.front.other_sites import (
+    SAID_ONCE,
+    directives,
+    findings,
+    without_comments,
+)
 from ansible_collections.hotclub.django.plugins.module_utils.machine import first_contact
 
 BLOG = """\
@@ -74,6 +80,26 @@ def test_what_would_keep_nginx_from_starting_is_refused_with_the_line_to_change(
     found = told(nginx, blog=f"server {{ {line} }}\n")
 
     assert [said for _what, said, refused in found if refused] == [remedy]
+
+
+def test_what_nginx_takes_once_for_all_sites_is_refused(nginx: Path) -> None:
+    (nginx / "conf.d" / "tls.conf").write_text("ssl_session_cache shared:all:10m;\nserver_tokens off;\nproxy_buffers 8 4k;\n")
+
+    found = told(nginx, blog='server { server_name blog; ssl_protocols TLSv1.3; add_header X "a;b {"; }')
+
+    assert [what.partition(" says ")[2].split()[0] for what, _remedy, refused in found if refused] == [
+        "server_tokens",
+        "ssl_session_cache",
+    ]
+
+
+def test_the_list_of_it_is_that_of_our_files(render: Callable[..., str]) -> None:
+    def said(path: str, inside: int) -> set[str]:
+        text = without_comments(render("nginx", f"etc/nginx/{path}.j2", ansible_managed="x"))
+        return {name for depth, name in directives(text) if depth == inside}
+
+    may_be_repeated = {"include", "access_log", "log_format", "gzip_types", "worker_connections"}
+    assert (said("nginx.conf", 1) | said("conf.d/hotclub.conf", 0)) - may_be_repeated == SAID_ONCE
 
 
 @pytest.mark.parametrize("line", ["access_log /data/logs/blog.log;", "access_log off;", "access_log /var/log/nginx/$host.log;"])
