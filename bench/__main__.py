@@ -7,7 +7,21 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import balancing, checkouts, cluster, converging, deploying, earlier, faults, growing, hosts, serving, tiers, wide
+from bench import (
+    balancing,
+    checkouts,
+    cluster,
+    converging,
+    deploying,
+    earlier,
+    faults,
+    growing,
+    hosts,
+    publishing,
+    serving,
+    tiers,
+    wide,
+)
 from bench.measure import Comparison, table, tell
 from tests.behaviour.kit.lab import Lab
 
@@ -24,6 +38,7 @@ class Options:
     host_cpus: float | None
     at_once: bool
     short: bool
+    mebibytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +57,7 @@ class OfClusters:
 
     measure: Callable[[Lab, Options], str]
     apps: int | None = None
+    balancers: int = 1
 
 
 BOTH = (hosts.OURS, hosts.REFERENCE)
@@ -65,6 +81,13 @@ CLUSTERS: Mapping[str, OfClusters] = {
     "fleet": OfClusters(lambda lab, options: growing.deploy(lab, options.rounds, options.host_cpus, options.at_once)),
     "tls": OfClusters(lambda lab, options: tiers.tls(lab, options.rounds)),
     "joining": OfClusters(lambda lab, options: growing.joining(lab, options.rounds), apps=4),
+    "static": OfClusters(
+        lambda lab, options: publishing.publishing(
+            lab, options.rounds, options.commit, options.mebibytes, options.prefix, options.suite
+        ),
+        apps=1,
+        balancers=2,
+    ),
 }
 KNOWN = (*SERVERS, *CLUSTERS)
 
@@ -82,18 +105,18 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def measure_clusters(names: Sequence[str], options: Options, keep: bool) -> list[str]:
-    """Measure on clusters, one for all measurements that want the same number of application hosts."""
+    """Measure on clusters, one for all measurements that want the same numbers of hosts."""
     if names:
         cluster.make_repository()
     tables = []
-    sizes = {name: options.apps or CLUSTERS[name].apps for name in names}
-    for apps in dict.fromkeys(sizes.values()):
-        lab = cluster.start(options.prefix, options.suite, apps)
-        for name in (name for name in names if sizes[name] == apps):
+    sizes = {name: (options.apps or CLUSTERS[name].apps, CLUSTERS[name].balancers) for name in names}
+    for size in dict.fromkeys(sizes.values()):
+        lab = cluster.start(options.prefix, options.suite, *size)
+        for name in (name for name in names if sizes[name] == size):
             tell(name)
             tables.append(CLUSTERS[name].measure(lab, options))
         if not keep:
-            cluster.remove(options.prefix, apps)
+            cluster.remove(options.prefix, *size)
     return tables
 
 
@@ -128,12 +151,13 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--commit",
         default=checkouts.COMMIT,
-        help="for nochange and redeploy: the version to compare with (%(default)s), or a dot",
+        help="for nochange, redeploy and static: the version to compare with (%(default)s), or a dot",
     )
     parser.add_argument("--apps", type=int, help="a cluster with so many application hosts, one balancer and one database")
     parser.add_argument(
         "--host-cpus", type=float, help="for fleet: cores that each host may take while it deploys, such as 0.15; all when absent"
     )
+    parser.add_argument("--mebibytes", type=int, default=200, help="for static: how much there is to publish (%(default)s)")
     parser.add_argument("--at-once", action="store_true", help="for fleet: all hosts switch at once, no host goes first")
     parser.add_argument(
         "--short", action="store_true", help="one round, and a second of load: to see that it works, not to measure"

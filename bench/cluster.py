@@ -26,9 +26,24 @@ CPU_PERIOD = 100_000
 PAUSE = "SITE_PAUSE_MS"
 
 
-def start(prefix: str, suite: str, apps: int | None = None) -> Lab:
-    """Have the hosts of inventories/cluster running, or one balancer, one database and so many application hosts."""
-    inventory = READY if apps is None else _inventory_of(apps)
+# A version whose build makes static files: so many, of so many bytes, of which one says which deploy it is of.
+STATIC_VERSION = "static"
+MADE_STATIC = "\nSTATICFILES_DIRS = [BASE_DIR / 'static-made']\n"
+MAKE_STATIC = """import pathlib
+import random
+import sys
+
+count, size, deploy, seed = map(int, sys.argv[1:])
+folder = pathlib.Path("static-made/made")
+folder.mkdir(parents=True)
+for number in range(count):
+    (folder / str(number)).write_bytes(random.Random(seed << 32 | number).randbytes(size) if number else f"{deploy}\\n".encode())
+"""
+
+
+def start(prefix: str, suite: str, apps: int | None = None, balancers: int = 1) -> Lab:
+    """Have the hosts of inventories/cluster running, or one database and so many application hosts and balancers."""
+    inventory = READY if apps is None else _inventory_of(apps, balancers)
     run_lab("up", str(inventory), "--prefix", prefix, "--suite", suite)
     lab = Lab([str(inventory), str(open_lab(str(inventory), prefix).overlay)])
     share_cores(lab, None)
@@ -54,9 +69,9 @@ def make_bare(lab: Lab, machine: Machine) -> None:
     run_lab("up", str(folder), "--prefix", host.lab.removesuffix(folder.name), "--suite", host.suite)
 
 
-def remove(prefix: str, apps: int | None = None) -> None:
+def remove(prefix: str, apps: int | None = None, balancers: int = 1) -> None:
     """Remove the hosts."""
-    run_lab("down", str(READY if apps is None else _inventory_of(apps)), "--prefix", prefix)
+    run_lab("down", str(READY if apps is None else _inventory_of(apps, balancers)), "--prefix", prefix)
 
 
 def site(lab: Lab, name: str, **variables: Any) -> Fleet:
@@ -79,7 +94,14 @@ def make_repository() -> None:
     )
     folder = ROOT / ".lab" / "git"
     folder.mkdir(parents=True, exist_ok=True)
-    releases = {name: (*waits, variants.plain_version(name)) for name in ("first", "second")}
+    releases: dict[str, tuple[variants.Edit, ...]] = {
+        name: (*waits, variants.plain_version(name)) for name in ("first", "second")
+    }
+    releases[STATIC_VERSION] = (
+        *waits,
+        variants.write("make_static.py", MAKE_STATIC),
+        variants.append("mysite/settings.py", MADE_STATIC),
+    )
     variants.build_repository(folder / REPOSITORY, variants.PROJECTS / "plain", releases)
 
 
@@ -89,11 +111,12 @@ def own_address(lab: Lab) -> str:
         return str(connection.getsockname()[0])
 
 
-def _inventory_of(apps: int) -> Path:
-    tiers: dict[str, list[str]] = {"lb": ["lb1"], "app": [f"app{number}" for number in range(1, apps + 1)], "db": ["db1"]}
+def _inventory_of(apps: int, balancers: int) -> Path:
+    counts = {"lb": balancers, "app": apps, "db": 1}
+    tiers = {tier: [f"{tier}{number}" for number in range(1, count + 1)] for tier, count in counts.items()}
     children = {tier: {"hosts": dict[str, dict[str, str]]((host, {}) for host in hosts)} for tier, hosts in tiers.items()}
     variables = {"site_name": "shop", "site_domain": "shop.example.org", "site_media_storage": "none"}
-    folder = OWN / "inventories" / f"fleet-of-{apps}"
+    folder = OWN / "inventories" / (f"fleet-of-{apps}" + (f"-and-{balancers}" if balancers > 1 else ""))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"vars": variables, "children": children}}), encoding="utf-8")
     return folder

@@ -10,9 +10,11 @@ module: release_static
 version_added: 0.1.0
 short_description: Bring the static files of a release to a balancer
 description:
-  - With O(state=packed), packs the static files of a release on a host that has built it.
-  - With O(state=present), serves them here beside those of the releases before, from such a pack or from a release of
-    this host's own. Without either it says that they are missing.
+  - With O(state=listed) and O(state=packed), fetches from a host that has built a release the list of its static files, or a
+    pack of those in one part of the list, into a folder of the run on the controller.
+  - With O(state=present), serves them here beside those of the releases before. A release of this host's own is served as
+    it is. Of another one's, this says without O(list) that it is missing; with it, it takes what older releases have, and
+    either publishes the files or returns the parts of the list that are lacking.
 options:
   release:
     description: Id of the release. Without it, the newest on the host.
@@ -21,12 +23,23 @@ options:
   state:
     description: What to do.
     type: str
-    choices: [present, packed]
+    choices: [present, listed, packed]
     default: present
-  pack:
-    description: What O(state=packed) returned.
+  list:
+    description: SHA-256 of the list that O(state=listed) fetched, which is sent along unless there is a O(part).
     type: str
     default: ""
+  description:
+    description: What O(state=listed) returned of the release.
+    type: str
+    default: ""
+  part:
+    description: The part of the list whose files are packed, or were packed and are sent along.
+    type: str
+    default: ""
+  file:
+    description: Where the list or the pack is on the host meanwhile, which the controller's side chooses.
+    type: path
   keep:
     description: The static files of how many releases stay.
     type: int
@@ -36,12 +49,12 @@ author: The hotclub.django authors (@hotclub)
 """
 
 EXAMPLES = r"""
-- name: Pack the static files
+- name: List the static files
   hotclub.django.release_static:
     name: shop
     root: /srv/shop
     release: 20261123T081500-1a2b3c4
-    state: packed
+    state: listed
 """
 
 RETURN = r"""
@@ -49,8 +62,17 @@ missing:
   description: Whether this host still lacks the release's static files.
   type: bool
   returned: when O(state=present)
-pack:
-  description: The files, packed and in base64.
+list:
+  description: SHA-256 of the list of files.
   type: str
-  returned: when O(state=packed)
+  returned: when not O(state=present)
+description:
+  description: What is known of the release, as JSON.
+  type: str
+  returned: when not O(state=present)
+parts:
+  description: Parts of the list that this host lacks, each of them small enough for one pack.
+  type: list
+  elements: str
+  returned: when O(state=present)
 """

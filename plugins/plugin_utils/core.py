@@ -16,6 +16,7 @@ OLDEST, NEWEST = (2, 19), (2, 19)
 TESTED = " to ".join(dict.fromkeys(f"{major}.{minor}" for major, minor in (OLDEST, NEWEST)))
 
 try:
+    from ansible import constants
     from ansible.parsing.dataloader import DataLoader
     from ansible.parsing.vault import (
         AnsibleVaultError,
@@ -75,6 +76,11 @@ def release(running: str) -> tuple[int, int]:
     """Return the release that a version belongs to: (2, 19) for 2.19.14."""
     major, minor, *_patch = running.split(".")
     return int(major), int(minor)
+
+
+def folder_of_run() -> Path:
+    """Return a folder of this run alone, which all of its processes share and which goes with it."""
+    return Path(constants.DEFAULT_LOCAL_TMP)
 
 
 def configured_vault() -> list[tuple[str, Any]]:

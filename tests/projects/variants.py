@@ -288,6 +288,10 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
     "plain": {
         "v2": (plain_version("v2"),),
         "v3": (plain_version("v3"),),
+        "more-static": (
+            plain_version("more-static"),
+            write("journal/static/journal/more.txt", "more\n"),
+        ),
         # Answers after two seconds: a request is under way while the release is replaced.
         "slow": (
             plain_version("slow"),

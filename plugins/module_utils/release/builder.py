@@ -18,7 +18,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import own, remove, write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import redact, run
 from ansible_collections.hotclub.django.plugins.module_utils.release import project as projects
-from ansible_collections.hotclub.django.plugins.module_utils.release import python_version, software, virtualenv
+from ansible_collections.hotclub.django.plugins.module_utils.release import python_version, software, static_files, virtualenv
 from ansible_collections.hotclub.django.plugins.module_utils.release import requirements as needs
 from ansible_collections.hotclub.django.plugins.module_utils.release.audit import Audit
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse, render, secrets
@@ -366,7 +366,9 @@ class Builder:
 
     def _finish(self, described: dict[str, Any], answer: dict[str, Any]) -> None:
         """Seal the static files, name the application, and mark the release as finished."""
-        own(self.folder / "static", "root", "root", directory_mode=0o755, file_mode=0o644)
+        static = self.folder / "static"
+        own(static, "root", "root", directory_mode=static_files.FOLDER_MODE, file_mode=static_files.FILE_MODE)
+        self._timed("static", lambda: static_files.seal(self.site, self.release))
         environment = self.folder / "release.env"
         known = {"SITE_APPLICATION": answer["application"], **parse(environment.read_text())}
         write_atomically(environment, render(known), 0o640)

@@ -71,6 +71,11 @@ class Site:
         return self.root / "static"
 
     @property
+    def incoming(self) -> Path:
+        """What the controller has sent of files, until a release has it."""
+        return self.releases / ".incoming"
+
+    @property
     def repository(self) -> Path:
         """The mirror of the project's git repository."""
         return self.root / "repo"

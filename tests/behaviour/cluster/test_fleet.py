@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from tests.behaviour.cluster.conftest import Fleet
 from tests.behaviour.kit.lab import Machine
 from tests.load import constant_load, judge
+
+SEND = "Unpack the part, and publish the static files after the last one"
 
 
 def test_every_balancer_shares_the_requests_between_all_hosts(whole: Fleet) -> None:
@@ -36,6 +39,30 @@ def test_every_balancer_serves_static_files(whole: Fleet) -> None:
     for balancer in whole.lab.tier("lb"):
         visitor = whole.visitor_at(balancer.address)
         assert visitor.get("/static/admin/css/base.css").status == 200, balancer.name
+
+
+def test_balancers_get_the_static_files_that_they_lack_also_after_an_interruption(whole: Fleet) -> None:
+    added = "/static/journal/more.txt"
+    balancers = whole.lab.tier("lb")
+    served = [whole.current_on(machine) for machine in whole.apps]
+    interrupted = whole.start("deploy", site_version="more-static")
+    interrupted.wait_for(rf"{re.escape(SEND)}\]")
+    interrupted.kill()
+    for balancer in balancers:
+        answer = whole.visitor_at(balancer.address).get(added)
+        assert answer.status == 404 or answer.body == b"more\n", f"{balancer.name}: {answer}"
+    assert [whole.current_on(machine) for machine in whole.apps] == served
+    whole.deploy("more-static").must_succeed()
+    for balancer in balancers:
+        assert whole.visitor_at(balancer.address).get(added).body == b"more\n", balancer.name
+        static = f"{whole.root}/releases/{whole.current()}/static"
+        # A file that an older release has too is that one, under its third name at least.
+        new = balancer.run(f"find {static} -type f -links -3 -printf '%P\\n'").split()
+        assert "journal/more.txt" in new
+        assert len(new) <= 3, f"{balancer.name} was sent {new}"
+        assert int(balancer.run(f"find {static} -type f | wc -l")) > 100
+        left = balancer.run(f"ls {whole.root}/releases/.incoming 2>/dev/null || true")
+        assert left == "", f"{balancer.name} keeps {left}"
 
 
 def test_deploys_and_rollbacks_lose_no_request(whole: Fleet) -> None:

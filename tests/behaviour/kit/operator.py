@@ -114,6 +114,11 @@ class Playbook:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def process(self) -> int:
+        """The number of the controller's first process, which has started all others."""
+        return self._process.pid
+
     def wait(self) -> Run:
         try:
             code = self._process.wait(at_pace(PLAYBOOK_SECONDS))

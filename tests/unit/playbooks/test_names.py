@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from bench.growing import BUILD
+from tests.behaviour.cluster.test_fleet import SEND
 from tests.behaviour.single.test_interruptions import MIGRATE, PHASES
 from tests.behaviour.single.test_rotation import PLACES
 
@@ -35,7 +36,7 @@ def test_names_say_what_is_done_to_what() -> None:
 def test_names_that_tests_wait_for_are_there() -> None:
     named = {name for path in FILES for name in names(yaml.safe_load(path.read_text(encoding="utf-8")))}
 
-    assert {BUILD, MIGRATE, *PHASES, *PLACES} - named == set()
+    assert {BUILD, MIGRATE, SEND, *PHASES, *PLACES} - named == set()
 
 
 def names(node: Any) -> Iterator[str]:
