@@ -12,6 +12,8 @@ short_description: Copy a site's uploaded files into the storage that its settin
 description:
   - Runs in the release that serves, as the site's account, and goes through Django's own storage.
   - A file that is there with the same size is left alone, so it may run again at any time.
+  - Goes through the files in their order, for a minute in each call, and tells after each how far it is. Of millions of files
+    some ten thousand names are in memory at a time.
   - Holds the deployment lock of the site on the host meanwhile, however long it takes.
 options:
   what:
@@ -28,6 +30,18 @@ options:
     default: {}
   remove:
     description: Remove the files of the folder that the storage has, instead of copying.
+    type: bool
+    default: false
+  after:
+    description: Where the call before has come to. Set by the action plugin.
+    type: str
+    default: ""
+  seconds:
+    description: For how long a call goes on, about.
+    type: int
+    default: 60
+  locked:
+    description: Whether an earlier call has taken the lock. Set by the action plugin.
     type: bool
     default: false
 extends_documentation_fragment: [hotclub.django.site, hotclub.django.site.locked, hotclub.django.site.locking]
@@ -61,6 +75,10 @@ copied_bytes:
   returned: always
 removed:
   description: Files that were removed from the folder.
+  type: int
+  returned: always
+unmoved:
+  description: Files that could not be copied or removed.
   type: int
   returned: always
 """

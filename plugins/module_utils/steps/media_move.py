@@ -19,13 +19,15 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.arguments i
     run_of,
     site_of,
 )
-from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import held
+from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import let_go
+from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import take as take_lock
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.lock import renewed
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import ANSWER, Interpreter
 
-FAILURES_SHOWN = 5
-NOTHING: dict[str, int] = {"files": 0, "bytes": 0, "copied": 0, "copied_bytes": 0, "removed": 0}
+NOTHING: dict[str, Any] = {
+    "files": 0, "bytes": 0, "copied": 0, "copied_bytes": 0, "removed": 0, "unmoved": 0, "failures": [], "next": ""
+}  # fmt: skip
 
 SPEC: dict[str, Any] = {
     **SITE,
@@ -35,6 +37,9 @@ SPEC: dict[str, Any] = {
     "folder": {"type": "path", "required": True},
     "environment": {"type": "dict", "default": {}, "no_log": True},
     "remove": {"type": "bool", "default": False},
+    "after": {"type": "str", "default": ""},
+    "seconds": {"type": "int", "default": 60},
+    "locked": {"type": "bool", "default": False},
 }
 
 
@@ -44,9 +49,11 @@ def take(module: Call) -> None:
 
 
 def move(module: Call) -> dict[str, Any]:
-    """Copy the files, or remove those that were copied, while nobody deploys.
+    """Copy some of the files, or remove some that were copied, while nobody deploys.
 
-    :raises Trouble: nothing serves, the release stores its files in the folder itself, or a file could not be copied.
+    The lock stays with the run until it has come to the end.
+
+    :raises Trouble: nothing serves, or the release stores its files in the folder itself.
     """
     site, folder = site_of(module), module.params["folder"]
     if not Path(folder).is_dir() or not any(Path(folder).iterdir()):
@@ -56,22 +63,32 @@ def move(module: Call) -> dict[str, Any]:
         raise Trouble(f"{site.name} has no release on this host, but {folder} holds files.", "Run playbooks/site.yml first.")
     if module.check_mode:
         return moved(module, site, current)
-    with held(site, asking_of(module)) as answer:
-        if answer.held_by:
-            return {"changed": False, "held_by": answer.held_by}
+    run = run_of(module)
+    answer = take_lock(site, asking_of(module))
+    if answer.held_by:
+        return {"changed": False, "held_by": answer.held_by}
+    # Not for whoever had it before.
+    locked, result = answer.is_new or module.params["locked"], dict(NOTHING)
+    try:
         # Not as a step of a release, which would keep requests from being held meanwhile: this may take hours.
-        with renewed(site.lock_file, run_of(module)):
-            return moved(module, site, current)
+        with renewed(site.lock_file, run):
+            result = moved(module, site, current)
+    finally:
+        if locked and not result["next"]:
+            let_go(site, run)
+    return {**result, "locked": locked}
 
 
 def moved(module: Call, site: Site, current: str) -> dict[str, Any]:
-    """Go through the files with the release that serves, and return what became of them."""
+    """Go through some of the files with the release that serves, and return what became of them."""
     wanted, folder = module.params, module.params["folder"]
     interpreter = Interpreter(site, current)
     extra = {name: str(value) for name, value in wanted["environment"].items()}
     interpreter.hidden += [value for value in extra.values() if len(value) >= 16]
     action = "look" if module.check_mode else "remove" if wanted["remove"] else "copy"
-    done = interpreter.run([str(site.root / "lib" / "move_media.py"), folder, action], extra)
+    done = interpreter.run(
+        [str(site.root / "lib" / "move_media.py"), folder, action, wanted["after"], str(wanted["seconds"])], extra
+    )
     told = [line for line in done.stdout.splitlines() if line.startswith(ANSWER)]
     if not told:
         raise Trouble(
@@ -86,11 +103,12 @@ def moved(module: Call, site: Site, current: str) -> dict[str, Any]:
             "Set site_media_storage to s3 or shared, and for s3 deploy once (playbooks/deploy.yml), which installs its client; "
             "a project with settings of its own must read the AWS_* variables.",
         )
-    failed = answer.pop("failed")
-    if failed:
-        raise Trouble(
-            f"{len(failed)} of {answer['files'] + len(failed)} files could not be moved; {answer['copied']} were copied.",
-            "Run this again once the cause is gone: what is there is not copied twice.",
-            "\n".join(failed[:FAILURES_SHOWN]),
-        )
-    return {"changed": bool(answer["copied"] or answer["removed"]), **answer}
+    failures = answer.pop("failed")
+    # A host that has no site.yml since then goes through all of them at once.
+    return {
+        **NOTHING,
+        "changed": bool(answer["copied"] or answer["removed"]),
+        "unmoved": len(failures),
+        **answer,
+        "failures": failures,
+    }

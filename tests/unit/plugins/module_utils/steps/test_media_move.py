@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import link_atomically
@@ -17,7 +17,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.steps import media_
 
 from tests.unit.plugins.module_utils.releases import NEW, add
 
-COPIED = {"files": 1, "bytes": 3, "copied": 1, "copied_bytes": 3, "removed": 0, "failed": []}
+COPIED = {"files": 1, "bytes": 3, "copied": 1, "copied_bytes": 3, "removed": 0, "unmoved": 0, "failed": [], "next": ""}
 
 
 @pytest.fixture
@@ -32,6 +32,7 @@ def uploads(site: Site, tmp_path: Path) -> Path:
 
 def call(site: Site, folder: Path, check_mode: bool = False, **said: Any) -> Any:
     given = {"name": site.name, "root": str(site.root), "folder": str(folder), "environment": {}, "remove": False}
+    given |= {"after": "", "seconds": 60, "locked": False}
     asking = {"holder": {"run": "one", "user": "ada"}, "what": "move_media", "dead_run": "", "lease_seconds": 900}
     return SimpleNamespace(params={**given, **asking, **said}, check_mode=check_mode)
 
@@ -47,7 +48,7 @@ def test_a_deploy_waits_for_it_and_a_check_holds_nobody_up(
             self.hidden: list[str] = []
 
         def run(self, arguments: list[str], extra: dict[str, str]) -> Outcome:
-            assert arguments[1:] == [str(uploads), "look" if check_mode else "copy"]
+            assert arguments[1:] == [str(uploads), "look" if check_mode else "copy", "", "60"]
             seen.append(holder_of(site.lock_file))
             return Outcome(0, f"{ANSWER}{json.dumps(COPIED)}\n")
 
@@ -61,3 +62,26 @@ def test_while_somebody_deploys_nothing_is_moved(site: Site, uploads: Path) -> N
     site.lock_file.write_text(json.dumps({"run": "two", "what": "deploy v2"}))
     assert media_move.move(call(site, uploads))["held_by"]["what"] == "deploy v2"
     assert holder_of(site.lock_file)["run"] == "two"
+
+
+def test_the_lock_stays_with_a_run_between_its_calls_and_goes_at_the_end(
+    site: Site, uploads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([{**COPIED, "next": "a.png"}, {**COPIED, "next": "b.png"}, COPIED])
+
+    class Interpreter:
+        hidden: ClassVar[list[str]] = []
+
+        def __init__(self, *_: Any) -> None:
+            pass
+
+        def run(self, *_: Any) -> Outcome:
+            return Outcome(0, f"{ANSWER}{json.dumps(next(answers))}\n")
+
+    monkeypatch.setattr(media_move, "Interpreter", Interpreter)
+    said: dict[str, Any] = {}
+    for expected in ("a.png", "b.png", ""):
+        result = media_move.move(call(site, uploads, **said))
+        assert result["next"] == expected
+        assert bool(holder_of(site.lock_file)) == bool(expected)
+        said = {"after": result["next"], "locked": result["locked"]}

@@ -1,26 +1,34 @@
 """Copies uploaded files from a folder into the storage that the settings name, or removes those that are there.
 
-Run as ``python move_media.py FOLDER copy|remove|look`` in the project's folder with the site's environment.
-Prints one line of JSON.
+Run as ``python move_media.py FOLDER copy|remove|look AFTER SECONDS`` in the project's folder with the site's environment.
+Goes through the files in order, from the one after AFTER and for about so long. Prints one line of JSON; its ``next`` is AFTER
+for the next part, empty at the end. Of millions of files, some ten thousand names are in memory at a time.
 """
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 ANSWER = "hotclub-answer:"
 # Most of the time is spent waiting for the store.
 AT_ONCE = 8
+# Files between two looks at the clock, and names of one folder that are put in order at once.
+FILES, NAMES = 64, 50_000
+FAILURES_TOLD = 20
 
 
-def main(folder: Path, action: str) -> dict[str, Any]:
-    """Take each file of the folder, and count what became of it."""
+def main(folder: Path, action: str, after: str, seconds: float) -> dict[str, Any]:
+    """Take one file of the folder after the other, and count what became of them."""
     import django
 
     django.setup()
@@ -28,15 +36,19 @@ def main(folder: Path, action: str) -> dict[str, Any]:
 
     if is_folder_itself(default_storage, folder):
         return {"same": True}
-    answer: dict[str, Any] = {"files": 0, "bytes": 0, "copied": 0, "copied_bytes": 0, "removed": 0, "failed": []}
+    counted = dict.fromkeys(("files", "bytes", "copied", "copied_bytes", "removed", "unmoved"), 0)
+    failed: list[str] = []
+    deadline = time.monotonic() + seconds
+    names = files_in(folder, os.fsdecode(unquote_to_bytes(after)))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for result in pool.map(lambda path: attempt(default_storage, folder, path, action), files_in(folder)):
-            failure = result.pop("failed", None)
-            if failure:
-                answer["failed"].append(failure)
-            for name, number in result.items():
-                answer[name] += number
-    return answer
+        while some := list(itertools.islice(names, FILES)):
+            for result in pool.map(lambda name: attempt(default_storage, folder, name, action), some):
+                failed += result.pop("failed", [])[: FAILURES_TOLD - len(failed)]
+                for name, number in result.items():
+                    counted[name] += number
+            if time.monotonic() > deadline:
+                return {**counted, "failed": failed, "next": quote(os.fsencode(some[-1]))}
+    return {**counted, "failed": failed, "next": ""}
 
 
 def is_folder_itself(storage: Any, folder: Path) -> bool:
@@ -48,24 +60,43 @@ def is_folder_itself(storage: Any, folder: Path) -> bool:
     return Path(location).resolve() == folder.resolve()
 
 
-def files_in(folder: Path) -> Iterator[Path]:
-    """Return every file below a folder, links left out."""
-    for top, directories, names in os.walk(folder):
-        directories.sort()
-        for name in sorted(names):
-            path = Path(top, name)
-            if path.is_file() and not path.is_symlink():
-                yield path
+def files_in(folder: Path, after: str = "") -> Iterator[str]:
+    """Yield the names of all files below a folder after a name, in order, links left out."""
+    head, _, rest = after.partition("/")
+    for name in names_in(folder, head, bool(rest)):
+        path = folder / name
+        if path.is_symlink():
+            continue
+        if path.is_dir():
+            yield from (f"{name}/{below}" for below in files_in(path, rest if name == head else ""))
+        elif path.is_file():
+            yield name
 
 
-def attempt(storage: Any, folder: Path, path: Path, action: str) -> dict[str, Any]:
+def names_in(folder: Path, after: str, included: bool) -> Iterator[str]:
+    """Yield the names in a folder from one on, in order."""
+    while True:
+        try:
+            with os.scandir(folder) as entries:
+                later = (entry.name for entry in entries if entry.name > after or (included and entry.name == after))
+                names = heapq.nsmallest(NAMES, later)
+        except FileNotFoundError:  # the site has deleted it meanwhile
+            return
+        yield from names
+        if len(names) < NAMES:
+            return
+        after, included = names[-1], False
+
+
+def attempt(storage: Any, folder: Path, name: str, action: str) -> dict[str, Any]:
     """Take one file; what fails with one does not keep the others."""
     try:
-        return take(storage, path, path.relative_to(folder).as_posix(), action)
+        return take(storage, folder / name, name, action)
     except FileNotFoundError:  # the site has deleted it meanwhile
         return {}
     except Exception as error:
-        return {"failed": f"{path.relative_to(folder)}: {type(error).__name__}: {error}"[:300]}
+        told = f"{name}: {type(error).__name__}: {error}"[:300]
+        return {"unmoved": 1, "failed": [told.encode(errors="backslashreplace").decode()]}
 
 
 def take(storage: Any, path: Path, name: str, action: str) -> dict[str, int]:
@@ -97,4 +128,4 @@ def copy(storage: Any, path: Path, name: str, size: int) -> None:
 
 if __name__ == "__main__":
     sys.path[0] = os.getcwd()
-    sys.stdout.write(f"{ANSWER}{json.dumps(main(Path(sys.argv[1]), sys.argv[2]))}\n")
+    sys.stdout.write(f"{ANSWER}{json.dumps(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4])))}\n")
