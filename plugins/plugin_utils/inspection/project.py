@@ -49,7 +49,8 @@ UNREAD = {
     "setup.py": "write a requirements.txt with one line, a dot, which installs it",
     "setup.cfg": "write a requirements.txt with one line, a dot, which installs it",
 }
-EXAMPLES = {"example", "demo", "sample", "testproject", "sandbox", "tests", "test_project", "example_project"}
+# Folders of projects that show something, beside the one that is served.
+NOT_SERVED = {"example", "demo", "sample", "testproject", "sandbox", "tests", "test_project", "example_project"}
 OLD_GUNICORN = (21,)
 BY_SSH = re.compile(r"git\+ssh://|\bssh://git@")
 VARIABLE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=", re.MULTILINE)
@@ -105,7 +106,7 @@ def _project(source: Source, wanted: Wanted, report: Report) -> Path:
     found = tried(report, lambda: projects.folder(source.folder, wanted.text("site_project_path")))
     others = projects.folders(source.folder)
     if found is None and others:
-        found = min(others, key=lambda path: (not EXAMPLES.isdisjoint(path.relative_to(source.folder).parts), str(path)))
+        found = min(others, key=lambda path: (not NOT_SERVED.isdisjoint(path.relative_to(source.folder).parts), str(path)))
         rest = ", ".join(str(path.relative_to(source.folder)) for path in others if path != found)
         report.set("site_project_path", str(found.relative_to(source.folder)), f"or {rest}")
     if found is None:
