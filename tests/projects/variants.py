@@ -24,6 +24,7 @@ LOCKED = PROJECTS / "locked"
 BRANCH = "main"
 FIRST = "v1"
 PYTHON_OF_THE_FUTURE = "3.99"
+NODE_OF_THE_FUTURE = "990"
 
 Edit = Callable[[Path], None]
 
@@ -340,8 +341,8 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
             replace("journal/views.py", "\n\n@csrf_exempt", "\nVERSION = 'no-init'\n\n\n@csrf_exempt"),
             remove("journal/__init__.py"),
         ),
-        "at-home": (*with_common("at-home"), *AT_HOME),
-        "at-home-changed": (*with_common("at-home-changed", "changed"), *AT_HOME, *REPORTS_MORE),
+        "at-home": (*with_common("at-home"), *AT_HOME, write(".nvmrc", f"{NODE_OF_THE_FUTURE}\n")),
+        "at-home-changed": (*with_common("at-home-changed", "changed"), *AT_HOME, *REPORTS_MORE, write(".nvmrc", "22\n")),
         "workspace": (
             *with_common("workspace"),
             append("journal/__init__.py", "import widgets\n\nVERSION += f' {widgets.WORD}'\n"),

@@ -11,14 +11,21 @@ import re
 import shlex
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import own, remove, write_atomically
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import redact, run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, redact, run
+from ansible_collections.hotclub.django.plugins.module_utils.release import (
+    node,
+    python_version,
+    software,
+    static_files,
+    virtualenv,
+)
 from ansible_collections.hotclub.django.plugins.module_utils.release import project as projects
-from ansible_collections.hotclub.django.plugins.module_utils.release import python_version, software, static_files, virtualenv
 from ansible_collections.hotclub.django.plugins.module_utils.release import requirements as needs
 from ansible_collections.hotclub.django.plugins.module_utils.release.audit import Audit
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse, render, secrets
@@ -33,6 +40,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.source impo
 
 MEBI = 1024 * 1024
 SERVER = "gunicorn.app.wsgiapp"
+# Where a host's own programs are found while a release is built.
+PROGRAMS = "/usr/local/bin:/usr/bin:/bin"
 
 
 def clear_unfinished(site: Site) -> None:
@@ -98,7 +107,7 @@ class Builder:
         venv, built = self._timed("virtualenv", lambda: self._virtualenv(source, project, settings))
         packages = software.kept(venv)
         self.warnings += self._timed("audit", lambda: self._audit(packages, python))
-        self._timed("commands", lambda: self._run_commands(source, venv))
+        self._timed("commands", lambda: self._run_commands(source, project, venv))
         # What is built may look for its version there.
         remove(source / ".git")
         self._lay_out(source, project, venv, settings)
@@ -228,8 +237,11 @@ class Builder:
         told = {**self.environment, "UV_PYTHON": self.wanted["python"], "UV_PYTHON_DOWNLOADS": "never"}
         return audit.warnings(self.wanted["uv"], packages, python, told, self.site.build_user)
 
-    def _run_commands(self, source: Path, venv: Path) -> None:
-        path = f"{venv / 'bin'}:{source / 'node_modules' / '.bin'}:/usr/local/bin:/usr/bin:/bin"
+    def _run_commands(self, source: Path, project: Path, venv: Path) -> None:
+        if not self.wanted["build_commands"]:
+            return
+        own = f"{venv / 'bin'}:{source / 'node_modules' / '.bin'}"
+        path = f"{own}:{self._node(source, project)}{PROGRAMS}"
         for command in self.wanted["build_commands"]:
             done = run(
                 shlex.split(command),
@@ -244,6 +256,33 @@ class Builder:
                     "Correct it in the project or in site_build_commands; what it needs installed goes into site_build_packages.",
                     done.tail(15),
                 )
+
+    def _node(self, source: Path, project: Path) -> str:
+        """Return where the Node is that the project wants, as the begin of a PATH; nothing where the host's own will do."""
+        place, wish = node.wished((project, source))
+        wanted = node.specifier(wish) if wish else ""
+        if not wish:
+            return ""
+
+        def as_builder(command: list[str], environment: Mapping[str, str] | None = None) -> Outcome:
+            told = {**self.environment, **(environment or {})}
+            return run(command, user=self.site.build_user, environment=told, hidden=self.hidden)
+
+        here = node.version_of(as_builder, "node", PROGRAMS)
+        if node.is_met(here, wanted):
+            return ""
+        cause = "which can't be read as a version"
+        if wanted:
+            try:
+                return f"{node.bring(as_builder, self.wanted['uv'], self.wanted['python'], self.site.root / 'cache', wanted)}:"
+            except Trouble as error:
+                cause = f"which the package index can't give ({error.cause})"
+        instead = f"Node {here}" if here else "no Node at all"
+        self.warnings.append(
+            f"{place} asks for Node {wish}, {cause}. {os.uname().nodename} builds with {instead}; "
+            "site_build_packages decides of which it has."
+        )
+        return ""
 
     def _lay_out(self, source: Path, project: Path, venv: Path, settings: str) -> None:
         """Link what belongs together, say how to run it, and take it out of the build account's hands."""

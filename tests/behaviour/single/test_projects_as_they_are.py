@@ -8,7 +8,7 @@ import pytest
 
 from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.sites import Site
-from tests.projects.variants import LARGE, PYTHON_OF_THE_FUTURE
+from tests.projects.variants import LARGE, NODE_OF_THE_FUTURE, PYTHON_OF_THE_FUTURE
 
 # Debian 13 has the names of zones in a package of their own.
 pytestmark = [pytest.mark.debian13, pytest.mark.about("django", "release_build", "release_migrate", "release_switch", "uv", "os")]
@@ -21,7 +21,7 @@ def at_home(plain: Site) -> Run:
     plain.app.run("command -v git-lfs || apt-get -o DPkg::Lock::Timeout=120 install -qq --no-install-recommends git-lfs")
     # On hosts that an earlier run has left, the second database is there already.
     plain.app.run(f"rm -rf {plain.root}/shared/data")
-    return plain.deploy("at-home", **AT_HOME).must_succeed()
+    return plain.deploy("at-home", **AT_HOME, site_build_commands=["true"]).must_succeed()
 
 
 def test_a_project_is_served_with_everything_that_is_unusual_about_it(plain: Site, at_home: Run) -> None:
@@ -35,6 +35,7 @@ def test_what_is_otherwise_than_the_project_may_expect_is_told(at_home: Run) -> 
     assert at_home.says("reports.0001_initial in reports"), at_home
     assert at_home.says("The database legacy", "gets no migrations", "DATABASE_ROUTERS"), at_home
     assert at_home.says(".python-version", PYTHON_OF_THE_FUTURE, "python_version"), at_home
+    assert at_home.says(f".nvmrc asks for Node {NODE_OF_THE_FUTURE}", "site_build_packages"), at_home
 
 
 def test_a_changed_part_is_installed_and_the_way_back_knows_every_database(plain: Site, at_home: Run) -> None:
@@ -55,7 +56,9 @@ COMMANDS = {
 def test_commands_run_when_they_can_do_their_work(plain: Site, at_home: Run) -> None:
     """With production's settings: what the first adds to the static files is served, the third finds what the second made."""
     told = {f"site_commands_after_{moment}": [command] for moment, command in COMMANDS.items()}
-    run = plain.deploy("at-home-changed", **AT_HOME, **told).must_succeed()
+    built = ["sh -c 'node --version > journal/static/journal/node.txt; npm --version >> journal/static/journal/node.txt'"]
+    run = plain.deploy("at-home-changed", **AT_HOME, **told, site_build_commands=built).must_succeed()
+    assert plain.visitor.get("/static/journal/node.txt").text.startswith("v22."), "not the Node of .nvmrc, which Debian has not"
     assert plain.visitor.get("/static/made.txt").text == "made"
     assert plain.visitor.get("/?reports").json == {"reports": 1}, run
     assert run.says("there are 1 reports"), run

@@ -69,14 +69,14 @@ def test_what_waits_in_a_temporary_folder_is_not_in_memory_unless_the_environmen
 def test_an_instance_waits_for_its_file_system_and_may_write_there(unit: str) -> None:
     text = render_template("gunicorn", unit, **SHOP, gunicorn_media_path="/data/shop", gunicorn_writable_paths=["/srv/more"])
     assert "\nRequiresMountsFor=/data/shop\n" in text
-    assert "\nReadWritePaths=/srv/shop/shared -/data/shop /srv/more\n" in text
+    assert "\nReadWritePaths=/srv/shop/shared -/srv/shop/library-cache -/data/shop /srv/more\n" in text
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_one_with_the_sites_own_folder_waits_for_nothing(unit: str) -> None:
     text = render_template("gunicorn", unit, **SHOP)
     assert "RequiresMountsFor" not in text
-    assert "\nReadWritePaths=/srv/shop/shared\n" in text
+    assert "\nReadWritePaths=/srv/shop/shared -/srv/shop/library-cache\n" in text
 
 
 def test_a_worker_says_what_is_wrong_with_the_folder(tmp_path: Path) -> None:
