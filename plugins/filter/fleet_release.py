@@ -19,17 +19,25 @@ def fleet_release(
     :param here: what M(hotclub.django.release_state) returned, by host of the play.
     :param elsewhere: what it returned for hosts outside of the play, as a loop registers it.
     :param which: ``release`` for the one that serves, ``before`` for the one to go back to.
-    :returns: ``id``, ``version`` and ``commit``, and the ``hosts`` that have it; the id is empty when no host has any.
+    :returns: ``id``, ``version``, ``commit``, ``python``, ``packages``, and the ``hosts`` that have it; no id when none has any.
     """
     answers = {str(host): answer for host, answer in here.items()}
     answers |= {str(answer["item"]): answer for answer in elsewhere if "release" in answer}
     counted = Counter(answer[which] for answer in answers.values() if answer.get(which))
     if not counted:
-        return {"id": "", "version": "", "commit": "", "hosts": []}
+        return {"id": "", "version": "", "commit": "", "python": "", "packages": {}, "hosts": []}
     chosen = min(counted, key=lambda release: (-counted[release], release))
     facts = next(answer["known"][chosen] for answer in answers.values() if chosen in answer["known"])
     hosts = [host for host, answer in answers.items() if chosen in answer["built"]]
-    return {"id": chosen, "version": facts["version"], "commit": facts["commit"], "hosts": hosts}
+    return {
+        "id": chosen,
+        "version": facts["version"],
+        "commit": facts["commit"],
+        # Hosts that were deployed to by an earlier version don't tell.
+        "python": facts.get("python", ""),
+        "packages": facts.get("packages", {}),
+        "hosts": hosts,
+    }
 
 
 class FilterModule:

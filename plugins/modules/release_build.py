@@ -154,6 +154,26 @@ options:
     description: Whether this is a release that other hosts of the fleet have already, built here under the same id.
     type: bool
     default: false
+  pins:
+    description: Versions by name that other hosts of the fleet have installed, for requirements without a lock.
+    type: dict
+    default: {}
+  pins_python:
+    description: The version of Python for which O(pins) are; a host with another minor version resolves for itself.
+    type: str
+    default: ""
+  renewed:
+    description: Whether requirements without a lock are resolved anew, although a virtualenv was built from them before.
+    type: bool
+    default: false
+  source_seconds:
+    description: How long git may take for one thing, such as a fetch.
+    type: int
+    default: 600
+  build_seconds:
+    description: How long one installation of requirements, or one build command, may take.
+    type: int
+    default: 1800
   by:
     description: Who asked for the release. Set by the action plugin.
     type: str

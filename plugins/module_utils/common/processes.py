@@ -53,6 +53,7 @@ def run(
     stdin: str | None = None,
     hidden: Sequence[str] = (),
     timeout: float = HOUR_SECONDS,
+    too_slow: str = "Find out what it waits for, and run this again.",
     umask: int = 0o027,
 ) -> Outcome:
     """Run a program and return how it ended.
@@ -64,6 +65,7 @@ def run(
     :param stdin: text for its standard input.
     :param hidden: values replaced in its output before anybody sees it.
     :param timeout: seconds after which it is ended, with what it has started.
+    :param too_slow: what the operator can do when that happens.
     :param umask: what others may not do with files that it writes; as a rule they may not read them.
     :raises Trouble: the program is missing, or it ran out of time.
     """
@@ -95,7 +97,7 @@ def run(
             stdout, stderr = process.communicate(stdin, timeout)
         except subprocess.TimeoutExpired as error:
             end(process)
-            raise Trouble(f"{command[0]} did not end within {timeout:.0f} s.") from error
+            raise Trouble(f"{os.path.basename(command[0])} did not end within {timeout:.0f} s.", too_slow) from error
         except BaseException:
             end(process)
             raise

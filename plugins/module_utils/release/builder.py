@@ -81,6 +81,7 @@ class Builder:
         self.release = ""
         self.seconds: dict[str, float] = {}
         self.warnings: list[str] = []
+        self.locked = True
         self.environment = {name: str(value) for name, value in self.wanted["environment"].items()}
         self.hidden = secrets({**self.environment, **site.environment()})
 
@@ -104,7 +105,7 @@ class Builder:
         project = projects.folder(source, self.wanted["project_path"])
         settings = projects.settings_module(project, self.wanted["settings_module"])
         python = self._check_python(source, project)
-        venv, built = self._timed("virtualenv", lambda: self._virtualenv(source, project, settings))
+        venv, built = self._timed("virtualenv", lambda: self._virtualenv(source, project, settings, python))
         packages = software.kept(venv)
         self.warnings += self._timed("audit", lambda: self._audit(packages, python))
         self._timed("commands", lambda: self._run_commands(source, project, venv))
@@ -115,6 +116,9 @@ class Builder:
             self._try_server(packages)
         answer = self._timed("examine", lambda: self._examine(source, project))
         described = self._describe(commit, python, settings, venv, answer)
+        # What comes out of the source itself is bound by the commit.
+        described["locked"] = self.locked
+        described["packages"] = {package.name: package.version for package in packages if not package.source}
         write_atomically(self.folder / software.BILL, software.bill(self.site.name, described, packages))
         self._finish(described, answer)
         return {
@@ -175,7 +179,14 @@ class Builder:
             refuse_pointers(self.folder / "src", "Run `git lfs pull` in the folder on the machine that runs the playbook.")
             return commit
         wanted = self.wanted
-        source = GitSource(wanted["source"], wanted["version"], wanted["deploy_key"], wanted["host_keys"], wanted["signing_keys"])
+        source = GitSource(
+            wanted["source"],
+            wanted["version"],
+            wanted["deploy_key"],
+            wanted["host_keys"],
+            wanted["signing_keys"],
+            wanted["source_seconds"],
+        )
         with mirrored(self.site, source, self.environment) as git:
             commit = wanted["commit"] or git.resolve()
             git.verify(commit)
@@ -200,7 +211,7 @@ class Builder:
             )
         return version
 
-    def _virtualenv(self, source: Path, project: Path, settings: str) -> tuple[Path, bool]:
+    def _virtualenv(self, source: Path, project: Path, settings: str, python: str) -> tuple[Path, bool]:
         tools = virtualenv.Toolchain(
             self.wanted["uv"],
             self.wanted["python"],
@@ -209,6 +220,9 @@ class Builder:
             self.wanted["packages"],
             self.wanted["extra_hashes"],
             self.wanted["poetry"],
+            self.wanted["pins"] if python_version.is_same_minor(python, self.wanted["pins_python"]) else {},
+            self.wanted["stamp"] if self.wanted["renewed"] else "",
+            self.wanted["build_seconds"],
         )
         requirements = needs.find(source, project, self.wanted["requirements_file"], self.environment)
         if requirements.kind == "none" and not self.wanted["packages"]:
@@ -217,6 +231,14 @@ class Builder:
         virtualenvs = virtualenv.Virtualenvs(self.site, tools, self.hidden, importable)
         found = virtualenvs.ensure(requirements, self.release)
         self.warnings += [*requirements.notes, *virtualenvs.warnings]
+        self.locked = virtualenvs.is_bound(requirements)
+        _folder, built = found
+        if built and not self.locked:
+            named = "site_python_packages" if requirements.hashed or requirements.kind == "none" else requirements.path.name
+            self.warnings.append(
+                f"{named} is no lock, so that what is installed depends on the day. Commit a uv.lock (`uv lock`) or requirements "
+                "with hashes. Until then, all hosts get what the first one has; -e site_requirements_renewed=true renews it."
+            )
         return found
 
     def _try_server(self, packages: list[software.Package]) -> None:
@@ -249,6 +271,8 @@ class Builder:
                 environment={**self.environment, "PATH": path},
                 cwd=str(source),
                 hidden=self.hidden,
+                timeout=self.wanted["build_seconds"],
+                too_slow=f"See what `{command}` waits for, or set site_build_timeout_seconds higher.",
             )
             if done.code:
                 raise Trouble(

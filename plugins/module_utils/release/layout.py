@@ -276,7 +276,7 @@ def fleet_view(site: Site) -> dict[str, Any]:
     """Return what other hosts of a fleet must know of this one's releases.
 
     :returns: ``release``, the one that serves; ``before``, the one to go back to; ``built``, the ids of all that it can run;
-        ``known``, what a host that lacks one of the first two needs to build it: version and commit by id.
+        ``known``, what a host that lacks one of the first two needs to build it: version, commit, Python and packages by id.
     """
     current, before = site.current(), site.previous()
     known = {release: site.describe(release) for release in (current, before) if release}
@@ -284,7 +284,14 @@ def fleet_view(site: Site) -> dict[str, Any]:
         "release": current,
         "before": before,
         "built": site.runnable(),
-        "known": {release: {key: facts.get(key, "") for key in ("version", "commit")} for release, facts in known.items()},
+        "known": {
+            release: {
+                **{key: facts.get(key, "") for key in ("version", "commit", "python")},
+                # A lock says what to install.
+                "packages": {} if facts.get("locked", True) else facts["packages"],
+            }
+            for release, facts in known.items()
+        },
     }
 
 

@@ -52,6 +52,11 @@ def is_wished(version: str, wish: str) -> bool:
     return _numbers(version)[: len(_numbers(wish))] == _numbers(wish)
 
 
+def is_same_minor(one: str, other: str) -> bool:
+    """Say whether two versions are of one minor release, such as 3.13, for which packages are built alike."""
+    return _numbers(one)[:2] == _numbers(other)[:2]
+
+
 def satisfies(version: str, specifier: str) -> bool:
     """Say whether a Python version meets a ``requires-python`` (PEP 440 version specifiers).
 

@@ -44,7 +44,7 @@ class Requirements:
         ``project`` (pyproject.toml alone), or ``none``.
     :param path: that file; the project's folder for ``none``.
     :param content: everything that decides what gets installed.
-    :param hashed: each requirement carries its hash.
+    :param hashed: each requirement carries its hash, so that they mean the same on every host and at any time.
     :param local: something is installed out of the source itself, so that the environment belongs to one release.
     :param home: the folder whose requirements they are, which has files for several in a workspace.
     :param itself: whether the project there is installed as a package, too.

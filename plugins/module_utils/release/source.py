@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import remove
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import HOUR_SECONDS, Outcome, run
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.signatures import Keyring
 
@@ -36,6 +36,7 @@ class GitSource:
     :param deploy_key: private SSH key, empty for none.
     :param host_keys: lines for ``known_hosts``; with none, the first key seen is trusted and kept.
     :param signing_keys: public keys of which one must have signed what is deployed; with none, nobody must.
+    :param seconds: how long git may take for one thing, such as a fetch.
     """
 
     url: str
@@ -43,6 +44,7 @@ class GitSource:
     deploy_key: str = ""
     host_keys: Sequence[str] = ()
     signing_keys: Sequence[str] = ()
+    seconds: float = HOUR_SECONDS
 
 
 class Git:
@@ -84,7 +86,15 @@ class Git:
     def run(self, *arguments: str, cwd: Path | None = None, extra: Mapping[str, str] | None = None) -> Outcome:
         """Run git as the build account, inside the mirror unless told otherwise."""
         environment = {**self.environment, **(extra or {})}
-        return run(["git", *arguments], user=self.site.build_user, environment=environment, cwd=str(cwd or self.site.repository))
+        return run(
+            ["git", *arguments],
+            user=self.site.build_user,
+            environment=environment,
+            cwd=str(cwd or self.site.repository),
+            timeout=self.source.seconds,
+            too_slow=f"See whether this host reaches {self.source.url}: run `git ls-remote` with that address there. "
+            "A repository that takes longer needs a higher site_source_timeout_seconds.",
+        )
 
     def fetch(self) -> None:
         """Bring the mirror up to date.

@@ -10,12 +10,12 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import own, remove
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import HOUR_SECONDS, Outcome, run
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.remedies import NO_PACKAGE, is_no_package, remedy_for
 from ansible_collections.hotclub.django.plugins.module_utils.release.requirements import Requirements
@@ -26,6 +26,10 @@ NAME = re.compile(r"[\s\[<>=!~;@]")
 ENTRIES = re.compile(r"\n(?![ \t])")
 # What needs no hash: it lies in the source, or a commit says what it is.
 BOUND = re.compile(r"^(?:\.{0,2}/|[\w.\-]+(?:\[[\w.,\- ]*\])? @ (?:file:|git\+\S+@[0-9a-f]{40}\b))")
+TOO_SLOW = (
+    "See whether this host reaches site_package_index_url. Where packages are compiled for longer, set "
+    "site_build_timeout_seconds higher."
+)
 # Poetry asks no keyring, makes no virtualenv, and takes the interpreter that it runs with.
 POETRY_ALONE = {
     "POETRY_VIRTUALENVS_CREATE": "false",
@@ -43,6 +47,9 @@ class Toolchain:
     :param wanted: requirements that the operator adds in any case.
     :param extra_hashes: a requirements file with the versions and hashes of the extras and of what these need.
     :param poetry: one for Poetry and what exports its lock.
+    :param pins: versions by name that other hosts of the fleet have, for requirements without a lock.
+    :param renewed: names the virtualenv, when requirements without a lock are to be resolved anew.
+    :param seconds: how long the installation of requirements may take.
     """
 
     uv: str
@@ -52,6 +59,9 @@ class Toolchain:
     wanted: Sequence[str] = ()
     extra_hashes: str = ""
     poetry: str = ""
+    pins: Mapping[str, str] = field(default_factory=dict)
+    renewed: str = ""
+    seconds: float = HOUR_SECONDS
 
 
 class Virtualenvs:
@@ -75,8 +85,7 @@ class Virtualenvs:
         :returns: its folder, and whether it was built now.
         :raises Trouble: something can't be resolved, fetched or built.
         """
-        key = self._key(requirements)
-        folder = self.site.release(release) / "venv" if requirements.local else self.site.venvs / key
+        folder = self.site.release(release) / "venv" if requirements.local else self._place(requirements)
         if (folder / ".complete").exists():
             return folder, False
         remove(folder)
@@ -105,6 +114,31 @@ class Virtualenvs:
             asked.append(os.path.relpath(requirements.home, requirements.path.parent))
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
+    def is_bound(self, requirements: Requirements) -> bool:
+        """Tell whether a lock says of everything which version it is, also of what the operator adds."""
+        return requirements.hashed and not self.tools.wanted
+
+    def _place(self, requirements: Requirements) -> Path:
+        """Return the folder of the virtualenv for these requirements, whether it is there or not.
+
+        Without a lock, the same requirements may have been installed more than once: the newest counts, unless the fleet has
+        others, or newer ones are wanted.
+        """
+        key = self._key(requirements)
+        if self.is_bound(requirements):
+            return self.site.venvs / key
+        built = sorted(
+            (folder for folder in self.site.venvs.glob(f"{key}*") if (folder / ".complete").exists()),
+            key=lambda folder: (folder / ".complete").stat().st_mtime,
+        )
+        if self.tools.pins:
+            same = [folder for folder in built if has_versions(installed(folder), self.tools.pins)]
+            pinned = hashlib.sha256(json.dumps(dict(self.tools.pins), sort_keys=True).encode()).hexdigest()[:8]
+            return same[-1] if same else self.site.venvs / f"{key}-{pinned}"
+        if self.tools.renewed:
+            return self.site.venvs / f"{key}-{self.tools.renewed}"
+        return built[-1] if built else self.site.venvs / key
+
     def _uv(self, *arguments: str, folder: Path, cwd: Path, stdin: str | None = None, leave_out: Sequence[str] = ()) -> Outcome:
         given = {name: value for name, value in self.tools.environment.items() if name not in leave_out}
         return run(
@@ -115,6 +149,8 @@ class Virtualenvs:
             cwd=str(cwd),
             stdin=stdin,
             hidden=self.hidden,
+            timeout=self.tools.seconds,
+            too_slow=TOO_SLOW,
         )
 
     def _must(self, outcome: Outcome, what: str) -> Outcome:
@@ -146,15 +182,15 @@ class Virtualenvs:
         if requirements.itself:
             self._install_itself(requirements, folder)
         if self.tools.wanted:
-            done = self._pip(*self.tools.wanted, folder=folder, cwd=requirements.home)
+            done = self._bound(*self.tools.wanted, folder=folder, cwd=requirements.home)
             self._must(done, f"What site_python_packages names ({', '.join(self.tools.wanted)})")
         have = installed(folder)
         if missing := self._missing(have):
             with tempfile.NamedTemporaryFile("w", suffix=".txt", prefix="extras-", encoding="utf-8") as hashes:
-                hashes.write(applying(self.tools.extra_hashes, have, missing))
+                hashes.write(applying(self.tools.extra_hashes, {**self.tools.pins, **have}, missing))
                 hashes.flush()
                 os.chmod(hashes.name, 0o644)
-                done = self._pip("--constraint", hashes.name, *missing, folder=folder, cwd=requirements.home)
+                done = self._bound("--constraint", hashes.name, *missing, folder=folder, cwd=requirements.home)
             self._must(done, f"What every site needs ({', '.join(missing)})")
 
     def _pip(self, *arguments: str, folder: Path, cwd: Path, stdin: str | None = None) -> Outcome:
@@ -162,13 +198,26 @@ class Virtualenvs:
         words = ("pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder / "bin" / "python"))
         return self._uv(*words, *arguments, folder=folder, cwd=cwd, stdin=stdin)
 
+    def _bound(self, *arguments: str, folder: Path, cwd: Path) -> Outcome:
+        """Install what no lock binds, in the versions that the fleet has where it has any."""
+        if not self.tools.pins:
+            return self._pip(*arguments, folder=folder, cwd=cwd)
+        with tempfile.NamedTemporaryFile("w", suffix=".txt", prefix="pins-", encoding="utf-8") as pins:
+            pins.write("".join(f"{name}=={version}\n" for name, version in sorted(self.tools.pins.items())))
+            pins.flush()
+            os.chmod(pins.name, 0o644)
+            return self._pip("--constraint", pins.name, *arguments, folder=folder, cwd=cwd)
+
     def _install_file(self, requirements: Requirements, folder: Path) -> None:
-        strict = ["--require-hashes"] if requirements.hashed else []
-        done = self._pip(*strict, "-r", str(requirements.path), folder=folder, cwd=requirements.home)
+        words = ("-r", str(requirements.path))
+        if requirements.hashed:
+            done = self._pip("--require-hashes", *words, folder=folder, cwd=requirements.home)
+        else:
+            done = self._bound(*words, folder=folder, cwd=requirements.home)
         self._must(done, f"The requirements in {requirements.path.name}")
 
     def _install_project(self, requirements: Requirements, folder: Path) -> None:
-        done = self._pip("-r", str(requirements.path), folder=folder, cwd=requirements.home)
+        done = self._bound("-r", str(requirements.path), folder=folder, cwd=requirements.home)
         self._must(done, "The requirements in pyproject.toml")
 
     def _install_pylock(self, requirements: Requirements, folder: Path) -> None:
@@ -188,6 +237,8 @@ class Virtualenvs:
             environment=environment,
             cwd=str(requirements.home),
             hidden=self.hidden,
+            timeout=self.tools.seconds,
+            too_slow=TOO_SLOW,
         )
         self._install_exported(exported, requirements, folder)
 
@@ -247,7 +298,8 @@ class Virtualenvs:
                 "The project's requirements don't install Django.",
                 "Name Django in requirements.txt, pyproject.toml or uv.lock in the source, or in site_python_packages.",
             )
-        return [extra for names, extra in self.tools.extras.items() if not any(name in have for name in names.split("|"))]
+        missing = [extra for names, extra in self.tools.extras.items() if not any(name in have for name in names.split("|"))]
+        return [in_version_of(extra, self.tools.pins) for extra in missing]
 
 
 def parted(exported: str) -> tuple[str, str]:
@@ -287,6 +339,17 @@ def installed(folder: Path) -> dict[str, str]:
         name, _dash, version = entry.name[: -len(".dist-info")].rpartition("-")
         found[re.sub(r"[-_.]+", "-", name).lower()] = version
     return found
+
+
+def in_version_of(requirement: str, pins: Mapping[str, str]) -> str:
+    """Return a requirement in the version that the fleet has of it, where it has any."""
+    pinned = pins.get(normalised(NAME.split(requirement)[0]))
+    return f"{requirement.partition('==')[0]}=={pinned}" if pinned else requirement
+
+
+def has_versions(have: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Tell whether everything that is installed and is wanted in a certain version has it."""
+    return all(have.get(normalised(name), version) == version for name, version in wanted.items())
 
 
 def _chown(path: Path, site: Site) -> None:

@@ -140,7 +140,10 @@ def test_a_new_host_gets_the_release_of_the_fleet_and_nobody_else_restarts(whole
     whole.write_inventory(without=[third.name])
     whole.play("site").must_succeed()
     assert set(whole.views(whole.lab.lb)) == {first.name, second.name}
+    # The project has no lock: this one has installed something older for the same requirements, long ago.
+    has_older_sqlparse(first, whole.root)
     whole.deploy("v2").must_succeed()
+    assert sqlparse_of(whole, first, second) == {OLDER}
     started = [whole.started_on(machine) for machine in (first, second)]
     whole.write_inventory()
     plan = whole.load(rate=40)
@@ -151,10 +154,28 @@ def test_a_new_host_gets_the_release_of_the_fleet_and_nobody_else_restarts(whole
     assert verdict.flawless, str(verdict)
     assert set(verdict.versions) == {"v2"}
     assert {whole.current_on(machine) for machine in whole.apps} == {whole.current()}
+    assert sqlparse_of(whole, *whole.apps) == {OLDER}
     assert [whole.started_on(machine) for machine in (first, second)] == started
     for balancer in whole.lab.tier("lb"):
         whole.await_view(balancer, third.name, "UP", seconds=5)
     assert whole.play("site").must_succeed().changed == 0
+
+
+OLDER = "0.5.0"
+
+
+def has_older_sqlparse(machine: Machine, root: str) -> None:
+    """Let a package of the release that serves call itself an older version."""
+    packages = f"cd $(readlink -f {root}/current/venv)/lib/python3*/site-packages"
+    machine.run(f"{packages} && sed -i 's/^Version: .*/Version: {OLDER}/' sqlparse-*.dist-info/METADATA")
+    machine.run(f"{packages} && [ -d sqlparse-{OLDER}.dist-info ] || mv sqlparse-*.dist-info sqlparse-{OLDER}.dist-info")
+    machine.run(f"rm -f {root}/current/venv/packages.json")
+
+
+def sqlparse_of(site: Fleet, *machines: Machine) -> set[str]:
+    """Which versions the releases of these hosts have."""
+    ask = "from importlib.metadata import version; print(version('sqlparse'))"
+    return {machine.run(f'cd / && {site.root}/current/venv/bin/python -c "{ask}"') for machine in machines}
 
 
 def test_a_host_is_drained_and_comes_back_by_the_inventory(whole: Fleet) -> None:
@@ -213,4 +234,7 @@ def test_no_host_leaves_during_a_deploy_and_the_mix_that_a_killed_one_leaves_end
     )
     assert {machine.run(count) for machine in whole.apps} == {"1"}, "what waited for its turn still does"
     assert whole.play("site", "--tags", "django").must_succeed().changed == 0
-    whole.deploy("v1").must_succeed()
+    whole.deploy("v1", site_requirements_renewed=True).must_succeed()
+    newer = sqlparse_of(whole, *whole.apps)
+    assert len(newer) == 1
+    assert newer != {OLDER}, "no newer packages came, although they were asked for"

@@ -46,7 +46,7 @@ def test_a_missing_program_is_named() -> None:
 
 def test_a_program_that_hangs_is_ended_with_what_it_has_started() -> None:
     began = time.monotonic()
-    with pytest.raises(Trouble, match=r"/bin/sh did not end within 1 s\."):
+    with pytest.raises(Trouble, match=r"^sh did not end within 1 s\."):
         run([SHELL, "-c", "sleep 60 & echo $! >&2; wait"], timeout=1)
     assert time.monotonic() - began < 20, "the pipe that the child keeps open is not waited for"
 

@@ -127,7 +127,13 @@ class Host:
         self.paths: list[str] = []
         self.source, self.own, self.index = source, own, Index(has)
         monkeypatch.setattr(builder, "run", self.run)
-        wanted = {"environment": {}, "build_commands": ["npm run build"], "uv": "/opt/uv/bin/uv", "python": "/usr/bin/python3"}
+        wanted = {
+            "build_seconds": 60,
+            "environment": {},
+            "build_commands": ["npm run build"],
+            "uv": "/opt/uv/bin/uv",
+            "python": "/usr/bin/python3",
+        }
         site = Site("shop", source.parent)
         (site.root / "etc").mkdir()
         site.environment_file.touch()

@@ -102,3 +102,13 @@ def test_a_host_that_was_taken_over_cannot_have_others_build_elsewhere(site: Sit
     with pytest.raises(Trouble, match="can't be a release"):
         builder._begin(commit)
     assert list(site.releases.iterdir()) == []
+
+
+def test_a_server_that_never_answers_holds_nobody_for_ever(asked: Asked, site: Site, tmp_path: Path) -> None:
+    del asked
+    site.repository.mkdir()
+    git = Git(site, GitSource("https://git.example.org/shop", "main", seconds=0.3), {}, tmp_path)
+    with pytest.raises(
+        Trouble, match=r"(?s)git did not end within 0 s\..*reaches https://git\.example\.org/shop.*site_source_timeout"
+    ):
+        git.run("-c", "alias.wait=!sleep 20", "wait")

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.release.virtualenv import applying, parted
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.requirements import Requirements
+from ansible_collections.hotclub.django.plugins.module_utils.release.virtualenv import (
+    Toolchain,
+    Virtualenvs,
+    applying,
+    in_version_of,
+    parted,
+)
 
 from tests.unit.conftest import CHECKOUT
 
@@ -76,3 +89,72 @@ def test_what_nothing_binds_is_left_to_be_refused(loose: str) -> None:
 def test_a_file_of_the_source_keeps_its_hash() -> None:
     line = "./wheels/widgets-1.0-py3-none-any.whl \\\n    --hash=sha256:aa\n"
     assert parted(line) == (line, "")
+
+
+class Places:
+    """Where virtualenvs of one set of requirements lie, and which are there."""
+
+    def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.site = site
+        monkeypatch.setattr(Virtualenvs, "_key", lambda self, requirements: "key")
+
+    def of(
+        self, hashed: bool = False, pins: Mapping[str, str] | None = None, renewed: str = "", wanted: Sequence[str] = ()
+    ) -> Path:
+        tools = Toolchain("uv", "python3", {}, {}, wanted, pins=pins or {}, renewed=renewed)
+        requirements = Requirements("file", Path("requirements.txt"), "", hashed, False, Path())
+        return Virtualenvs(self.site, tools)._place(requirements)
+
+    def build(self, folder: Path, age: int, **versions: str) -> Path:
+        for name, version in versions.items():
+            (folder / "lib/python3.13/site-packages" / f"{name}-{version}.dist-info").mkdir(parents=True)
+        (folder / ".complete").touch()
+        os.utime(folder / ".complete", (1_700_000_000 - age, 1_700_000_000 - age))
+        return folder
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
+    return Places(Site.at("shop", str(tmp_path)), monkeypatch)
+
+
+def test_requirements_without_a_lock_mean_what_they_meant_until_newer_ones_are_wanted(places: Places) -> None:
+    first = places.build(places.of(), age=20, django="5.2.1")
+    assert places.of() == first
+    second = places.build(places.of(renewed="20261129T120000"), age=10, django="5.2.2")
+    assert second != first
+    assert places.of() == second
+
+
+def test_a_host_takes_the_versions_that_the_fleet_has(places: Places) -> None:
+    older = places.build(places.of(), age=20, django="5.2.1", pillow="11.0.0")
+    places.build(places.of(renewed="20261129T120000"), age=10, django="5.2.2", pillow="11.0.0")
+    assert places.of(pins={"django": "5.2.1", "Pillow": "11.0.0", "only-there": "1"}) == older
+    other = places.of(pins={"django": "5.2.3"})
+    assert not other.exists()
+    assert places.of(pins={"django": "5.2.3"}, renewed="20261129T120000") == other
+
+
+def test_a_lock_means_the_same_everywhere_but_for_what_the_operator_adds(places: Places) -> None:
+    pins = {"django": "5.2.1"}
+    assert places.of(hashed=True) == places.of(hashed=True, pins=pins, renewed="20261129T120000")
+    assert places.of(hashed=True, wanted=["extra"]) != places.of(hashed=True, wanted=["extra"], pins=pins)
+
+
+def test_what_we_add_comes_in_the_version_of_the_fleet() -> None:
+    assert in_version_of("psycopg[binary]==3.3.9", {"psycopg": "3.2.1"}) == "psycopg[binary]==3.2.1"
+    assert in_version_of("gunicorn==27.0.1", {"psycopg": "3.2.1"}) == "gunicorn==27.0.1"
+
+
+def test_pins_are_constraints(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def pip(self: Virtualenvs, *arguments: str, folder: Path, cwd: Path) -> Outcome:
+        told.append(Path(arguments[arguments.index("--constraint") + 1]).read_text() if "--constraint" in arguments else "")
+        return Outcome(0)
+
+    monkeypatch.setattr(Virtualenvs, "_pip", pip)
+    for pins in ({}, {"django": "5.2.1", "asgiref": "3.9"}):
+        tools = Toolchain("uv", "python3", {}, {}, pins=pins)
+        Virtualenvs(Site.at("shop", str(tmp_path)), tools)._bound("-r", "requirements.txt", folder=tmp_path, cwd=tmp_path)
+    assert told == ["", "asgiref==3.9\ndjango==5.2.1\n"]
