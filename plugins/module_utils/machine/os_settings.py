@@ -136,7 +136,7 @@ def make_swap(system: System, path: str, size_mb: int, active: Sequence[str]) ->
 
 def in_the_way(system: System, path: str, size_mb: int) -> Iterator[Finding]:
     """Yield why a swap file that is wanted can't be made."""
-    folder = next(parent for parent in Path(path).parents if os.path.isdir(system.path(str(parent))))
+    folder = next((parent for parent in Path(path).parents if os.path.isdir(system.path(str(parent)))), Path("/"))
     kind = system.run(["stat", "--file-system", "--format=%T", str(folder)]).stdout.strip()
     if kind in NO_SWAP_FILES:
         yield Finding(

@@ -16,7 +16,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.freshness im
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 
 # Lists what waits and since when, and is part of the role os.
-PROGRAM = "/usr/local/lib/hotclub/waiting-updates"
+PROGRAM = "/usr/local/lib/hotclub/waiting_updates.py"
 DAY_SECONDS = 24 * 3600
 UNIT = re.compile(r"/([^/\n]+\.service)(?:/\S*)?$", re.MULTILINE)
 
@@ -40,7 +40,7 @@ def waiting(run: Run, program: str = PROGRAM) -> Waiting | None:
     """Return what waits; None where the host does not tell."""
     if not Path(program).exists():
         return None
-    done = run([program])
+    done = run(["/usr/bin/python3", "-I", program])
     if done.code:
         return None
     return summed(json.loads(done.stdout), time.time())

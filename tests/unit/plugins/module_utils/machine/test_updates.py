@@ -34,7 +34,7 @@ Conf tzdata (2025c-0+deb13u1 Debian:13.3/stable [all])
 
 @pytest.fixture(scope="module")
 def program() -> ModuleType:
-    path = str(CHECKOUT / "roles/os/templates/usr/local/lib/hotclub/waiting-updates")
+    path = str(CHECKOUT / "roles/os/templates/usr/local/lib/hotclub/waiting_updates.py")
     loader = importlib.machinery.SourceFileLoader("waiting_updates", path)
     spec = importlib.util.spec_from_loader("waiting_updates", loader)
     assert spec
@@ -70,7 +70,7 @@ def test_they_are_counted() -> None:
 
 
 def test_a_host_that_tells_nothing_is_no_trouble(tmp_path: Path) -> None:
-    program = tmp_path / "waiting-updates"
+    program = tmp_path / "waiting_updates.py"
     assert waiting(lambda command: Outcome(0, "{}"), str(program)) is None
     program.touch()
     assert waiting(lambda command: Outcome(1, "", "apt is broken"), str(program)) is None

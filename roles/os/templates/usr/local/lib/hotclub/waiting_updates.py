@@ -1,4 +1,3 @@
-#!/usr/bin/python3 -I
 """Prints as JSON which upgrades wait, which of them are for security, and since when each is known here.
 
 apt runs it with ``--keep`` whenever it has read its package lists, so that this is remembered; without, it changes nothing.
@@ -31,7 +30,11 @@ def kept() -> dict[str, dict[str, object]]:
 def waiting(told: str, before: dict[str, dict[str, object]], now: int) -> dict[str, dict[str, object]]:
     """Return what waits by package. A newer version of an upgrade that waits has waited as long."""
     return {
-        package: {"version": version, "security": "security" in origin.lower(), "since": before.get(package, {}).get("since", now)}
+        package: {
+            "version": version,
+            "security": "security" in origin.lower(),
+            "since": before.get(package, {}).get("since", now),
+        }
         for package, version, origin in UPGRADE.findall(told)
     }
 
