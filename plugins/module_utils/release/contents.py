@@ -101,7 +101,7 @@ def part_of(entries: Sequence[Entry], part: str) -> list[Entry]:
     """Return the files of a part."""
     chosen: list[Entry] = []
     for text in part.split(","):
-        first, _, last = text.partition("-")
+        first, _dash, last = text.partition("-")
         chosen += entries[int(first) : int(last or first) + 1]
     return chosen
 
@@ -197,7 +197,8 @@ class Incoming:
 
     def _take_one(self, packed: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         content = packed.extractfile(member)
-        assert content
+        if content is None:
+            raise AssertionError("only files are taken in")
         with beside(self.folder / member.name) as temporary:
             with open(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
                 shutil.copyfileobj(content, file, 1024 * 1024)

@@ -62,7 +62,7 @@ def is_folder_itself(storage: Any, folder: Path) -> bool:
 
 def files_in(folder: Path, after: str = "") -> Iterator[str]:
     """Yield the names of all files below a folder after a name, in order, links left out."""
-    head, _, rest = after.partition("/")
+    head, _slash, rest = after.partition("/")
     for name in names_in(folder, head, bool(rest)):
         path = folder / name
         if path.is_symlink():
