@@ -54,10 +54,11 @@ def evaluate_for_role(role: str, expression: str, **variables: Any) -> Any:
     """Return the value of an expression as Ansible works it out, with the role's own defaults and constants."""
     folder = CHECKOUT / "roles" / role
     loader = DataLoader()
-    given: dict[str, Any] = {"role_path": str(folder), "ansible_facts": {}}
+    given: dict[str, Any] = {"role_path": str(folder)}
     for name in ("defaults", "vars"):
         if (folder / name / "main.yml").is_file():
             given |= loader.load_from_file(str(folder / name / "main.yml"), trusted_as_template=True)
+    variables["ansible_facts"] = {"processor_vcpus": 2} | variables.get("ansible_facts", {})
     return Templar(loader, given | variables).template(trust_as_template(expression))
 
 

@@ -116,5 +116,9 @@ def test_a_step_that_never_ran_did_not_end_well() -> None:
 def test_workers_follow_cores_and_memory() -> None:
     assert gunicorn_workers(1, 4096, 40, 200) == 2
     assert gunicorn_workers(8, 16384, 80, 200) == 8
-    assert gunicorn_workers(8, 1024, 40, 200) == 2
     assert gunicorn_workers(4, 256, 40, 200) == 1
+
+
+@pytest.mark.parametrize("memory_mb", [1024, 2048, 3072, 16384])
+def test_an_old_and_a_new_instance_fit_into_their_share_of_the_memory(memory_mb: int) -> None:
+    assert 1 <= gunicorn_workers(64, memory_mb, 70, 200) <= memory_mb * 70 / 100 / (2 * 200)

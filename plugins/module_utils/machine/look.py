@@ -21,6 +21,8 @@ RELEASE = Path("/etc/os-release")
 UPDATES = Path("/var/lib/dpkg/updates")
 # Where a run writes; each of them may be a file system of its own.
 FOLDERS = ("/etc", "/opt", "/run", "/srv", "/tmp", "/usr", "/var", "/var/cache", "/var/lib", "/var/log")  # noqa: S108
+# A container sees its own control group there; a machine that is none has no limits, and no such files.
+CONTROL_GROUP = Path("/sys/fs/cgroup")
 LEAST_BYTES = 1024 * 1024
 LEAST_FILES = 16
 CLOUD_INIT = Path("/run/cloud-init")
@@ -47,8 +49,8 @@ def facts() -> dict[str, Any]:
         "distribution_major_version": version.split(".")[0],
         "distribution_release": release.get("VERSION_CODENAME", ""),
         "architecture": platform.machine(),
-        "memtotal_mb": int(memory["MemTotal"]) // 1024,
-        "processor_vcpus": os.cpu_count() or 1,
+        "memtotal_mb": memory_mb(int(memory["MemTotal"]) // 1024),
+        "processor_vcpus": processors(os.cpu_count() or 1),
         "virtualization_tech_guest": guest(),
         "interfaces": sorted(os.listdir("/sys/class/net")),
         "all_ipv4_addresses": ipv4_addresses(),
@@ -57,6 +59,25 @@ def facts() -> dict[str, Any]:
         "default_ipv6": default_route_ipv6(),
         "dns": {"nameservers": nameservers()},
     }
+
+
+def memory_mb(machine_mb: int) -> int:
+    """Return how much memory the host may use: to a container too the kernel shows all of the machine's."""
+    limit = limit_of("memory.max")
+    return min(machine_mb, int(limit[0]) // 1024**2) if limit else machine_mb
+
+
+def processors(machine: int) -> int:
+    """Return how many processors' time the host may use, one at least."""
+    limit = limit_of("cpu.max")
+    return max(1, min(machine, int(limit[0]) // int(limit[1]))) if limit else machine
+
+
+def limit_of(name: str) -> list[str]:
+    """Return the words in a file of the control group that is the whole host; nothing where there is no limit."""
+    file = CONTROL_GROUP / name
+    words = file.read_text().split() if file.exists() else ["max"]
+    return [] if words[0] == "max" else words
 
 
 def guest() -> list[str]:

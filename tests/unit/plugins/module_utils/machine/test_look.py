@@ -91,6 +91,27 @@ def test_the_addresses_of_a_host_are_those_of_its_interfaces(tmp_path: Path) -> 
     assert look.ipv4_addresses(table) == ["10.0.0.5"]
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, (65536, 16)),
+        ({"memory.max": "max\n", "cpu.max": "max 100000\n"}, (65536, 16)),
+        ({"memory.max": "2147483648\n", "cpu.max": "250000 100000\n"}, (2048, 2)),
+        ({"memory.max": "2147483648\n", "cpu.max": "50000 100000\n"}, (2048, 1)),
+        # More than there is.
+        ({"memory.max": "9223372036854771712\n", "cpu.max": "6400000 100000\n"}, (65536, 16)),
+    ],
+)
+def test_a_container_has_what_its_control_group_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: tuple[int, int]
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(look, "CONTROL_GROUP", tmp_path)
+
+    assert (look.memory_mb(65536), look.processors(16)) == expected
+
+
 def test_the_interface_of_the_cheapest_way_out(tmp_path: Path) -> None:
     table = tmp_path / "route"
     head = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
