@@ -44,12 +44,19 @@ options:
     description: Name of the site that O(needs) is of.
     type: str
     default: ""
+  connections:
+    description: >-
+      Connections that each host of the site may have open during a deploy, by host; 0 where that isn't known now, and what
+      an earlier call has told counts. A server that would take fewer than all sites need is refused. Without O(needs), the
+      site's other needs stay as they are.
+    type: dict
+    default: {}
   needs:
     description:
       - >-
         What the site needs of the server. It becomes a file of its own in C(hotclub.d) of the configuration, and
         C(conf.d/hotclub.conf) is put together from the files of all sites, so that none loses what it needs by a run for another
-        one. All addresses are listened on, TLS is on when any site wants it, connections are as many as the site with most wants,
+        one. All addresses are listened on, TLS is on when any site wants it, connections are as many as all sites need together,
         and memory is as much as the site with least allows.
       - >-
         Where sites don't agree on a setting, the present value stays for as long as one of them wants it, and is returned as
@@ -65,9 +72,9 @@ options:
         elements: str
         default: [localhost]
       max_connections:
-        description: Connections that may be open at a time.
+        description: Connections that may be open at a time; 0 for as many as all sites need, 100 at least.
         type: int
-        default: 100
+        default: 0
       memory_mb:
         description: Memory in MiB that the server may plan with.
         type: int

@@ -109,10 +109,11 @@ def refuse_start(cluster: Cluster, written: Sequence[str]) -> None:
 
 def shared(cluster: Cluster, arguments: Mapping[str, Any], check: bool) -> Outcome:
     """Have the settings of all sites include what this one needs, where it says so."""
-    if not arguments["needs"]:
-        return Outcome((), {}, ())
-    part = Part.of({**arguments["needs"], "port": arguments["port"]})
-    return sharing.share(cluster, arguments["site"], part, check)
+    site, connections = arguments["site"], arguments["connections"]
+    said = {**arguments["needs"], "port": arguments["port"]} if arguments["needs"] else {}
+    if connections and not said:
+        said = sharing.said_by(cluster, site)
+    return sharing.share(cluster, site, Part.of({**said, "connections": connections}), check) if said else Outcome((), {}, ())
 
 
 def leave(site: str, check: bool, run: Talk, root: str = "/") -> dict[str, Any]:

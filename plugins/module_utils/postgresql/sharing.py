@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common import files
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError, read
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.tuning import tuned
 
@@ -32,6 +33,11 @@ HEADER = """\
 
 """
 FOR_ALL = {"password_encryption": "scram-sha-256", "lc_messages": "C"}
+LEAST_CONNECTIONS = 100
+# Of what is derived, so that one worker more or less is no reason for a restart.
+STEP = 50
+# Three that PostgreSQL keeps for superusers; and people, backups, migrations and management commands.
+OTHER_CONNECTIONS = 13
 # What a copy may miss between the end of copying and its first connection.
 FOR_COPIES = {"wal_keep_size": "1GB"}
 REMEDY = (
@@ -46,7 +52,10 @@ class Part:
 
     listen_addresses: tuple[str, ...] = (LOCAL,)
     port: int = 5432
-    max_connections: int = 100
+    # As the operator wants it; 0 for as many as are needed.
+    max_connections: int = 0
+    # What its hosts may have open during a deploy, by host; 0 where that wasn't known when it was written.
+    connections: Mapping[str, int] = field(default_factory=dict)
     # What the server may plan with; 0 where it isn't known.
     memory_mb: int = 0
     processors: int = 1
@@ -63,6 +72,7 @@ class Part:
         for name in ("listen_addresses", "certificate_names"):
             known[name] = tuple(known.get(name, ()))
         known["settings"] = {name: str(value) for name, value in known.get("settings", {}).items()}
+        known["connections"] = {host: int(count) for host, count in known.get("connections", {}).items()}
         return cls(**known)
 
     def text(self) -> str:
@@ -98,7 +108,7 @@ class Outcome:
 # --- what follows from the parts
 
 
-def settings_of(parts: Mapping[str, Part], present: Mapping[str, str], certificate: str) -> Settings:
+def settings_of(parts: Mapping[str, Part], present: Mapping[str, str], certificate: str, site: str = "") -> Settings:
     """Return the settings that all sites together need.
 
     Where they don't agree on a value, the present one stays for as long as one of them wants it.
@@ -106,10 +116,11 @@ def settings_of(parts: Mapping[str, Part], present: Mapping[str, str], certifica
     :param parts: what each site needs.
     :param present: the settings that are in effect.
     :param certificate: the folder of the server's certificate.
+    :param site: the one whose run this is; empty when it leaves.
     """
     every = list(parts.values())
     known = [part.memory_mb for part in every if part.memory_mb]
-    connections = max(part.max_connections for part in every)
+    connections = _connections_of(parts, site)
     contested: dict[str, Mapping[str, str]] = {}
 
     def agreed(name: str, wanted: Mapping[str, str]) -> str:
@@ -130,6 +141,40 @@ def settings_of(parts: Mapping[str, Part], present: Mapping[str, str], certifica
     for name in sorted({name for part in every for name in part.settings}):
         values[name] = agreed(name, {site: part.settings[name] for site, part in parts.items() if name in part.settings})
     return Settings(values, contested)
+
+
+def _connections_of(parts: Mapping[str, Part], site: str) -> int:
+    """Return how many connections the server takes: as many as an operator says, else as all sites need."""
+    said = max(part.max_connections for part in parts.values())
+    if site in parts and parts[site].max_connections:
+        return said
+    return max(said, LEAST_CONNECTIONS, -(-needed(parts) // STEP) * STEP)
+
+
+def needed(parts: Mapping[str, Part]) -> int:
+    """Return how many connections all sites together may have open, if they deploy at the same time."""
+    return sum(sum(part.connections.values()) for part in parts.values()) + OTHER_CONNECTIONS
+
+
+def refuse_few_connections(parts: Mapping[str, Part], settings: Mapping[str, str], site: str) -> None:
+    """Refuse a server that would turn its own sites away during a deploy.
+
+    :raises Refusal: says how many connections who needs.
+    """
+    allowed = settings["max_connections"]
+    if not allowed.isdigit() or int(allowed) >= needed(parts) or not any(part.connections for part in parts.values()):
+        return
+    sites = ", ".join(
+        f"{name} {sum(part.connections.values())} ({', '.join(f'{host} {count}' for host, count in part.connections.items())})"
+        for name, part in sorted(parts.items())
+        if part.connections
+    )
+    raise Refusal(
+        f"PostgreSQL on {os.uname().nodename} would take {allowed} connections, but during a deploy, when old and new instances "
+        f"run side by side, {needed(parts)} may be open: {sites}, and {OTHER_CONNECTIONS} for people, backups and commands.",
+        f"Set postgresql_max_connections of {site} to {needed(parts)} or more, or leave it out, there and in "
+        "postgresql_settings; or set gunicorn_workers or gunicorn_threads lower.",
+    )
 
 
 def _together(lists: Iterable[Iterable[str]]) -> list[str]:
@@ -209,6 +254,13 @@ def parts_of(cluster: Cluster, names_shown: Callable[[], Iterable[str]]) -> dict
     return found | {site: _adopted(cluster, text, read(rules_path(cluster, site)), names_shown) for site in missing}
 
 
+def said_by(cluster: Cluster, site: str) -> dict[str, Any]:
+    """Return what a site has said that it needs; nothing where it hasn't, or did by a version that knew of no connections."""
+    path = part_path(cluster, site)
+    said = _json(path) if os.path.exists(path) else {}
+    return said if "connections" in said else {}
+
+
 def _adopted(cluster: Cluster, text: str, rules: str, names_shown: Callable[[], Iterable[str]]) -> Part:
     """Return what a site needs of whom only the rules are known, and the settings that are in effect."""
     present = settings_in(text)
@@ -277,8 +329,14 @@ def share(cluster: Cluster, site: str, part: Part, check: bool) -> Outcome:
 
     :raises PostgresqlError: the server refuses them, and the former ones stay; or it has another port than the site needs.
     """
-    parts = parts_of(cluster, lambda: names_in_certificate(cluster)) | {site: part}
-    outcome = _written(cluster, parts, {}, check, REMEDY.format(site=site))
+    parts = parts_of(cluster, lambda: names_in_certificate(cluster))
+    # What a run for some of the hosts doesn't know of the others was known to an earlier one.
+    former = parts[site].connections if site in parts else {}
+    part = replace(part, connections={host: count or former.get(host, 0) for host, count in part.connections.items()})
+    parts |= {site: part}
+    settings = settings_of(parts, settings_in(read(settings_path(cluster))), certificate_path(cluster), site)
+    refuse_few_connections(parts, settings.values, site)
+    outcome = _written(cluster, parts, settings, {}, check, REMEDY.format(site=site))
     port = int(outcome.settings["port"])
     if port != part.port:
         others = ", ".join(sorted(name for name, other in parts.items() if other.port == port))
@@ -294,15 +352,17 @@ def leave(cluster: Cluster, site: str, check: bool) -> Outcome:
     parts = parts_of(cluster, lambda: names_in_certificate(cluster))
     parts.pop(site, None)
     gone = dict.fromkeys((part_path(cluster, site), rules_path(cluster, site)))
-    return _written(cluster, parts, gone, check, "The former ones stay. Correct what is in hotclub.d.")
+    present = settings_in(read(settings_path(cluster)))
+    settings = settings_of(parts, present, certificate_path(cluster)) if parts else Settings(present, {})
+    return _written(cluster, parts, settings, gone, check, "The former ones stay. Correct what is in hotclub.d.")
 
 
-def _written(cluster: Cluster, parts: Mapping[str, Part], gone: Mapping[str, None], check: bool, remedy: str) -> Outcome:
+def _written(
+    cluster: Cluster, parts: Mapping[str, Part], settings: Settings, gone: Mapping[str, None], check: bool, remedy: str
+) -> Outcome:
     """Write the parts and what follows from them; without any the settings stay as they are."""
     path = settings_path(cluster)
-    present = settings_in(read(path))
     wanted: dict[str, str | None] = {part_path(cluster, site): part.text() for site, part in parts.items()} | dict(gone)
-    settings = settings_of(parts, present, certificate_path(cluster)) if parts else Settings(present, {})
     if parts:
         wanted[path] = settings_text(cluster.version, parts, settings.values)
     former = {name: read(name) if os.path.exists(name) else None for name in wanted}

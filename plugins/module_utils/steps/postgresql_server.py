@@ -16,11 +16,12 @@ SPEC: dict[str, Any] = {
     "restart_allowed": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["running", "configured"], "default": "running"},
     "site": {"type": "str", "default": ""},
+    "connections": {"type": "dict", "default": {}},
     "needs": {
         "type": "dict",
         "options": {
             "listen_addresses": {"type": "list", "elements": "str", "default": ["localhost"]},
-            "max_connections": {"type": "int", "default": 100},
+            "max_connections": {"type": "int", "default": 0},
             "memory_mb": {"type": "int", "required": True},
             "processors": {"type": "int", "required": True},
             "certificate_names": {"type": "list", "elements": "str", "default": []},

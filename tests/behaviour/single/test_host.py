@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.behaviour.kit.confinement import CEILINGS, assert_confined, assert_exposure
@@ -85,6 +87,20 @@ def test_workers_follow_cores_and_memory(plain: Site) -> None:
     master = plain.app.run(f"systemctl show --value --property MainPID {plain.instances()[0]}")
     workers = int(plain.app.run(f"pgrep --count --parent {master}"))
     assert 1 <= workers <= 2 * cores + 1, workers
+
+
+def test_there_is_room_for_web_sockets_and_for_a_deploys_connections(plain: Site, app: Machine) -> None:
+    """Each of two instances has its workers, with four threads each; the probe has one."""
+    master = app.run(f"systemctl show --value --property MainPID {plain.instances()[0]}")
+    assert app.succeeds(f"grep -E '^Max open files +16384 +16384 ' /proc/{master}/limits")
+    workers = int(app.run(f"pgrep --count --parent {master}"))
+    needs = json.loads(app.run(f"cat /etc/postgresql/*/main/hotclub.d/{plain.name}.json"))
+    count = sum(needs["connections"].values())
+    assert count == 4 * (2 * workers + 1)
+    assert int(plain.database.value("SHOW max_connections")) >= 100
+    refused = plain.play("site", postgresql_max_connections=20).must_fail()
+    assert refused.says("Nothing has been changed", "would take 20 connections", f"{plain.name} {count} ("), refused
+    assert refused.changed == 0, refused
 
 
 def test_time_is_utc_and_kept_in_step(plain: Site, app: Machine) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql import sharing
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import server, sharing
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.sharing import Part, settings_in
 from ansible_collections.hotclub.django.plugins.module_utils.steps import postgresql_server
@@ -270,6 +271,76 @@ def test_a_part_of_a_later_version_is_read_as_far_as_it_is_known(host: Host) -> 
     assert host.settings()["listen_addresses"] == "localhost, 10.0.0.31"
 
 
+# --- connections
+
+
+def test_connections_are_as_many_as_all_sites_need_when_they_deploy(host: Host) -> None:
+    host.share("blog", replace(BLOG, connections={"app1": 20}))
+    assert host.settings()["max_connections"] == "100"
+    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 36, "app2": 36}))
+    # 92 of the sites, 13 of others; in steps, so that one worker more needs no restart.
+    assert host.settings()["max_connections"] == "150"
+    host.share("blog", replace(BLOG, connections={"app1": 28}))
+    assert host.settings()["max_connections"] == "150"
+
+    sharing.leave(host.cluster, "shop", check=False)
+    assert host.settings()["max_connections"] == "100"
+
+
+def test_a_run_for_some_hosts_takes_nothing_from_the_others(host: Host) -> None:
+    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 68, "app2": 68}))
+    assert host.settings()["max_connections"] == "150"
+
+    assert host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 0, "app2": 68})).changes == ()
+    # One has left.
+    host.share("shop", replace(SHOP, max_connections=0, connections={"app2": 0}))
+    assert host.settings()["max_connections"] == "100"
+
+
+def test_a_run_without_the_database_tells_of_its_new_host(host: Host) -> None:
+    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 68}))
+    # That of the application host is not the server's.
+    without: dict[str, Any] = {"site": "shop", "port": 5433, "needs": None}
+
+    server.shared(host.cluster, {**without, "connections": {"app1": 0, "app2": 68}}, check=False)
+
+    assert host.settings()["max_connections"] == "150"
+    assert host.settings()["listen_addresses"] == "localhost, 10.0.0.31"
+    everything = replace(SHOP, max_connections=0, connections={"app1": 68, "app2": 68})
+    assert host.share("shop", everything).changes == ()
+    # Nothing to tell; and sites that have said nothing yet, or did by the version before.
+    assert server.shared(host.cluster, {**without, "connections": {}}, check=False).changes == ()
+    host.write("hotclub.d/blog.json", json.dumps({"max_connections": 100, "memory_mb": 2048}))
+    for site in ("new", "blog"):
+        assert server.shared(host.cluster, {**without, "site": site, "connections": {"app1": 132}}, check=False).changes == ()
+
+
+@pytest.mark.parametrize("said", [{"max_connections": 50}, {"max_connections": 0, "settings": {"max_connections": "50"}}])
+def test_too_few_connections_are_refused_with_the_numbers_before_anything_changes(host: Host, said: dict[str, Any]) -> None:
+    host.share("blog", replace(BLOG, connections={"app1": 20}))
+    before = host.files()
+    few = replace(SHOP, connections={"app1": 20, "app2": 20}, **said)
+
+    with pytest.raises(
+        Refusal,
+        match=r"(?s)would take 50 connections, .* 73 may be open: blog 20 \(app1 20\), shop 40 \(app1 20, app2 20\), and 13 .*"
+        r"Set postgresql_max_connections of shop to 73 or more, or leave it out, .* or set gunicorn_workers",
+    ):
+        host.share("shop", few)
+
+    assert host.files() == before
+    host.share("shop", replace(few, max_connections=73, settings={}))
+    assert host.settings()["max_connections"] == "73"
+
+
+def test_a_site_of_the_version_before_keeps_nobody_from_growing(host: Host) -> None:
+    host.write("hotclub.d/blog.json", json.dumps({"max_connections": 100, "memory_mb": 2048}))
+
+    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 132}))
+
+    assert host.settings()["max_connections"] == "150"
+
+
 # --- the file
 
 
@@ -297,5 +368,12 @@ def test_the_role_says_what_its_site_needs(evaluate: Callable[..., Any]) -> None
     )
 
     part = Part.of(needs)
-    assert part == Part(("localhost", "10.0.0.31"), 5432, 100, 2048, 2, ("db1",), True, {"shared_buffers": "2GB"})
+    assert part == Part(
+        listen_addresses=("localhost", "10.0.0.31"),
+        memory_mb=2048,
+        processors=2,
+        certificate_names=("db1",),
+        is_copied=True,
+        settings={"shared_buffers": "2GB"},
+    )
     assert set(needs) <= set(postgresql_server.SPEC["needs"]["options"])

@@ -1,0 +1,48 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How many connections to the database the application hosts of a site may have open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleError
+from jinja2 import UndefinedError
+
+# What the pool of psycopg keeps where nobody says otherwise.
+POOL = 4
+THREADS = 4
+LEAST_WORKERS = 2
+
+
+def database_connections(hosts: Iterable[str], hostvars: Mapping[str, Any], interface: str) -> dict[str, int]:
+    """Return how many connections each host may have open during a deploy; 0 where this run can't tell.
+
+    Each thread of a worker keeps one, under ASGI each worker has a pool. An old and a new instance run side by side, and a probe
+    of one worker comes before the new one.
+
+    :param hosts: the application hosts.
+    :param interface: wsgi or asgi.
+    """
+    return {host: _connections(hostvars[host], interface) for host in hosts}
+
+
+def _connections(variables: Mapping[str, Any], interface: str) -> int:
+    try:
+        processors = int(variables.get("ansible_facts", {}).get("processor_vcpus", 0))
+        # Without a word of the inventory, memory may bound them further.
+        workers = int(variables.get("gunicorn_workers", 0)) or (max(LEAST_WORKERS, processors) if processors else 0)
+        each = POOL if interface == "asgi" else int(variables.get("gunicorn_threads", THREADS))
+    except (AnsibleError, UndefinedError):
+        # Worked out by the inventory from facts of a host that this run leaves out.
+        return 0
+    return (2 * workers + 1) * each if workers else 0
+
+
+class FilterModule:
+    """Make the filter known to Ansible."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters of this file by name."""
+        return {"database_connections": database_connections}

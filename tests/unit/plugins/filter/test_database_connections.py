@@ -1,0 +1,46 @@
+"""What a deploy of the whole fleet may keep open in the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible.template import Templar, trust_as_template
+from ansible_collections.hotclub.django.plugins.filter.database_connections import database_connections
+
+from tests.unit.conftest import load_inventory, wiring
+
+INVENTORY = """
+all:
+  children:
+    app:
+      hosts:
+        app1: {gunicorn_workers: 3, gunicorn_threads: 2}
+        app2: {}
+        app3: {gunicorn_workers: "{{ ansible_facts['processor_vcpus'] * 2 }}"}
+    db: {hosts: {db1: {}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("interface", "variables", "expected"),
+    [
+        # Two instances and the probe, which has one worker.
+        ("wsgi", {"gunicorn_workers": 3}, (3 + 3 + 1) * 4),
+        ("wsgi", {"gunicorn_workers": "3", "gunicorn_threads": "2"}, (3 + 3 + 1) * 2),
+        ("wsgi", {"ansible_facts": {"processor_vcpus": 8}}, (8 + 8 + 1) * 4),
+        ("wsgi", {"ansible_facts": {"processor_vcpus": 1}}, (2 + 2 + 1) * 4),
+        ("asgi", {"gunicorn_workers": 3, "gunicorn_threads": 9}, (3 + 3 + 1) * 4),
+        ("wsgi", {"ansible_facts": {}}, 0),
+    ],
+)
+def test_what_a_host_may_have_open(interface: str, variables: dict[str, Any], expected: int) -> None:
+    assert database_connections(["app1"], {"app1": variables}, interface) == {"app1": expected}
+
+
+def test_the_database_is_told_of_all_application_hosts(tmp_path: Any) -> None:
+    known = load_inventory(tmp_path, {"hosts.yml": INVENTORY})
+    scope = {**wiring(), **known, "inventory_hostname": "db1", "group_names": ["db"], "site_interface": "wsgi"}
+    templar = Templar(known["loader"], scope)
+
+    assert templar.template(trust_as_template("{{ postgresql_connections }}")) == {"app1": 14, "app2": 0, "app3": 0}
