@@ -96,8 +96,8 @@ def start(lab: Lab, members: Sequence[Member], image: str, suite: str) -> None:
     """Bring up a container for each host of an inventory and wait until systemd and SSH answer."""
     GIT.mkdir(parents=True, exist_ok=True)
     lab.folder.mkdir(parents=True, exist_ok=True)
-    _make_ssh_key()
     with _one_at_a_time():
+        _make_ssh_key()
         for member in members:
             _bring_up(lab, member, image, suite)
     for member in members:
@@ -368,7 +368,6 @@ def _host_key_line(host: LabHost) -> str:
 
 def _make_ssh_key() -> None:
     if not SSH_KEY.exists():
-        STATE.mkdir(parents=True, exist_ok=True)
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", SSH_KEY])
 
 
@@ -422,7 +421,8 @@ def _last_words(container: str) -> str:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Keep two starts at once from choosing the same address or port."""
+    """Keep two starts at once from choosing the same address or port, or making the same key."""
+    STATE.mkdir(parents=True, exist_ok=True)
     with (STATE / "lock").open("w", encoding="utf-8") as lock:
         flock(lock, LOCK_EX)
         yield
