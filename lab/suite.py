@@ -24,12 +24,16 @@ RESULTS = STATE / "results"
 SCENARIOS = ROOT / "molecule"
 # They run when named: nobody has seen Ubuntu's work, and the cluster of Debian 12 takes as long as that of Debian 13 again.
 ON_REQUEST = ("single-noble", "cluster-bookworm")
+# How long the scenarios take, against each other.
+SHARES = {"single-trixie": 3, "single-bookworm": 2, "cluster-trixie": 4}
 # Tells the behaviour tests that they run on a machine that is too slow for all of them.
 LEAVES_OUT = "HOTCLUB_LEAVES_OUT"
 # In a scenario that repeats tests of another one on a second distribution: the marker of those that run here alone.
 REPEATS_EXCEPT = "HOTCLUB_REPEATS_EXCEPT"
 # The scenario that anybody can run without the lab; here it has the lab's image of this suite.
 WITHOUT_LAB, ITS_SUITE = "default", "trixie"
+# All the tests end within 90 minutes on any machine: what has not begun after so many seconds is left out, and named.
+SECONDS = 80 * 60
 # What the summary repeats of a failed test, in characters: enough for the message, which the log has in full further up.
 EXCERPT = 1500
 
@@ -54,12 +58,14 @@ class Stage:
     """A part of the tests: a command, and the file where pytest writes what it found, if it is pytest.
 
     ``before`` makes a clean start: an interrupted run leaves hosts behind, and Molecule's word that it has made them.
+    ``share`` is the part of a line's time that it may take, against the other stages of the same line.
     """
 
     name: str
     command: list[str]
     results: Path | None = None
     before: list[str] | None = None
+    share: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,19 +111,40 @@ def run_stages(only: Collection[str], beside: Collection[str] = (), everything: 
     chosen = choose(list(only))
     if unknown := set(beside) - {stage.name for stage in chosen}:
         raise LabError(f"No stage that runs is called {', '.join(sorted(unknown))}.")
-    apart = _fit_machine(only, beside, everything).apart
+    started = time.monotonic()
+    scope = _fit_machine(only, beside, everything)
     if any(stage.name == WITHOUT_LAB for stage in chosen):
         # Before anything else makes the same image.
         engine.start()
         os.environ.update(image_for_molecule(ensure_image(ITS_SUITE)))
-    started = time.monotonic()
+    end = None if everything or only else time.time() + SECONDS
+    lines = [[stage for stage in chosen if (stage.name in scope.apart) is apart] for apart in (False, True)]
     # In turn, so that never more than two of them share the machine's cores.
     with ThreadPoolExecutor(max_workers=1) as pool:
-        others = [pool.submit(run_beside, stage) for stage in chosen if stage.name in apart]
-        outcomes = [run_stage(stage) for stage in chosen if stage.name not in apart]
-        outcomes += [other.result() for other in others]
+        other = pool.submit(run_line, lines[1], end, run_beside)
+        outcomes = run_line(lines[0], end, run_stage)
+        outcomes += other.result()
     sys.stdout.write(report(outcomes, time.monotonic() - started))
     return 0 if outcomes and all(outcome.succeeded for outcome in outcomes) else 1
+
+
+def run_line(stages: Sequence[Stage], end: float | None, run: Callable[[Stage], Outcome]) -> list[Outcome]:
+    """Run stages one after the other, each with its share of the time that is left until `end`, where there is an end."""
+    outcomes = []
+    for place, stage in enumerate(stages):
+        if stage.results is not None:
+            _limit(stage.results, end, stage.share, sum(later.share for later in stages[place:]))
+        outcomes.append(run(stage))
+    return outcomes
+
+
+def _limit(results: Path, end: float | None, share: int, shares: int) -> None:
+    file = ends_file(results)
+    file.unlink(missing_ok=True)
+    if end is not None and share:
+        now = time.time()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{now + (end - now) * share / shares:.0f}\n", encoding="utf-8")
 
 
 def _fit_machine(only: Collection[str], beside: Collection[str], everything: bool) -> Scope:
@@ -166,7 +193,8 @@ def _scenario(name: str) -> Stage:
     # Molecule finds its shared configuration by itself only in a git repository, and this may be an unpacked archive.
     molecule = ["molecule", "--base-config", ".config/molecule/config.yml"]
     named = ["--no-command-borders", "--scenario-name", name]
-    return Stage(name, [*molecule, "test", *named], RESULTS / f"{name}.xml", [*molecule, "destroy", *named])
+    results, share = RESULTS / f"{name}.xml", SHARES.get(name, 0)
+    return Stage(name, [*molecule, "test", *named], results, [*molecule, "destroy", *named], share)
 
 
 def run_beside(stage: Stage) -> Outcome:
@@ -217,6 +245,11 @@ def left_out_file(results: Path) -> Path:
     return results.with_suffix(".left-out")
 
 
+def ends_file(results: Path) -> Path:
+    """Return where the suite writes when the tests of a stage must end, in seconds since 1970, beside their results."""
+    return results.with_suffix(".ends")
+
+
 def read_left_out(results: Path) -> list[str]:
     """Return which tests were left out on this machine."""
     file = left_out_file(results)
@@ -242,7 +275,7 @@ def report(outcomes: list[Outcome], seconds: float) -> str:
     left_out = [f"{outcome.stage.name} {test}" for outcome in outcomes for test in outcome.left_out]
     if left_out:
         total_out = f", {len(left_out)} left out"
-        left_out = ["", "Left out on this slow machine; make test ALL=1 runs them:", *left_out, ""]
+        left_out = ["", "Left out for lack of time; make test ALL=1 runs them:", *left_out, ""]
     else:
         total_out = ""
     totals = f"{total}{total_out} in {seconds / 60:.1f} minutes; {verdict}"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.behaviour.kit.lab import ROOT, Lab, Machine
-from tests.behaviour.kit.selection import deselect
+from tests.behaviour.kit.selection import Clock, deselect
 from tests.behaviour.kit.sites import ENVIRON, HASHED, PLAIN, Project, Site
 from tests.behaviour.kit.visitor import Visitor
 from tests.projects import variants
@@ -129,6 +129,8 @@ def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # Last, so that what a scenario deselects by a marker is not named.
     deselect(config, items)
+    if clock := Clock.of(config):
+        config.pluginmanager.register(clock, "clock")
 
 
 @pytest.hookimpl(wrapper=True)

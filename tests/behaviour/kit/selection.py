@@ -1,16 +1,17 @@
-"""Which tests a slow machine leaves out, and how the suite learns of it."""
+"""Which tests are left out where there is no time for all of them, and how the suite learns of it."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
 
 from lab.change import Change, read_change
-from lab.suite import LEAVES_OUT, REPEATS_EXCEPT, left_out_file
+from lab.suite import LEAVES_OUT, REPEATS_EXCEPT, ends_file, left_out_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,3 +70,29 @@ def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
         file = left_out_file(Path(config.option.xmlpath))
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(f"{item.nodeid}\n" for item in out), encoding="utf-8")
+
+
+class Clock:
+    """Leaves out what has not begun when the time is over, but never a test whose own file is changed."""
+
+    def __init__(self, ends: float, left_out: Path, change: Change) -> None:
+        self.ends, self.left_out, self.change = ends, left_out, change
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Clock | None:
+        """The clock that the suite has set, or none."""
+        results = Path(config.option.xmlpath or os.devnull)
+        file = ends_file(results)
+        if not config.option.xmlpath or not file.exists():
+            return None
+        return cls(float(file.read_text(encoding="utf-8")), left_out_file(results), read_change())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Say that a test is done with, where there is no time for it."""
+        name = item.nodeid
+        if time.time() < self.ends or self.change.touches_file(name.partition("::")[0]):
+            return None
+        with self.left_out.open("a", encoding="utf-8") as file:
+            file.write(f"{name}\n")
+        return True

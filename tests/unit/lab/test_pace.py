@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from lab import suite
 from lab.change import Change
 from lab.cli import main
 from lab.pace import QUICK_SECONDS, SLOW_FROM, VARIABLE, Pace
-from lab.suite import LEAVES_OUT, Counts, Outcome, Stage, read_left_out, report, scope_for
+from lab.suite import LEAVES_OUT, Counts, Outcome, Stage, ends_file, read_left_out, report, run_line, scope_for
 
 QUICK, SLOW = Pace(1.0), Pace(2.4)
 BESIDE = ["single-trixie", "single-bookworm"]
@@ -37,9 +38,12 @@ def test_the_pace_is_measured_against_a_quick_machine(monkeypatch: pytest.Monkey
     assert measuring.pace() == Pace(2.0)
 
 
-def test_one_slow_round_makes_no_slow_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_rounds_make_no_slow_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "ansible-playbook"
-    program.write_text(f"#!/bin/sh\ntest -e {tmp_path}/first || {{ touch {tmp_path}/first; sleep 1; }}\n", encoding="utf-8")
+    program.write_text(
+        f"#!/bin/sh\ntest -e {tmp_path}/second && exit\nmkdir {tmp_path}/first || mkdir {tmp_path}/second\nsleep 0.6\n",
+        encoding="utf-8",
+    )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(measuring, "tool", lambda name: tmp_path / name)
     assert measuring.measure(rounds=3) < 0.5
@@ -104,7 +108,7 @@ def test_the_stages_of_a_slow_machine_know_it_and_the_last_lines_name_what_was_l
     assert lines[0] == str(SLOW)
     assert lines[1] == "So one stage runs after the other."
     assert lines[2].endswith("ALL=1 runs them. The change touches 1 file and the role nginx.")
-    assert lines[-4:-1] == ["Left out on this slow machine; make test ALL=1 runs them:", "scenario test_x.py::test_y[a b]", ""]
+    assert lines[-4:-1] == ["Left out for lack of time; make test ALL=1 runs them:", "scenario test_x.py::test_y[a b]", ""]
     assert lines[-1].startswith("1 passed, 0 failed, 0 skipped, 1 left out in ")
 
 
@@ -127,3 +131,29 @@ def test_an_earlier_run_s_list_does_not_count(tmp_path: Path, monkeypatch: pytes
 
 def test_without_anything_left_out_the_report_says_nothing_of_it() -> None:
     assert "left out" not in report([Outcome(Stage("unit", [], Path("unit.xml")), True, Counts(3), 1)], 1)
+
+
+def ends_in(folder: Path, end: float | None) -> list[float]:
+    """Run a line of three stages, and return how much of the time each was given when it began."""
+    given: list[float] = []
+
+    def run(stage: Stage) -> Outcome:
+        assert stage.results
+        file = ends_file(stage.results)
+        given.append(float(file.read_text(encoding="utf-8")) if file.exists() else 0)
+        return Outcome(stage, True, Counts(1), 1)
+
+    stages = [Stage(name, [], folder / f"{name}.xml", share=share) for name, share in (("a", 0), ("b", 3), ("c", 1))]
+    assert len(run_line(stages, end, run)) == len(stages)
+    return given
+
+
+def test_each_scenario_of_a_line_may_take_its_share_of_the_time(tmp_path: Path) -> None:
+    now = time.time()
+    none, first, last = ends_in(tmp_path, now + 1000)
+    assert none == 0 and first == pytest.approx(now + 750, abs=5) and last == pytest.approx(now + 1000, abs=5)
+
+
+def test_a_run_that_is_to_be_whole_has_no_end(tmp_path: Path) -> None:
+    ends_in(tmp_path, time.time() + 1000)
+    assert ends_in(tmp_path, None) == [0, 0, 0]

@@ -7,13 +7,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import pytest
 import yaml
 
 from lab.change import NAMING, Change
 from lab.paths import ROOT
-from lab.suite import LEAVES_OUT, REPEATS_EXCEPT, read_left_out
-from tests.behaviour.kit.selection import Candidate, Selection
+from lab.suite import LEAVES_OUT, REPEATS_EXCEPT, left_out_file, read_left_out
+from tests.behaviour.kit.selection import Candidate, Clock, Selection
 
 FILE = "tests/behaviour/single/test_visitor.py"
 NGINX, MANY = Change(frozenset({"roles/nginx/tasks/main.yml"})), Change(frozenset(f"roles/{name}/a" for name in "abcde"))
@@ -57,6 +60,17 @@ def test_a_change_of_many_roles_runs_its_longest_tests_and_their_repeats_only_wh
     assert runs(a_test("long_on_slow"), wide)
     assert not runs(a_test(), wide, own="debian12")
     assert runs(a_test(), Change(wide.paths | MINE.paths), own="debian12")
+
+
+@pytest.mark.parametrize(("ends", "change", "left_out"), [(9e9, Change(), False), (0, Change(), True), (0, MINE, False)])
+def test_what_has_not_begun_when_the_time_is_over_is_left_out_and_named(
+    tmp_path: Path, ends: float, change: Change, left_out: bool
+) -> None:
+    results = tmp_path / "scenario.xml"
+    clock = Clock(ends, left_out_file(results), change)
+    test = cast("pytest.Item", SimpleNamespace(nodeid=f"{FILE}::test_a[b::c]"))
+    assert bool(clock.pytest_runtest_protocol(test)) is left_out
+    assert read_left_out(results) == ([test.nodeid] if left_out else [])
 
 
 def collect(scenario: str, folder: Path) -> tuple[set[str], set[str]]:
