@@ -9,8 +9,12 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import spare_collections
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory import topology as hosts
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS, hosts_by_tier
+
+# Of all plugins of the collection, this one is read first: each play takes its hosts by it.
+spare_collections()
 
 
 def topology(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.hotclub.django.plugins.filter import topology
 from ansible_collections.hotclub.django.plugins.plugin_utils import core
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -61,3 +63,8 @@ def test_a_version_without_what_is_used_is_refused_by_name(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "ansible.parsing.vault", None)
     with pytest.raises(ImportError, match=rf"ansible-core {re.escape(core.version)}.*Install ansible-core"):
         exec(compile(CORE.read_text(), CORE, "exec"), {"__name__": "core"})  # noqa: S102  the file as a fresh process reads it
+
+
+def test_once_the_filter_is_read_that_takes_hosts_by_tier_python_looks_for_unused_cycles_more_rarely() -> None:
+    assert topology.all_tiers
+    assert gc.get_threshold()[0] == core.OBJECTS_BETWEEN_COLLECTIONS and gc.get_freeze_count() > 0
