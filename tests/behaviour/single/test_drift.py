@@ -9,7 +9,7 @@ import pytest
 from tests.behaviour.kit.sites import Site
 from tests.load import constant_load, judge
 
-pytestmark = pytest.mark.about("site", "os", "postgresql", "system_accounts", "certificates")
+pytestmark = [pytest.mark.debian13, pytest.mark.about("site", "os", "postgresql", "system_accounts", "certificates")]
 
 
 @dataclasses.dataclass(frozen=True)

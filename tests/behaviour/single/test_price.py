@@ -9,7 +9,7 @@ import pytest
 from tests.behaviour.kit.price import Price, priced
 from tests.behaviour.kit.sites import Site
 
-pytestmark = pytest.mark.about("site", "django")
+pytestmark = [pytest.mark.debian13, pytest.mark.about("site", "django")]
 
 PAYLOAD = ("hotclub.django.payload",)
 # A run that finds everything as it should be: a look, and a comparison with all that the roles say.

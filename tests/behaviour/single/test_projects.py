@@ -171,6 +171,7 @@ def keeper(app: Machine, workspace: Path) -> Iterator[Keeper]:
     keeper.close()
 
 
+@pytest.mark.debian13
 def test_a_private_repository_is_read_with_its_deploy_key(plain: Site, keeper: Keeper) -> None:
     key = keeper.key("deploy-key")
     keeper.open("deploy-key")

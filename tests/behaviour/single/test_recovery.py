@@ -69,6 +69,7 @@ def test_the_current_release_serves_after_a_restart_of_the_host(plain: Site, gal
     assert plain.play("site", site_version=expected).must_succeed().changed == 0
 
 
+@pytest.mark.debian13
 @pytest.mark.parametrize("project", ["plain", "gallery"])
 def test_connections_are_renewed_after_a_restart_of_the_database(project: str, request: pytest.FixtureRequest) -> None:
     """Those that a thread keeps under WSGI, and those of the pool under ASGI."""

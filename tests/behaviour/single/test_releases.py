@@ -159,6 +159,7 @@ def test_a_deploy_after_a_rollback_works(plain: Site) -> None:
     assert plain.serves() == third
 
 
+@pytest.mark.debian13
 def test_migrations_are_applied_once_and_before_the_switch(plain: Site, clean_schema: Callable[[], None]) -> None:
     serving, _, _ = versions(plain)
     plan = plain.load(rate=30)

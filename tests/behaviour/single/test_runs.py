@@ -20,6 +20,7 @@ pytestmark = pytest.mark.about("site")
 SITES = ["plain", "gallery", "stock"]
 
 
+@pytest.mark.debian13
 def test_a_change_of_a_setting_is_made_without_losing_a_request(plain: Site) -> None:
     plan = plain.load(rate=30)
     with constant_load(plan) as load:
@@ -30,6 +31,7 @@ def test_a_change_of_a_setting_is_made_without_losing_a_request(plain: Site) -> 
     assert verdict.flawless, str(verdict)
 
 
+@pytest.mark.debian13
 def test_names_in_site_env_are_filled_in_whichever_verb_starts_the_process(plain: Site) -> None:
     """A value of the site, of the release, one that is a secret, one that only looks like a name, and one of several lines."""
     before, following, _ = versions(plain)

@@ -15,7 +15,7 @@ from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.sites import Site
 from tests.behaviour.kit.versions import versions
 
-pytestmark = pytest.mark.about("django", "site")
+pytestmark = [pytest.mark.debian13, pytest.mark.about("django", "site")]
 
 OWN_SECRET = "a-secret-that-the-operator-made-up-4711"
 STORED_SECRET = "a-password-from-a-store-of-the-operator-4712"
@@ -72,7 +72,6 @@ def with_own_secret(plain: Site) -> Iterator[Site]:
     plain.play("site").must_succeed()
 
 
-@pytest.mark.debian13
 def test_runs_show_no_secret_however_talkative_and_neither_does_the_process_list(with_own_secret: Site) -> None:
     site = with_own_secret
     with Watch(site, secrets_of(site).values()) as watch:
@@ -160,20 +159,17 @@ def test_a_lock_made_with_the_public_index_is_installed_from_another(gallery: Si
     assert gallery.serves() == "v1"
 
 
-@pytest.mark.debian13
 def test_the_journal_holds_no_secret(plain: Site, gallery: Site, stock: Site) -> None:
     values = "\n".join(text for site in (plain, gallery, stock) for secret in site.secrets.values() for text in spellings(secret))
     found = plain.app.run(f"journalctl --no-pager | grep -F {shlex.quote(values)} | head -3 || true")
     assert found == "", found
 
 
-@pytest.mark.debian13
 def test_systemd_shows_no_secret_to_other_accounts(plain: Site) -> None:
     told = plain.app.run(f"cd / && runuser -u nobody -- systemctl show {plain.instances()[0]} {plain.name}.socket")
     assert [name for name, value in plain.secrets.items() if value in told] == []
 
 
-@pytest.mark.debian13
 def test_the_controllers_copies_belong_to_the_operator_alone(plain: Site) -> None:
     for file in (plain.folder / ".secrets" / plain.name).iterdir():
         assert file.stat().st_mode & 0o077 == 0, f"{file} can be read by others"

@@ -17,7 +17,7 @@ from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.sites import Site
 from tests.behaviour.kit.versions import versions
 
-pytestmark = pytest.mark.about("release_build", "signatures", "audit")
+pytestmark = [pytest.mark.debian13, pytest.mark.about("release_build", "signatures", "audit")]
 
 SIGNED = "/srv/signed"
 # Three people with a key, one of them unknown to the operator, and what they make of the versions of the project.
@@ -86,7 +86,6 @@ def database(app: Machine) -> Iterator[str]:
     app.run("systemctl stop vulnerabilities; rm -f /run/vulnerabilities.py")
 
 
-@pytest.mark.debian13
 def test_a_requirement_with_a_known_hole_is_told_or_stops_the_deploy(plain: Site, database: str) -> None:
     serving, wanted, _ = versions(plain)
     before = plain.releases()
@@ -99,7 +98,6 @@ def test_a_requirement_with_a_known_hole_is_told_or_stops_the_deploy(plain: Site
     assert plain.serves() == wanted
 
 
-@pytest.mark.debian13
 def test_what_a_host_says_is_never_an_expression(plain: Site, workspace: Path) -> None:
     """A taken-over host could answer with templates, which the controller would carry out."""
     mark = workspace / "ran-on-the-controller"
