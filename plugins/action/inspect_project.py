@@ -11,9 +11,10 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.hotclub.django.plugins.action.release_build import ADDRESS, files_of
+from ansible_collections.hotclub.django.plugins.action.release_build import ADDRESS
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble, carry_out
 from ansible_collections.hotclub.django.plugins.module_utils.release.source import GitSource
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.folders import files_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.looking import Wanted
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.project import inspect
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.repository import Repository

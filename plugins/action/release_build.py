@@ -4,97 +4,60 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import io
-import os
 import re
-import subprocess
-import tarfile
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble, failure
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import folder_of_run
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.folders import Listed
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import account
-from ansible_collections.hotclub.django.plugins.plugin_utils.steps.locked import LockedSteps
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.transfer import Transfer
 
 ADDRESS = re.compile(r"^([a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:)", re.IGNORECASE)
-LEFT_OUT = {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox"}
 
 
-class ActionModule(LockedSteps):
+class ActionModule(Transfer):
     """Controller side of a build."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Build on the host; from a folder here, send its files first."""
+        """Build on the host; from a folder here, send it what it lacks of the files first."""
         super().run(tmp, task_vars)
         arguments = {**self._task.args, "by": account()}
         source = str(arguments["source"])
         if ADDRESS.match(source) or self._task.check_mode:
-            return self._build(arguments, task_vars)
+            return self.ask_locked("release_build", arguments, task_vars)
+        try:
+            listed = self._listed(source, str(arguments.get("commit", "")))
+            arguments.update(list=listed.sha256, commit=listed.commit)
+            return self.with_remote_file(lambda remote: self._build(listed, {**arguments, "file": remote}, task_vars))
+        except Trouble as trouble:
+            return failure(trouble)
+
+    def _listed(self, source: str, wanted: str) -> Listed:
         folder = Path(source).expanduser()
         if not folder.is_dir():
-            return {
-                "failed": True,
-                "msg": f"site_source {source!r} is neither a git address nor a folder on this machine.\n"
+            raise Trouble(
+                f"site_source {source!r} is neither a git address nor a folder on this machine.",
                 "Write an address such as https://host/project.git or git@host:project.git, or the path of a folder.",
-            }
-        packed = pack(folder)
-        commit = hashlib.sha1(gzip.decompress(packed), usedforsecurity=False).hexdigest()
-        if arguments.get("commit", commit) not in ("", commit):
-            return {
-                "failed": True,
-                "msg": f"{source} has changed since the fleet's release was made from it: this host can't be given the same.\n"
+            )
+        listed = Listed(folder, folder_of_run())
+        if wanted not in ("", listed.commit):
+            raise Trouble(
+                f"{source} has changed since the fleet's release was made from it: this host can't be given the same.",
                 "Run playbooks/deploy.yml: it gives all hosts a new release.",
-            }
-        with tempfile.NamedTemporaryFile(suffix=".tar.gz") as local:
-            local.write(packed)
-            local.flush()
-            self._make_tmp_path()
-            remote = self._connection._shell.join_path(self._connection._shell.tmpdir, "source.tar.gz")
-            self._transfer_file(local.name, remote)
-        self._fixup_perms2((self._connection._shell.tmpdir, remote))
-        arguments.update(archive=remote, commit=commit)
-        try:
-            return self._build(arguments, task_vars)
-        finally:
-            self._remove_tmp_path(self._connection._shell.tmpdir)
+            )
+        return listed
 
-    def _build(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        return self.ask_locked("release_build", arguments, task_vars)
-
-
-def files_of(folder: Path) -> list[str]:
-    """Return the files to deploy: what git knows or would add, else everything but caches and environments."""
-    listed = subprocess.run(
-        # What the folder's own settings say is to be run while git looks at files stays alone: nobody may have seen it.
-        ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True,
-        check=False,
-    )
-    # A folder that a repository around it ignores has no files of git's: everything in it counts.
-    if listed.returncode == 0 and listed.stdout:
-        names = {os.fsdecode(name) for name in listed.stdout.split(b"\0") if name}
-        return sorted(name for name in names if os.path.lexists(folder / name))
-    found = []
-    for top, directories, files in os.walk(folder):
-        directories[:] = [name for name in directories if name not in LEFT_OUT]
-        found += [os.path.relpath(os.path.join(top, name), folder) for name in files if not name.endswith(".pyc")]
-    return sorted(found)
-
-
-def pack(folder: Path) -> bytes:
-    """Return an archive of a folder that depends on names, contents and executable bits alone."""
-    packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as stream, tarfile.open(fileobj=stream, mode="w") as archive:
-        for name in files_of(folder):
-            member = archive.gettarinfo(str(folder / name), arcname=name)
-            member.uid = member.gid = member.mtime = 0
-            member.uname = member.gname = ""
-            member.mode = 0o755 if member.mode & 0o100 else 0o644
-            if member.isreg():
-                with (folder / name).open("rb") as content:
-                    archive.addfile(member, content)
-            elif member.issym():
-                archive.addfile(member)
-    return packed.getvalue()
+    def _build(self, listed: Listed, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Send the list, and then part by part what the host says that it lacks; with the last one it builds."""
+        self.put(str(listed.list), arguments["file"])
+        result = self.ask_locked("release_build", arguments, task_vars)
+        for part in result.get("parts", []):
+            self.put(str(listed.pack(part)), arguments["file"])
+            result = self.ask_locked("release_build", {**arguments, "part": part}, task_vars)
+            if result.get("failed"):
+                return result
+        if result.get("parts"):
+            raise Trouble("Files of the source that were sent have gone from the host again.", "Run this again.")
+        return result

@@ -41,11 +41,21 @@ options:
     type: list
     elements: str
     default: []
-  archive:
-    description: Archive of the source on the host. Set by the action plugin for a folder on the controller.
+  list:
+    description:
+      - SHA-256 of the list of the source's files. Set by the action plugin for a folder on the controller. A host that lacks
+        some of them says in which parts of the list, and builds once they have been sent.
+    type: str
+    default: ""
+  part:
+    description: The part of the list whose files are sent along; empty for the list itself. Set by the action plugin.
+    type: str
+    default: ""
+  file:
+    description: Where on the host is what was sent along. Set by the action plugin.
     type: path
   commit:
-    description: Content hash of the archive. Set by the action plugin.
+    description: Hash of a folder's names and contents. Set by the action plugin.
     type: str
     default: ""
   project_path:
@@ -121,6 +131,11 @@ options:
     default: []
   build_commands:
     description: Commands run in the source before static files are collected, such as C(npm ci).
+    type: list
+    elements: str
+    default: []
+  build_leftovers:
+    description: Names of folders to remove from the source, at any depth, once O(build_commands) and O(static_commands) have run.
     type: list
     elements: str
     default: []

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import socket
 import subprocess
 import sys
-import tarfile
-from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.action.barrier import ended_well
-from ansible_collections.hotclub.django.plugins.action.release_build import files_of, pack
 from ansible_collections.hotclub.django.plugins.filter.gunicorn_workers import gunicorn_workers
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet import operator
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import is_dead, machine, run_of, whoami
@@ -76,33 +72,6 @@ def test_whoever_meets_the_lock_learns_who_when_and_what() -> None:
     for part in ("ada", "noon", "deploy v2", "site_deploy_lock_seconds=0"):
         assert part in message
     assert "and 3600 seconds at least" in refusal({**holder(1), "silent_seconds": 3600}, "shop")
-
-
-def test_an_archive_depends_on_the_content_alone(tmp_path: Path) -> None:
-    (tmp_path / "manage.py").write_text("x")
-    (tmp_path / ".venv").mkdir()
-    (tmp_path / ".venv" / "big").write_text("x")
-    first = pack(tmp_path)
-    os.utime(tmp_path / "manage.py", (1, 1))
-    assert pack(tmp_path) == first
-    with tarfile.open(fileobj=io.BytesIO(first)) as archive:
-        assert archive.getnames() == ["manage.py"]
-
-
-def test_a_folder_in_git_is_sent_as_git_sees_it(tmp_path: Path) -> None:
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    (tmp_path / ".gitignore").write_text("secret.txt\n")
-    (tmp_path / "secret.txt").write_text("x")
-    (tmp_path / "new.py").write_text("x")
-    assert files_of(tmp_path) == [".gitignore", "new.py"]
-
-
-def test_a_folder_that_git_ignores_is_sent_whole(tmp_path: Path) -> None:
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    (tmp_path / ".gitignore").write_text("dist/\n")
-    (tmp_path / "dist").mkdir()
-    (tmp_path / "dist" / "manage.py").write_text("x")
-    assert files_of(tmp_path / "dist") == ["manage.py"]
 
 
 def test_a_step_that_never_ran_did_not_end_well() -> None:

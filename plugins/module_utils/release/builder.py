@@ -11,7 +11,7 @@ import re
 import shlex
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,9 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.layout impo
 from ansible_collections.hotclub.django.plugins.module_utils.release.source import (
     COMMIT,
     GitSource,
+    SentSource,
     mirrored,
     refuse_pointers,
-    unpack,
 )
 
 MEBI = 1024 * 1024
@@ -68,6 +68,15 @@ def refuse_little_space(site: Site, minimum_mb: int) -> None:
         )
 
 
+def remove_leftovers(source: Path, names: Collection[str]) -> None:
+    """Remove folders of these names, wherever they are: what a build has brought and a release does not need."""
+    for top, directories, _files in os.walk(source):
+        for path in (Path(top, name) for name in set(directories).intersection(names)):
+            if not path.is_symlink():
+                directories.remove(path.name)
+                remove(path)
+
+
 class Builder:
     """One build of one release.
 
@@ -95,12 +104,13 @@ class Builder:
         if self.release:
             remove(self.folder)
 
-    def build(self) -> dict[str, Any]:
+    def build(self, sent: SentSource | None = None) -> dict[str, Any]:
         """Build the release part by part.
 
+        :param sent: the source, where it is a folder of the controller.
         :raises Trouble: a part failed; the message says which, why and what to do.
         """
-        commit = self._timed("source", self._fetch)
+        commit = self._timed("source", lambda: self._fetch(sent))
         source = self.folder / "src"
         project = projects.folder(source, self.wanted["project_path"])
         settings = projects.settings_module(project, self.wanted["settings_module"])
@@ -115,6 +125,8 @@ class Builder:
         if built:
             self._try_server(packages)
         answer = self._timed("examine", lambda: self._examine(source, project))
+        if self.wanted["build_commands"]:
+            remove_leftovers(source, self.wanted["build_leftovers"])
         described = self._describe(commit, python, settings, venv, answer)
         # What comes out of the source itself is bound by the commit.
         described["locked"] = self.locked
@@ -165,8 +177,8 @@ class Builder:
         account = pwd.getpwnam(self.site.build_user)
         os.chown(self.folder, account.pw_uid, account.pw_gid)
 
-    def _fetch(self) -> str:
-        if self.wanted["archive"]:
+    def _fetch(self, sent: SentSource | None) -> str:
+        if sent:
             if self.wanted["signing_keys"]:
                 raise Trouble(
                     "A folder of the machine that runs the playbook carries no signature. Nothing was changed.",
@@ -174,7 +186,7 @@ class Builder:
                 )
             commit: str = self.wanted["commit"]
             self._begin(commit)
-            unpack(self.site, Path(self.wanted["archive"]), self.folder / "src")
+            sent.lay_out(self.folder / "src")
             own(self.folder / "src", self.site.build_user, f"{self.site.name}-build")
             refuse_pointers(self.folder / "src", "Run `git lfs pull` in the folder on the machine that runs the playbook.")
             return commit

@@ -1,6 +1,6 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Getting a project's source onto the host: from git, or from an archive that the controller sent."""
+"""Getting a project's source onto the host: from git, or from a folder that the controller sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import contextlib
 import difflib
 import os
 import re
-import tarfile
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,14 @@ from pathlib import Path
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import remove
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import HOUR_SECONDS, Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.release.contents import (
+    AGAIN,
+    Entry,
+    Incoming,
+    digest,
+    lies_within,
+    parts_of,
+)
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.signatures import Keyring
 
@@ -304,30 +312,60 @@ def mirrored(site: Site, source: GitSource, environment: Mapping[str, str]) -> I
         yield git
 
 
-def unpack(site: Site, archive: Path, target: Path) -> None:
-    """Unpack the archive that the controller made of a folder.
+class SentSource:
+    """A folder of the controller: its list, what earlier releases have of it, and what has arrived.
 
-    :raises Trouble: the archive is damaged, or reaches outside of its folder.
+    :param sha256: of the list, which has arrived.
     """
-    target.mkdir()
-    try:
-        with tarfile.open(archive) as packed:
-            for member in packed.getmembers():
-                outside = os.path.normpath(os.path.join("/x", member.name))
-                if (
-                    not outside.startswith("/x")
-                    or member.isdev()
-                    or (
-                        (member.issym() or member.islnk())
-                        and not os.path.normpath(os.path.join("/x", os.path.dirname(member.name), member.linkname)).startswith(
-                            "/x"
-                        )
-                    )
-                ):
-                    raise Trouble(f"The source holds {member.name}, which points outside of it.", "Remove it from the source.")
-            packed.extractall(target)  # noqa: S202  (every member was looked at above)
-    except (tarfile.TarError, EOFError) as error:
-        raise Trouble(f"The source's archive is damaged: {error}.", "Run this again.") from error
+
+    def __init__(self, site: Site, sha256: str) -> None:
+        self.incoming = Incoming(site.incoming)
+        self.sha256 = sha256
+        self.entries = self.incoming.entries(sha256)
+        self._earlier = next(
+            (folder for release in reversed(site.built()) if (folder := site.release(release) / "src").is_dir()), None
+        )
+
+    def lacking(self) -> list[str]:
+        """Return the parts of the list that neither the newest release here nor what has arrived has."""
+        places = (place for place, entry in enumerate(self.entries) if not entry.link and not self._found(entry))
+        return parts_of(self.entries, places)
+
+    def _found(self, entry: Entry) -> Path | None:
+        """Return where a file's content is on this host. A build may have changed a file of an earlier release: it is read."""
+        if self.incoming.has(entry):
+            return self.incoming.path(entry)
+        earlier = self._earlier / entry.name if self._earlier else None
+        if earlier and not earlier.is_symlink() and earlier.is_file() and earlier.stat().st_size == entry.size:
+            return earlier if digest(earlier) == entry.sha256 else None
+        return None
+
+    def lay_out(self, target: Path) -> None:
+        """Write the files, each a copy: the build may change them.
+
+        :raises Trouble: a file or a link reaches outside of the folder, or a file has gone meanwhile.
+        """
+        for entry in self.entries:
+            inside = lies_within(entry.name)
+            if not inside or os.path.isabs(entry.link) or not lies_within(os.path.join(os.path.dirname(entry.name), entry.link)):
+                raise Trouble(f"The source holds {entry.name}, which points outside of it.", "Remove it from the source.")
+        target.mkdir()
+        # Links come last, so that nothing is written through one.
+        for entry in sorted(self.entries, key=lambda entry: bool(entry.link)):
+            path = target / entry.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if entry.link:
+                path.symlink_to(entry.link)
+                continue
+            found = self._found(entry)
+            if not found:
+                raise Trouble(f"{entry.name} of the source has not arrived.", AGAIN)
+            shutil.copyfile(found, path)
+            path.chmod(0o755 if entry.executable else 0o644)
+
+    def clear(self) -> None:
+        """Remove what has arrived, once a release has it."""
+        self.incoming.clear(self.sha256, *(entry.sha256 for entry in self.entries))
 
 
 def _give(path: Path, site: Site) -> None:

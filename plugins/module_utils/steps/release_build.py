@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import LOCKED, SITE, carry_out, run_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.builder import Builder, clear_unfinished, refuse_little_space
+from ansible_collections.hotclub.django.plugins.module_utils.release.contents import Incoming
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.source import SentSource
 
 text = {"type": "str", "default": ""}
 texts = {"type": "list", "elements": "str", "default": []}
@@ -21,7 +25,9 @@ SPEC: dict[str, Any] = {
     "deploy_key": {**text, "no_log": True},
     "host_keys": {**texts, "no_log": False},
     "signing_keys": {**texts, "no_log": False},
-    "archive": {"type": "path"},
+    "list": text,
+    "part": text,
+    "file": {"type": "path"},
     "commit": text,
     "rebuild": {"type": "bool", "default": False},
     "pins": {"type": "dict", "default": {}},
@@ -46,6 +52,7 @@ SPEC: dict[str, Any] = {
     "audit_service_url": text,
     "audit_ignored": texts,
     "build_commands": texts,
+    "build_leftovers": texts,
     "static_commands": texts,
     "shared_paths": texts,
     "static_url": {"type": "str", "default": "/static/"},
@@ -70,9 +77,24 @@ def build(module: Call) -> dict[str, Any]:
     with site.step(wait_seconds=300, run=run_of(module)):
         clear_unfinished(site)
         refuse_little_space(site, module.params["minimum_free_mb"])
+        sent = None
+        if module.params["list"]:
+            sent = taken_in(module, site)
+            if parts := sent.lacking():
+                return {"changed": True, "parts": parts}
         builder = Builder(site, module.params)
         try:
-            return builder.build()
+            result = builder.build(sent)
         except BaseException:
             builder.discard()
             raise
+        if sent:
+            sent.clear()
+        return result
+
+
+def taken_in(module: Call, site: Site) -> SentSource:
+    """Take in what was sent of a folder of the controller."""
+    sha256, part, file = (module.params[name] for name in ("list", "part", "file"))
+    Incoming(site.incoming).take_in(Path(file), sha256, part)
+    return SentSource(site, sha256)

@@ -54,14 +54,19 @@ COMMANDS = {
 
 
 def test_commands_run_when_they_can_do_their_work(plain: Site, at_home: Run) -> None:
-    """With production's settings: what the first adds to the static files is served, the third finds what the second made."""
+    """With production's settings: what the first adds to the static files is served, the third finds what the second made.
+
+    Of what the front end's build leaves, the release keeps nothing.
+    """
     told = {f"site_commands_after_{moment}": [command] for moment, command in COMMANDS.items()}
     built = ["sh -c 'node --version > journal/static/journal/node.txt; npm --version >> journal/static/journal/node.txt'"]
+    built += ["sh -c 'mkdir -p node_modules/left front/node_modules; test -d front/node_modules'"]
     run = plain.deploy("at-home-changed", **AT_HOME, **told, site_build_commands=built).must_succeed()
     assert plain.visitor.get("/static/journal/node.txt").text.startswith("v22."), "not the Node of .nvmrc, which Debian has not"
     assert plain.visitor.get("/static/made.txt").text == "made"
     assert plain.visitor.get("/?reports").json == {"reports": 1}, run
     assert run.says("there are 1 reports"), run
+    assert plain.app.run(f"find {plain.root}/current/src/ -name node_modules; ls {plain.root}/current/src/front") == ""
 
 
 @pytest.mark.parametrize(

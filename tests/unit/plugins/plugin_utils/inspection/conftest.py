@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.action.inspect_project import GIVEN
-from ansible_collections.hotclub.django.plugins.action.release_build import files_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.folders import files_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.looking import Wanted
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.project import inspect
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.report import Report

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.hotclub.django.plugins.action.release_build import files_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.folders import files_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.staging import FILE_BYTES, Source, copied
 
 from tests.unit.plugins.plugin_utils.inspection.conftest import SMALLEST, Inspect, look
