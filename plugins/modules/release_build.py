@@ -30,6 +30,12 @@ options:
     description: Private SSH key that may read the repository.
     type: str
     default: ""
+  submodule_keys:
+    description:
+      - Private SSH keys for submodules, by the address of the repository or by how several begin. Those that no address fits are
+        asked for with O(deploy_key).
+    type: dict
+    default: {}
   host_keys:
     description: Lines for C(known_hosts); with none, the first key seen is trusted and kept.
     type: list

@@ -198,6 +198,7 @@ class Builder:
             wanted["host_keys"],
             wanted["signing_keys"],
             wanted["source_seconds"],
+            wanted["submodule_keys"],
         )
         with mirrored(self.site, source, self.environment) as git:
             commit = wanted["commit"] or git.resolve()

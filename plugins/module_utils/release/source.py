@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
@@ -25,6 +25,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.contents im
     lies_within,
     parts_of,
 )
+from ansible_collections.hotclub.django.plugins.module_utils.release.deploy_keys import address_for
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.signatures import Keyring
 
@@ -33,6 +34,11 @@ POINTER = b"version https://git-lfs.github.com/spec/v1"
 POINTER_BYTES = 1024
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 AUTHENTICATION = re.compile(r"Permission denied|Authentication failed|could not read Username|access denied", re.IGNORECASE)
+# What servers say to a key that they know and that opens another repository.
+NOT_THIS_KEY = re.compile(r"Repository not found|don't have permission|does not appear to be a git repository", re.IGNORECASE)
+IN_AN_ADDRESS = re.compile(r"(https?://)[^/@\s]*@")
+# How git names the address of a submodule in its settings.
+SUBMODULE_URL = re.compile(r"submodule\.(.+)\.url", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class GitSource:
     :param host_keys: lines for ``known_hosts``; with none, the first key seen is trusted and kept.
     :param signing_keys: public keys of which one must have signed what is deployed; with none, nobody must.
     :param seconds: how long git may take for one thing, such as a fetch.
+    :param submodule_keys: private SSH keys for submodules, by address or its beginning; others are asked for with ``deploy_key``.
     """
 
     url: str
@@ -53,6 +60,7 @@ class GitSource:
     host_keys: Sequence[str] = ()
     signing_keys: Sequence[str] = ()
     seconds: float = HOUR_SECONDS
+    submodule_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 class Git:
@@ -67,28 +75,32 @@ class Git:
             "GIT_TERMINAL_PROMPT": "0",
             # Large files are fetched from where the source is, not from the mirror.
             "GIT_LFS_SKIP_SMUDGE": "1",
-            "GIT_SSH_COMMAND": self._ssh(folder),
+            "GIT_SSH_COMMAND": self._ssh(source.deploy_key, "deploy_key"),
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": "advice.detachedHead",
             "GIT_CONFIG_VALUE_0": "false",
         }
 
-    def _ssh(self, folder: Path) -> str:
+    def _ssh(self, key: str, name: str) -> str:
+        """Return how git signs in.
+
+        :param key: with which key; empty for none.
+        :param name: the file that has it for as long as the mirror is lent.
+        """
         known = self.site.root / "cache" / "known_hosts"
-        options = ["-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={known}", "-o", "ConnectTimeout=15"]
+        checking = "accept-new"
         if self.source.host_keys:
-            known = folder / "known_hosts"
+            known, checking = self.folder / "known_hosts", "yes"
             known.write_text("\n".join(self.source.host_keys) + "\n")
             _give(known, self.site)
-            options = ["-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=yes"]
-        else:
-            options += ["-o", "StrictHostKeyChecking=accept-new"]
-        if self.source.deploy_key:
-            key = folder / "deploy_key"
-            key.touch(mode=0o600)
-            key.write_text(self.source.deploy_key.rstrip("\n") + "\n")
-            _give(key, self.site)
-            options += ["-i", str(key), "-o", "IdentitiesOnly=yes"]
+        options = ["-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={known}", "-o", "ConnectTimeout=15"]
+        options += ["-o", f"StrictHostKeyChecking={checking}"]
+        if key:
+            path = self.folder / name
+            path.touch(mode=0o600)
+            path.write_text(key.rstrip("\n") + "\n")
+            _give(path, self.site)
+            options += ["-i", str(path), "-o", "IdentitiesOnly=yes"]
         return " ".join(["ssh", *options])
 
     def run(self, *arguments: str, cwd: Path | None = None, extra: Mapping[str, str] | None = None) -> Outcome:
@@ -222,13 +234,31 @@ class Git:
         refuse_pointers(target, "Files of submodules can't be in Git LFS: keep them in the repository itself.")
 
     def _fetch_submodules(self, target: Path) -> None:
-        done = self.run("submodule", "update", "--init", "--recursive", "--quiet", cwd=target)
-        if done.code:
-            raise Trouble("A submodule can't be fetched.", "Check the addresses in .gitmodules.", done.tail(6))
+        self._fetch_submodules_of(target, target)
         for trace in target.rglob(".git"):
             if trace != target / ".git":
                 remove(trace)
         remove(target / ".git" / "modules")
+
+    def _fetch_submodules_of(self, tree: Path, target: Path) -> None:
+        """Fetch the submodules of a tree one by one, each with its own key, and then those that they have."""
+        prepared = self.run("submodule", "init", "--quiet", cwd=tree)
+        if prepared.code:
+            raise Trouble("The submodules of the source can't be read.", "Correct .gitmodules.", prepared.tail(6))
+        settings = self.run("config", "--local", "--null", "--get-regexp", r"^submodule\..*\.url$", cwd=tree).stdout
+        for setting in filter(None, settings.split("\0")):
+            named, _newline, url = setting.partition("\n")
+            found = SUBMODULE_URL.fullmatch(named)
+            if not found:
+                continue
+            place = self.run("config", "--file", ".gitmodules", f"submodule.{found[1]}.path", cwd=tree).stdout.rstrip("\n")
+            address = address_for(url, self.source.submodule_keys)
+            told = {"GIT_SSH_COMMAND": self._ssh(self.source.submodule_keys[address], "submodule_key")} if address else {}
+            done = self.run("submodule", "update", "--quiet", "--", place, cwd=tree, extra=told)
+            if done.code:
+                raise no_submodule(str((tree / place).relative_to(target)), url, address, done)
+            if (tree / place / ".gitmodules").exists():
+                self._fetch_submodules_of(tree / place, target)
 
     def _fetch_large_files(self, target: Path) -> None:
         """Fetch what the repository keeps in Git LFS; the mirror keeps it for the next deploy."""
@@ -261,6 +291,27 @@ def unreachable(url: str, where: str, fetched: Outcome) -> Trouble:
     else:
         remedy = f"Check site_source, and that {where} reaches it: run `git ls-remote` with the same address there."
     return Trouble(f"The source {url} can't be fetched.", remedy, fetched.tail(6))
+
+
+def no_submodule(place: str, url: str, address: str, fetched: Outcome) -> Trouble:
+    """Explain why a submodule can't be fetched.
+
+    :param place: where it is in the source.
+    :param url: where it comes from.
+    :param address: the address in the inventory whose key was used; empty when there is none for it.
+    """
+    shown = IN_AN_ADDRESS.sub(r"\1", url)
+    if not (AUTHENTICATION.search(fetched.stderr) or NOT_THIS_KEY.search(fetched.stderr)):
+        remedy = "Check its address in .gitmodules, that this host reaches it, and that the commit which is wanted is there."
+    elif address:
+        remedy = f"See that the key which site_submodule_deploy_keys has for {address} may read it."
+    elif url.startswith("http"):
+        remedy = "Give it its SSH address in .gitmodules, and put a private key for that into site_submodule_deploy_keys."
+    else:
+        remedy = f"Put a private SSH key that may read it into site_submodule_deploy_keys, under the name {shown}."
+    return Trouble(
+        f"The submodule {place} of the source, {shown}, can't be fetched.", remedy, IN_AN_ADDRESS.sub(r"\1", fetched.tail(8))
+    )
 
 
 def no_such_version(url: str, version: str, names: Sequence[str]) -> Trouble:

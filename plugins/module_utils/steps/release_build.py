@@ -23,6 +23,7 @@ SPEC: dict[str, Any] = {
     "source": {"type": "str", "required": True},
     "version": {"type": "str", "default": "HEAD"},
     "deploy_key": {**text, "no_log": True},
+    "submodule_keys": {"type": "dict", "default": {}, "no_log": True},
     "host_keys": {**texts, "no_log": False},
     "signing_keys": {**texts, "no_log": False},
     "list": text,

@@ -55,6 +55,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.set
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.source import (
     check_deploy_key,
+    check_deploy_keys,
     check_inner_path,
     check_inner_paths,
     check_signing_keys,
@@ -91,6 +92,7 @@ RULES: dict[str, Rule] = {
     "site_source": check_source,
     "site_version": check_version,
     "site_deploy_key": check_deploy_key,
+    "site_submodule_deploy_keys": check_deploy_keys,
     "site_source_signing_keys": check_signing_keys,
     "site_project_path": check_inner_path,
     "site_requirements_file": check_inner_path,

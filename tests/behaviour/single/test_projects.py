@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,7 @@ def test_a_requirement_whose_hash_differs_is_refused(stock: Site, repositories: 
 
 
 class Keeper:
-    """A git server that lets in who has the deploy key: an account on a host, as a company would have one."""
+    """A git server that has a project with a private submodule, and lets a key in for its own repository alone."""
 
     ACCOUNT = "git-keeper"
 
@@ -138,9 +139,8 @@ class Keeper:
         self.machine = machine
         self.folder = folder
 
-    @property
-    def url(self) -> str:
-        return f"ssh://{self.ACCOUNT}@127.0.0.1/home/{self.ACCOUNT}/plain.git"
+    def url(self, repository: str) -> str:
+        return f"ssh://{self.ACCOUNT}@127.0.0.1/home/{self.ACCOUNT}/{repository}.git"
 
     def key(self, name: str) -> str:
         path = self.folder / name
@@ -148,14 +148,25 @@ class Keeper:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)], check=True)
         return path.read_text(encoding="utf-8")
 
-    def open(self, key_name: str) -> None:
-        public = (self.folder / f"{key_name}.pub").read_text(encoding="utf-8").strip()
+    def open(self, version: str, **repositories: str) -> None:
+        """Serve a version of the project with a submodule, as the branch ``private``; each repository is opened by its key."""
         home = f"/home/{self.ACCOUNT}"
+        granted = ""
+        for repository, key_name in repositories.items():
+            public = (self.folder / f"{key_name}.pub").read_text(encoding="utf-8").strip()
+            granted += f"restrict,command=\"git-upload-pack '{home}/{repository}.git'\" {public}\n"
         self.machine.run(
             f"""
             id {self.ACCOUNT} 2>/dev/null || useradd --create-home --shell /usr/bin/git-shell {self.ACCOUNT}
-            rm -rf {home}/plain.git && git clone --quiet --bare file:///srv/git/plain.git {home}/plain.git
-            install -d -m 0700 {home}/.ssh && echo {shlex.quote(public)} > {home}/.ssh/authorized_keys
+            cd {home} && rm -rf plain widgets *.git
+            commit() {{ git -C $1 add . && git -C $1 -c user.name=x -c user.email=x@example.org commit --quiet -m $1; }}
+            git init --quiet widgets && echo private > widgets/widgets.txt && commit widgets
+            git clone --quiet --branch {version} file:///srv/git/plain.git plain 2>/dev/null
+            printf '[submodule "widgets"]\n\tpath = widgets\n\turl = {self.url("widgets")}\n' > plain/.gitmodules
+            mkdir plain/widgets && git -C plain update-index --add --cacheinfo 160000,$(git -C widgets rev-parse HEAD),widgets
+            commit plain && git -C plain branch --force private
+            git clone --quiet --bare widgets widgets.git && git clone --quiet --bare plain plain.git
+            install -d -m 0700 .ssh && printf %s {shlex.quote(granted)} > .ssh/authorized_keys
             chown -R {self.ACCOUNT}: {home}
             """
         )
@@ -172,18 +183,19 @@ def keeper(app: Machine, workspace: Path) -> Iterator[Keeper]:
 
 
 @pytest.mark.debian13
-def test_a_private_repository_is_read_with_its_deploy_key(plain: Site, keeper: Keeper) -> None:
-    key = keeper.key("deploy-key")
-    keeper.open("deploy-key")
+def test_a_private_repository_and_its_submodule_are_read_with_their_deploy_keys(plain: Site, keeper: Keeper) -> None:
+    keys = [keeper.key("deploy-key"), keeper.key("key-of-widgets")]
     _, wanted, following = versions(plain)
-    run = plain.deploy(wanted, site_source=keeper.url, site_deploy_key=key).must_succeed()
+    keeper.open(wanted, plain="deploy-key", widgets="key-of-widgets")
+    source: dict[str, Any] = {"site_source": keeper.url("plain"), "site_submodule_deploy_keys": {keeper.url("widgets"): keys[1]}}
+    run = plain.deploy("private", site_deploy_key=keys[0], **source).must_succeed()
     assert plain.serves() == wanted, run
-    secret_line = key.splitlines()[2]
-    assert secret_line not in run.output
-    assert not plain.app.succeeds(f"grep -rqF {shlex.quote(secret_line)} {plain.root} /tmp /var/tmp /etc /home 2>/dev/null"), (
-        "the deploy key is still on the host after the deploy"
-    )
+    assert plain.app.run(f"cat {plain.root}/current/src/widgets/widgets.txt") == "private"
+    for secret_line in (key.splitlines()[2] for key in keys):
+        assert secret_line not in run.output
+        trace = f"grep -rqF {shlex.quote(secret_line)} {plain.root} /tmp /var/tmp /etc /home 2>/dev/null"
+        assert not plain.app.succeeds(trace), "a deploy key is still on the host after the deploy"
 
-    refused = plain.deploy(following, site_source=keeper.url, site_deploy_key=keeper.key("another-key")).must_fail()
+    refused = plain.deploy(following, site_deploy_key=keeper.key("another-key"), **source).must_fail()
     assert refused.says("site_deploy_key"), refused
     assert plain.serves() == wanted

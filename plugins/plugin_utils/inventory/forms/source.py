@@ -16,6 +16,8 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.for
 GIT_URL = re.compile(r"(https?|ssh|git|git\+ssh|file)://(?!-)\S+")
 # Not "ext::command", which git would run.
 GIT_SHORT_URL = re.compile(r"(\w[\w.-]*@)?\w[\w.-]*:(?!//|:)\S+")
+# One of a repository, or how several begin.
+SSH_ADDRESS = re.compile(r"(git\+)?ssh://(?!-)\S+|(\w[\w.-]*@)?\w[\w.-]*:(?!//|:)\S*")
 WEB_PAGE = re.compile(r"https?://[^/]+/.+/(tree|blob|commit|src/branch)/")
 NOT_IN_A_REF = re.compile(r"[\s~^:?*\[\\\x00-\x1f\x7f]|@\{|//|\.\.")
 
@@ -63,6 +65,19 @@ def check_deploy_key(value: Any) -> Iterator[Finding]:
         else:
             remedy = "Write the key's text; from a file: \"{{ lookup('ansible.builtin.file', '/path/of/the/key') }}\"."
             yield ("is not a private key (hidden)", remedy)
+
+
+def check_deploy_keys(value: Any) -> Iterator[Finding]:
+    """Refuse names that are no SSH addresses, and what is not the text of a private key. Never shows one."""
+    for place, (address, key) in enumerate(value.items()):
+        if not SSH_ADDRESS.fullmatch(str(address)):
+            yield (
+                f"the name of element {place} is not an SSH address (hidden)",
+                "Write the submodule's address as .gitmodules has it, or how several begin, such as git@git.example.org:you/.",
+            )
+            continue
+        for wrong, remedy in check_deploy_key(key) if key else [("is empty", "Write its text, or remove the element.")]:
+            yield (f"the key for {address} {wrong}", remedy)
 
 
 def check_signing_keys(value: Any) -> Iterator[Finding]:

@@ -371,6 +371,8 @@ class TestSecrets:
             {"site_secret_key": "django-insecure-hunter2-hunter2-hunter2"},
             {"site_database_password": ["hunter2"]},
             {"site_deploy_key": "hunter2"},
+            {"site_submodule_deploy_keys": {"git@git.example.org:you/": "hunter2"}},
+            {"site_submodule_deploy_keys": {"hunter2": "-----BEGIN OPENSSH PRIVATE KEY-----"}},
             {"site_env": "hunter2"},
             {"site_env": {"KEY": ["hunter2"]}},
             {"site_source": "https://me:hunter2@forge.example/app.git"},
