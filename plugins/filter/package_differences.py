@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.release.git_pins import is_pin
+
 
 def package_differences(releases: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return a phrase for each package that hosts with the same version of Python have in different versions.
@@ -23,7 +25,8 @@ def package_differences(releases: Mapping[str, Mapping[str, Any]]) -> list[str]:
             continue
         interpreter = ".".join(str(release.get("python", "")).split(".")[:2])
         for name, version in release.get("packages", {}).items():
-            versions[(name, interpreter)][str(version)].append(str(host))
+            # A commit is the same for every interpreter.
+            versions[(name, "" if is_pin(version) else interpreter)][str(version)].append(str(host))
     return [
         f"{name}: " + ", ".join(f"{version} on {' and '.join(hosts)}" for version, hosts in sorted(found.items()))
         for (name, _interpreter), found in sorted(versions.items())

@@ -176,11 +176,11 @@ options:
     type: bool
     default: false
   pins:
-    description: Versions by name that other hosts of the fleet have installed, for requirements without a lock.
+    description: Versions, or commits of git, by name that other hosts of the fleet have installed, for requirements without a lock.
     type: dict
     default: {}
   pins_python:
-    description: The version of Python for which O(pins) are; a host with another minor version resolves for itself.
+    description: The version of Python for which O(pins) are; a host with another minor version takes the commits alone.
     type: str
     default: ""
   renewed:

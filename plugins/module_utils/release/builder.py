@@ -19,6 +19,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import own, remove, write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, redact, run
 from ansible_collections.hotclub.django.plugins.module_utils.release import (
+    git_pins,
     node,
     python_version,
     software,
@@ -128,9 +129,8 @@ class Builder:
         if self.wanted["build_commands"]:
             remove_leftovers(source, self.wanted["build_leftovers"])
         described = self._describe(commit, python, settings, venv, answer)
-        # What comes out of the source itself is bound by the commit.
         described["locked"] = self.locked
-        described["packages"] = {package.name: package.version for package in packages if not package.source}
+        described["packages"] = {package.name: package.bound for package in packages if package.bound}
         write_atomically(self.folder / software.BILL, software.bill(self.site.name, described, packages))
         self._finish(described, answer)
         return {
@@ -233,7 +233,7 @@ class Builder:
             self.wanted["packages"],
             self.wanted["extra_hashes"],
             self.wanted["poetry"],
-            self.wanted["pins"] if python_version.is_same_minor(python, self.wanted["pins_python"]) else {},
+            self._pins(python),
             self.wanted["stamp"] if self.wanted["renewed"] else "",
             self.wanted["build_seconds"],
         )
@@ -253,6 +253,11 @@ class Builder:
                 "with hashes. Until then, all hosts get what the first one has; -e site_requirements_renewed=true renews it."
             )
         return found
+
+    def _pins(self, python: str) -> dict[str, str]:
+        """Return what the fleet has of packages without a lock; with another Python than here, its commits alone."""
+        alike = python_version.is_same_minor(python, self.wanted["pins_python"])
+        return {name: version for name, version in self.wanted["pins"].items() if alike or git_pins.is_pin(version)}
 
     def _try_server(self, packages: list[software.Package]) -> None:
         """Refuse a gunicorn that could not even start, before anything depends on it."""

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ansible_collections.hotclub.django.plugins.module_utils.release.git_pins import pin
+
 KEPT = "packages.json"
 BILL = "sbom.cdx.json"
 CYCLONEDX = "1.6"
@@ -34,6 +36,7 @@ class Package:
     :param licence: what it says of its licence, an SPDX expression where it has one.
     :param requires: the names that it asks for, those of extras left out.
     :param source: where it came from when that was no index.
+    :param commit: what git has it from, as a pin; empty for what comes from elsewhere.
     """
 
     name: str
@@ -41,6 +44,12 @@ class Package:
     licence: str = ""
     requires: tuple[str, ...] = ()
     source: str = ""
+    commit: str = ""
+
+    @property
+    def bound(self) -> str:
+        """What other hosts are to install of it: its version, or its commit; empty for what comes out of the source itself."""
+        return self.commit or ("" if self.source else self.version)
 
     @property
     def purl(self) -> str:
@@ -50,15 +59,21 @@ class Package:
 
 def packages_of(venv: Path) -> list[Package]:
     """Return what is installed in a virtualenv, by name."""
-    found = {}
+    found = {package.name: package for package in (_package(headers, folder) for folder, headers in _described(venv))}
+    return [found[name] for name in sorted(found)]
+
+
+def asked_by(venv: Path) -> str:
+    """Return what the packages in a virtualenv ask for, as they write it."""
+    return "\n".join(line for _folder, headers in _described(venv) for line in headers.get_all("Requires-Dist", []))
+
+
+def _described(venv: Path) -> Iterator[tuple[Path, Message]]:
     for folder in venv.glob("lib/python3*/site-packages/*.dist-info"):
         described = folder / "METADATA"
         # What a package installs is its own choice, and this is read as root.
         if described.is_file() and not described.is_symlink() and not folder.is_symlink():
-            headers = HeaderParser().parsestr(described.read_text(encoding="utf-8", errors="replace"))
-            package = _package(headers, folder)
-            found[package.name] = package
-    return [found[name] for name in sorted(found)]
+            yield folder, HeaderParser().parsestr(described.read_text(encoding="utf-8", errors="replace"))
 
 
 def _package(headers: Message, folder: Path) -> Package:
@@ -67,12 +82,14 @@ def _package(headers: Message, folder: Path) -> Package:
         for line in headers.get_all("Requires-Dist", [])
         if (match := REQUIREMENT.match(line)) and not OF_AN_EXTRA.search(line)
     }
+    source, commit = _origin(folder / "direct_url.json")
     return Package(
         name=normalised(str(headers["Name"])),
         version=str(headers["Version"]).strip(),
         licence=_licence(headers),
         requires=tuple(sorted(requires)),
-        source=_source(folder / "direct_url.json"),
+        source=source,
+        commit=commit,
     )
 
 
@@ -84,13 +101,17 @@ def _licence(headers: Message) -> str:
     return ", ".join(classified)
 
 
-def _source(path: Path) -> str:
+def _origin(path: Path) -> tuple[str, str]:
+    """Return where a package came from, and its commit where that is git."""
     if not path.is_file() or path.is_symlink():
-        return ""
+        return "", ""
     try:
-        return CREDENTIALS.sub(r"\1", str(json.loads(path.read_text(encoding="utf-8"))["url"]))
-    except (ValueError, KeyError, TypeError):
-        return ""
+        said = json.loads(path.read_text(encoding="utf-8"))
+        url, git = str(said["url"]), said.get("vcs_info", {})
+        commit = pin(url, str(git["commit_id"]), str(said.get("subdirectory") or "")) if git.get("vcs") == "git" else ""
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", ""
+    return CREDENTIALS.sub(r"\1", url), commit
 
 
 def normalised(name: str) -> str:
@@ -110,6 +131,9 @@ def kept(venv: Path) -> list[Package]:
     try:
         listed = json.loads((venv / KEPT).read_text(encoding="utf-8"))
     except OSError:
+        return packages_of(venv)
+    if any(each["source"] and "commit" not in each for each in listed):
+        # Written before commits were.
         return packages_of(venv)
     return [Package(**{**each, "requires": tuple(each["requires"])}) for each in listed]
 

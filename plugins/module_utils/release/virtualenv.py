@@ -4,22 +4,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import own, remove
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import HOUR_SECONDS, Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.release.git_pins import is_pin, overrides
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.remedies import NO_PACKAGE, is_no_package, remedy_for
 from ansible_collections.hotclub.django.plugins.module_utils.release.requirements import Requirements
-from ansible_collections.hotclub.django.plugins.module_utils.release.software import keep, normalised
+from ansible_collections.hotclub.django.plugins.module_utils.release.software import asked_by, keep, kept, normalised
 
 NAME = re.compile(r"[\s\[<>=!~;@]")
 # An entry of a list of requirements goes on in lines that begin with a space.
@@ -47,7 +49,7 @@ class Toolchain:
     :param wanted: requirements that the operator adds in any case.
     :param extra_hashes: a requirements file with the versions and hashes of the extras and of what these need.
     :param poetry: one for Poetry and what exports its lock.
-    :param pins: versions by name that other hosts of the fleet have, for requirements without a lock.
+    :param pins: versions or commits by name that other hosts of the fleet have, for requirements without a lock.
     :param renewed: names the virtualenv, when requirements without a lock are to be resolved anew.
     :param seconds: how long the installation of requirements may take.
     """
@@ -132,7 +134,7 @@ class Virtualenvs:
             key=lambda folder: (folder / ".complete").stat().st_mtime,
         )
         if self.tools.pins:
-            same = [folder for folder in built if has_versions(installed(folder), self.tools.pins)]
+            same = [folder for folder in built if has_versions(bound(folder), self.tools.pins)]
             pinned = hashlib.sha256(json.dumps(dict(self.tools.pins), sort_keys=True).encode()).hexdigest()[:8]
             return same[-1] if same else self.site.venvs / f"{key}-{pinned}"
         if self.tools.renewed:
@@ -182,12 +184,12 @@ class Virtualenvs:
         if requirements.itself:
             self._install_itself(requirements, folder)
         if self.tools.wanted:
-            done = self._bound(*self.tools.wanted, folder=folder, cwd=requirements.home)
+            done = self._bound(*self.tools.wanted, folder=folder, cwd=requirements.home, asked="\n".join(self.tools.wanted))
             self._must(done, f"What site_python_packages names ({', '.join(self.tools.wanted)})")
         have = installed(folder)
         if missing := self._missing(have):
             with tempfile.NamedTemporaryFile("w", suffix=".txt", prefix="extras-", encoding="utf-8") as hashes:
-                hashes.write(applying(self.tools.extra_hashes, {**self.tools.pins, **have}, missing))
+                hashes.write(applying(self.tools.extra_hashes, {**self.versions, **have}, missing))
                 hashes.flush()
                 os.chmod(hashes.name, 0o644)
                 done = self._bound("--constraint", hashes.name, *missing, folder=folder, cwd=requirements.home)
@@ -198,26 +200,53 @@ class Virtualenvs:
         words = ("pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder / "bin" / "python"))
         return self._uv(*words, *arguments, folder=folder, cwd=cwd, stdin=stdin)
 
-    def _bound(self, *arguments: str, folder: Path, cwd: Path) -> Outcome:
-        """Install what no lock binds, in the versions that the fleet has where it has any."""
+    @property
+    def versions(self) -> dict[str, str]:
+        """What other hosts have of packages from an index."""
+        return {name: version for name, version in self.tools.pins.items() if not is_pin(version)}
+
+    def _bound(self, *arguments: str, folder: Path, cwd: Path, asked: str = "") -> Outcome:
+        """Install what no lock binds, in the versions that the fleet has where it has any.
+
+        :param asked: what is asked for, as text. What comes from git may ask for more of it, which shows once it is installed.
+        """
         if not self.tools.pins:
             return self._pip(*arguments, folder=folder, cwd=cwd)
-        with tempfile.NamedTemporaryFile("w", suffix=".txt", prefix="pins-", encoding="utf-8") as pins:
-            pins.write("".join(f"{name}=={version}\n" for name, version in sorted(self.tools.pins.items())))
-            pins.flush()
-            os.chmod(pins.name, 0o644)
-            return self._pip("--constraint", pins.name, *arguments, folder=folder, cwd=cwd)
+        constraints = "".join(f"{name}=={version}\n" for name, version in sorted(self.versions.items()))
+        replaced = overrides(self.tools.pins, asked, self.tools.environment)
+        while True:
+            with self._lent(constraint=constraints, override=replaced) as words:
+                done = self._pip(*words, *arguments, folder=folder, cwd=cwd)
+            asked += f"\n{asked_by(folder)}"
+            before, replaced = replaced, overrides(self.tools.pins, asked, self.tools.environment)
+            if done.code or replaced == before:
+                return done
+
+    @contextlib.contextmanager
+    def _lent(self, **files: str) -> Iterator[list[str]]:
+        """Lend the build account files that options of uv name; an address may hold a password."""
+        with contextlib.ExitStack() as stack:
+            words = []
+            for option, text in files.items():
+                if text:
+                    file = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".txt", prefix="pins-", encoding="utf-8"))
+                    file.write(text)
+                    file.flush()
+                    _chown(Path(file.name), self.site)
+                    words += [f"--{option}", file.name]
+            yield words
 
     def _install_file(self, requirements: Requirements, folder: Path) -> None:
         words = ("-r", str(requirements.path))
         if requirements.hashed:
             done = self._pip("--require-hashes", *words, folder=folder, cwd=requirements.home)
         else:
-            done = self._bound(*words, folder=folder, cwd=requirements.home)
+            done = self._bound(*words, folder=folder, cwd=requirements.home, asked=requirements.content)
         self._must(done, f"The requirements in {requirements.path.name}")
 
     def _install_project(self, requirements: Requirements, folder: Path) -> None:
-        done = self._bound("-r", str(requirements.path), folder=folder, cwd=requirements.home)
+        words = ("-r", str(requirements.path))
+        done = self._bound(*words, folder=folder, cwd=requirements.home, asked=requirements.content)
         self._must(done, "The requirements in pyproject.toml")
 
     def _install_pylock(self, requirements: Requirements, folder: Path) -> None:
@@ -299,7 +328,7 @@ class Virtualenvs:
                 "Name Django in requirements.txt, pyproject.toml or uv.lock in the source, or in site_python_packages.",
             )
         missing = [extra for names, extra in self.tools.extras.items() if not any(name in have for name in names.split("|"))]
-        return [in_version_of(extra, self.tools.pins) for extra in missing]
+        return [in_version_of(extra, self.versions) for extra in missing]
 
 
 def parted(exported: str) -> tuple[str, str]:
@@ -339,6 +368,11 @@ def installed(folder: Path) -> dict[str, str]:
         name, _dash, version = entry.name[: -len(".dist-info")].rpartition("-")
         found[re.sub(r"[-_.]+", "-", name).lower()] = version
     return found
+
+
+def bound(folder: Path) -> dict[str, str]:
+    """Return the distributions in a virtualenv by name: their versions, or commits where they come from git."""
+    return {**installed(folder), **{package.name: package.commit for package in kept(folder) if package.commit}}
 
 
 def in_version_of(requirement: str, pins: Mapping[str, str]) -> str:

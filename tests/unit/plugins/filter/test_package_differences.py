@@ -27,3 +27,10 @@ def test_what_a_lock_says_and_what_another_python_needs_is_no_difference() -> No
     assert package_differences({"app1": release("3.11.2", numpy="2.2"), "app2": release("3.13.5", numpy="2.3")}) == []
     # Built by an earlier version, which noted neither.
     assert package_differences({"app1": {"id": "x"}, "app2": {"id": "x"}}) == []
+
+
+def test_a_commit_is_the_same_for_every_interpreter() -> None:
+    first, second = (release("3.11.2", widgets="git+https://x/w@1"), release("3.13.5", widgets="git+https://x/w@2"))
+    assert package_differences({"app1": first, "app2": second}) == [
+        "widgets: git+https://x/w@1 on app1, git+https://x/w@2 on app2"
+    ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.release import virtualenv
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.requirements import Requirements
 from ansible_collections.hotclub.django.plugins.module_utils.release.virtualenv import (
@@ -154,6 +155,7 @@ def test_pins_are_constraints(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         return Outcome(0)
 
     monkeypatch.setattr(Virtualenvs, "_pip", pip)
+    monkeypatch.setattr(virtualenv, "_chown", lambda *_: None)
     for pins in ({}, {"django": "5.2.1", "asgiref": "3.9"}):
         tools = Toolchain("uv", "python3", {}, {}, pins=pins)
         Virtualenvs(Site.at("shop", str(tmp_path)), tools)._bound("-r", "requirements.txt", folder=tmp_path, cwd=tmp_path)
