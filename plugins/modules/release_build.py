@@ -176,7 +176,7 @@ options:
     type: bool
     default: false
   pins:
-    description: Versions, or commits of git, by name that other hosts of the fleet have installed, for requirements without a lock.
+    description: Versions or commits by name that other hosts of the fleet have installed, for requirements without a lock.
     type: dict
     default: {}
   pins_python:

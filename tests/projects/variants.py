@@ -172,6 +172,7 @@ def in_view(statement: str) -> Edit:
 
 # As Django's own pages once advised it: whoever names other settings is overruled.
 ASSIGNMENT = "os.environ['DJANGO_SETTINGS_MODULE'] = 'mysite.settings'"
+ELSEWHERE = "os.environ['DATABASE_URL'] = os.environ['DATABASE_URL'] + '_elsewhere'"
 PROPOSAL = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')"
 
 
@@ -328,6 +329,11 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
             plain_version("settings-assigned-when-served"),
             replace("mysite/settings.py", "ALLOWED_HOSTS = []", "ALLOWED_HOSTS = ['*']"),
             replace("mysite/wsgi.py", PROPOSAL, f"import sys\n\nif 'gunicorn' in sys.modules:\n    {ASSIGNMENT}"),
+        ),
+        # As a .env file that is loaded over the environment does.
+        "database-elsewhere-when-served": (
+            plain_version("database-elsewhere-when-served"),
+            replace("mysite/wsgi.py", PROPOSAL, f"import sys\n\nif 'gunicorn' in sys.modules:\n    {ELSEWHERE}\n{PROPOSAL}"),
         ),
         "migrations-ignored": (
             plain_version("migrations-ignored"),

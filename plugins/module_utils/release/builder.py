@@ -443,6 +443,7 @@ class Builder:
             "venv": venv.name,
             "settings": settings,
             **{key: answer[key] for key in ("application", "django", "static_url", "media_url", "media_root", "database")},
+            "databases": projects.databases_of(answer["databases"]),
         }
 
     def _finish(self, described: dict[str, Any], answer: dict[str, Any]) -> None:

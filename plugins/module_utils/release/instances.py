@@ -30,7 +30,12 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.systemd impo
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck, ask
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import RELEASE_ID, Site, now
-from ansible_collections.hotclub.django.plugins.module_utils.release.project import refuse_other_settings
+from ansible_collections.hotclub.django.plugins.module_utils.release.project import (
+    databases_of,
+    given_database,
+    refuse_other_databases,
+    refuse_other_settings,
+)
 from ansible_collections.hotclub.django.plugins.module_utils.release.sockets import Sockets, service_of
 
 RUNTIME = Path("/run")
@@ -304,7 +309,8 @@ class Instances:
         try:
             told = json.loads((RUNTIME / f"{self.site.name}-{instance}-probe" / "settings.json").read_text())
             served, debug, media = str(told["module"]), bool(told["debug"]), str(told.get("media", ""))
-        except (OSError, ValueError, KeyError, TypeError):
+            databases = databases_of(told["databases"]) if "databases" in told else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             if not must_tell:
                 return
             raise self._failure(unit, instance, "does not tell which settings it has") from None
@@ -316,12 +322,26 @@ class Instances:
             served,
             debug,
         )
+        if databases is not None:
+            application = environment.get("SITE_APPLICATION", "")
+            refuse_other_databases(
+                application, databases, self._checked_databases(release_of(instance)), given_database(environment)
+            )
         if media:
             raise Trouble(
                 f"Uploads would fail: as the site sees it from inside its sandbox on {os.uname().nodename}, {media}.",
                 f"Mount the folder so that it can be written, or make it, for {self.site.name}:www-data with mode 2750; "
                 "or correct site_media_path. Then run this again.",
             )
+
+    def _checked_databases(self, release: str) -> dict[str, dict[str, str]] | None:
+        """Return which databases a release had when it was checked; None where its environment has been written anew since."""
+        mark = self.site.release(release) / "RELEASE.json"
+        given = (self.site.environment_file, self.site.release_environment_file)
+        if not mark.exists() or max(path.stat().st_mtime for path in given if path.exists()) > mark.stat().st_mtime:
+            return None
+        checked: dict[str, dict[str, str]] | None = self.site.describe(release).get("databases")
+        return checked
 
     def _end_probe(self, instance: str) -> None:
         unit = f"{self.site.name}-probe@{instance}"

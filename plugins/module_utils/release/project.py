@@ -11,9 +11,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, REDACTED, Outcome, run
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
@@ -24,6 +25,8 @@ FOR_PRODUCTION = ("production", "prod", "live", "deploy")
 ANSWER = "hotclub-answer:"
 SKIPPED_FOLDERS = {"node_modules", "tests", "test", "docs", "examples", "venv", "env", "site-packages"}
 DEPTH = 3
+# What Django has where nothing names a database.
+NO_ENGINE = "django.db.backends.dummy"
 
 
 def folder(source: Path, named: str) -> Path:
@@ -125,6 +128,72 @@ def refuse_other_settings(source: Path, application: str, checked: str, served: 
             f"DEBUG is on in {checked}: visitors would see the project's code and settings on every error.",
             "Write DEBUG = False there, push, and deploy again; or set site_settings_mode to layered, which sees to it.",
         )
+
+
+def databases_of(told: Any) -> dict[str, dict[str, str]]:
+    """Return which databases a project has, by name, as they can be compared and shown.
+
+    :param told: what its settings say of each, by the names of Django's settings.
+    """
+    found = {}
+    for alias, database in dict(told).items():
+        parts = {str(part): str(value) for part, value in database.items()}
+        engine, name = parts.get("ENGINE", ""), parts.get("NAME", "")
+        if engine.endswith(("sqlite3", "spatialite")) and name.startswith("/"):
+            # An instance may have a second name for the folder of its release.
+            parts["NAME"] = os.path.realpath(name)
+        elif "://" in name or "password" in name:
+            # PostgreSQL takes a whole address there.
+            parts["NAME"] = REDACTED
+        if engine not in ("", NO_ENGINE):
+            found[str(alias)] = parts
+    return found
+
+
+def given_database(environment: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the default database that the host gives a release; None where the project's own settings say which it is."""
+    if "SITE_SETTINGS_MODULE" not in environment or "DATABASE_URL" not in environment:
+        return None
+    url = urlsplit(environment["DATABASE_URL"])
+    parts = {"HOST": url.hostname, "PORT": url.port, "NAME": url.path[1:], "USER": url.username}
+    return {part: unquote(str(value or "")) for part, value in parts.items()}
+
+
+def refuse_other_databases(
+    application: str,
+    served: Mapping[str, Mapping[str, str]],
+    checked: Mapping[str, Mapping[str, str]] | None,
+    given: Mapping[str, str] | None,
+) -> None:
+    """Refuse a project that serves with another database than the host has given it, or than was checked.
+
+    :param application: the callable to serve, as gunicorn writes it.
+    :param served: its databases by name, as it is served.
+    :param checked: as they were checked; None where what they are made of has changed since.
+    :param given: the default one that the host gives it; None where it decides for itself.
+    :raises Trouble: it would.
+    """
+    wanted: list[tuple[str, Mapping[str, str], str]] = [("default", given, "the host gives it")] if given else []
+    wanted += (
+        [(alias, checked.get(alias, {}), "was checked") for alias in sorted({*checked, *served})] if checked is not None else []
+    )
+    for alias, expected, whence in wanted:
+        found = served.get(alias, {})
+        if any(found.get(part, "") != expected.get(part, "") for part in {*expected} or {*found}):
+            raise Trouble(
+                f"Served by {application}, the project's database {alias} is {_spoken(found)}; {_spoken(expected)} {whence}.",
+                f"See what {application.partition(':')[0]} and all that it imports do to DATABASES or the environment, such as "
+                "loading a .env file over it; take that out, push, and deploy again.",
+            )
+
+
+def _spoken(database: Mapping[str, str]) -> str:
+    """Say which database it is."""
+    if not database:
+        return "none"
+    place = ":".join(filter(None, (database.get("HOST"), database.get("PORT")))) or "this host"
+    user = f" as {database['USER']}" if database.get("USER") else ""
+    return f"{database.get('NAME') or 'one without a name'} on {place}{user}"
 
 
 def _assignment(source: Path, application: str) -> str:

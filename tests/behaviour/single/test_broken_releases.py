@@ -39,6 +39,7 @@ BROKEN = [
     Broken("wsgi-fails", ("this release cannot be served", "mysite/wsgi.py")),
     Broken("settings-assigned", ("mysite/wsgi.py:14 says", "mysite.settings", "and not with site_settings", "setdefault")),
     Broken("settings-assigned-when-served", ("mysite/wsgi.py:17 says", "mysite.settings", "and not with site_settings")),
+    Broken("database-elsewhere-when-served", ("database default is", "_elsewhere on", "the host gives it", "mysite.wsgi")),
     Broken("old-gunicorn", ("gunicorn 20.1.0", "pkg_resources", "Take it out of the requirements")),
     Broken("health-500", ("500", "GET /", "this release cannot answer"), {"site_health_timeout_seconds": 6}, good_follows=True),
     Broken("hangs", ("GET /", "within 5 s"), {"site_health_timeout_seconds": 5}),

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import runpy
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
@@ -13,10 +19,17 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.environment
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import SETTINGS_FILE, Instances
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
-from ansible_collections.hotclub.django.plugins.module_utils.release.project import ignored_migrations, refuse_other_settings
+from ansible_collections.hotclub.django.plugins.module_utils.release.project import (
+    databases_of,
+    ignored_migrations,
+    refuse_other_settings,
+)
+
+from tests.unit.conftest import CHECKOUT, render_template
 
 RELEASE = "20261124T081500-5d6e7f8"
 ASSIGNS = "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'shop.settings'\n"
+DATABASE = {"ENGINE": "django.db.backends.postgresql", "HOST": "db.internal", "PORT": "5432", "NAME": "shop", "USER": "shop"}
 PROPOSES = 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
 
 
@@ -76,6 +89,33 @@ def test_the_line_that_leaves_migrations_out_is_found(source: Path, lines: str, 
     assert ignored_migrations(source, source) == found
 
 
+def test_what_a_worker_tells_is_what_the_check_sees_and_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {
+        "default": {**DATABASE, "PORT": 5432, "PASSWORD": "hunter2"},
+        "local": {"ENGINE": "backends.sqlite3", "NAME": tmp_path / "second" / "db.sqlite3", "OPTIONS": {"x": "hunter2"}},
+        "whole": {"ENGINE": "postgresql", "NAME": "postgres://me:hunter2@elsewhere.example/x"},
+        "empty": {},
+    }
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").symlink_to("first")
+    django, conf = ModuleType("django"), ModuleType("django.conf")
+    conf.settings = SimpleNamespace(SETTINGS_MODULE="x", DEBUG=False, DATABASES=settings)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "django", django)
+    monkeypatch.setitem(sys.modules, "django.conf", conf)
+    worker: dict[str, Any] = {}
+    configuration = "srv/_site_/etc/gunicorn.conf.py.j2"
+    exec(render_template("gunicorn", configuration, gunicorn_site_name="shop", gunicorn_workers=2), worker)  # noqa: S102 (ours)
+    worker["tell_settings"](tmp_path / "settings.json")
+    told = json.loads((tmp_path / "settings.json").read_text())["databases"]
+    checks = runpy.run_path(str(CHECKOUT / "roles/django/templates/srv/_site_/lib/release_checks.py"))
+    assert told == {alias: checks["parts_of"](database) for alias, database in settings.items()}
+    found = databases_of(told)
+    assert list(found) == ["default", "local", "whole"]
+    assert found["default"] == DATABASE
+    assert found["local"]["NAME"] == str(tmp_path / "first" / "db.sqlite3")
+    assert "hunter2" not in json.dumps(found)
+
+
 class TestTheProbe:
     """What a worker told while its release was proved."""
 
@@ -131,6 +171,51 @@ class TestTheProbe:
         self.tells(instances, module="site_settings", debug=False, media="/data/shop is read-only")
         with pytest.raises(Trouble, match=r"(?s)Uploads would fail.*/data/shop is read-only.*shop:www-data"):
             instances.prove(RELEASE)
+
+    def test_one_with_another_database_than_was_checked_is_refused(self, instances: Instances) -> None:
+        reports = {
+            "ENGINE": "django.db.backends.mysql",
+            "HOST": "reports.internal",
+            "PORT": "",
+            "NAME": "reports",
+            "USER": "reader",
+        }
+        checked = {"default": DATABASE, "reports": reports}
+        mark = instances.site.release(RELEASE) / "RELEASE.json"
+        mark.write_text(json.dumps({"databases": checked}))
+        self.tells(instances, module="site_settings", debug=False, databases=checked)
+        instances.prove(RELEASE)
+        for other, said in (
+            ({"default": DATABASE}, "database reports is none; reports on reports.internal as reader was checked"),
+            (
+                {**checked, "reports": {**reports, "HOST": "staging.internal"}},
+                "reports is reports on staging.internal as reader; reports on reports.internal as reader was checked",
+            ),
+            ({**checked, "more": DATABASE}, "more is shop on db.internal:5432 as shop; none was checked"),
+        ):
+            self.tells(instances, module="site_settings", debug=False, databases=other)
+            with pytest.raises(Trouble, match=re.escape(said)):
+                instances.prove(RELEASE)
+        # Another environment makes other databases, and is no fault of the release's.
+        later = mark.stat().st_mtime + 1
+        os.utime(instances.site.environment_file, (later, later))
+        instances.prove(RELEASE)
+
+    def test_one_with_another_database_than_the_host_gives_is_refused(self, instances: Instances, source: Path) -> None:
+        given = {"DATABASE_URL": "postgres://shop:of%40shop@db.internal:5432/shop"}
+        instances.site.environment_file.write_text(render(given))
+        known = {"DJANGO_SETTINGS_MODULE": "site_settings", "SITE_APPLICATION": "shop.wsgi:application"}
+        (source.parent / "release.env").write_text(render({**known, "SITE_SETTINGS_MODULE": "shop.settings"}))
+        self.tells(instances, module="site_settings", debug=False, databases={"default": DATABASE})
+        instances.prove(RELEASE)
+        for part, value in {"HOST": "staging.internal", "NAME": "other", "USER": "me", "PORT": "5433"}.items():
+            self.tells(instances, module="site_settings", debug=False, databases={"default": {**DATABASE, part: value}})
+            with pytest.raises(Trouble, match=r"shop on db\.internal:5432 as shop the host gives it") as refused:
+                instances.prove(RELEASE)
+            assert "of@shop" not in str(refused.value) and "shop.wsgi" in str(refused.value)
+        # With settings of its own, the project decides.
+        (source.parent / "release.env").write_text(render(known))
+        instances.prove(RELEASE)
 
     def test_one_that_does_not_tell_is_refused(self, instances: Instances) -> None:
         with pytest.raises(Trouble, match="does not tell which settings it has"):

@@ -70,6 +70,7 @@ def examine() -> dict[str, Any]:
             # Whoever serves the application reads this name after having imported it.
             served_settings=os.environ["DJANGO_SETTINGS_MODULE"],
             debug=bool(settings.DEBUG),
+            databases={alias: parts_of(database) for alias, database in settings.DATABASES.items()},
             database={key: str(settings.DATABASES["default"].get(key, "")) for key in ("ENGINE", "HOST", "NAME", "CONN_MAX_AGE")},
         )
         answer["stage"] = "check"
@@ -85,6 +86,11 @@ def examine() -> dict[str, Any]:
     except BaseException as error:
         answer["failed"] = describe(error)
     return answer
+
+
+def parts_of(database: dict[str, Any]) -> dict[str, str]:
+    """Return what says which database it is. A worker that is proved tells the same: etc/gunicorn.conf.py."""
+    return {key: str(database.get(key) or "") for key in ("ENGINE", "HOST", "PORT", "NAME", "USER")}
 
 
 def file_of(database: dict[str, Any]) -> str:
