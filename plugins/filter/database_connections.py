@@ -14,30 +14,38 @@ from jinja2 import UndefinedError
 POOL = 4
 THREADS = 4
 LEAST_WORKERS = 2
+# Management commands that may run on a host besides: the one of the deploy, and one of somebody else or of a timer.
+COMMANDS = 2
 
 
-def database_connections(hosts: Iterable[str], hostvars: Mapping[str, Any], interface: str) -> dict[str, int]:
+def database_connections(
+    hosts: Iterable[str], hostvars: Mapping[str, Any], interface: str, databases: int | str = 1
+) -> dict[str, int]:
     """Return how many connections each host may have open during a deploy; 0 where this run can't tell.
 
-    Each thread of a worker keeps one, under ASGI each worker has a pool. An old and a new instance run side by side, and a probe
-    of one worker comes before the new one.
+    Each thread of a worker keeps one to each database, under ASGI each worker has a pool. An old and a new instance run side by
+    side, a probe of one worker comes before the new one, and management commands run besides.
 
     :param hosts: the application hosts.
     :param interface: wsgi or asgi.
+    :param databases: how many of the project's databases are on the server.
     """
-    return {host: _connections(hostvars[host], interface) for host in hosts}
+    return {host: _connections(hostvars[host], interface) * int(databases) for host in hosts}
 
 
 def _connections(variables: Mapping[str, Any], interface: str) -> int:
     try:
         processors = int(variables.get("ansible_facts", {}).get("processor_vcpus", 0))
         # Without a word of the inventory, memory may bound them further.
-        workers = int(variables.get("gunicorn_workers", 0)) or (max(LEAST_WORKERS, processors) if processors else 0)
-        each = POOL if interface == "asgi" else int(variables.get("gunicorn_threads", THREADS))
-    except (AnsibleError, UndefinedError):
+        # What stands there wins over what has a variable of its own.
+        settings = dict(variables.get("gunicorn_settings", {}))
+        said = settings.get("workers", variables.get("gunicorn_workers", 0))
+        workers = int(said) or (max(LEAST_WORKERS, processors) if processors else 0)
+        each = POOL if interface == "asgi" else int(settings.get("threads", variables.get("gunicorn_threads", THREADS)))
+    except (AnsibleError, UndefinedError, ValueError):
         # Worked out by the inventory from facts of a host that this run leaves out.
         return 0
-    return (2 * workers + 1) * each if workers else 0
+    return (2 * workers + 1) * each + COMMANDS * (POOL if interface == "asgi" else 1) if workers else 0
 
 
 class FilterModule:

@@ -163,6 +163,10 @@ options:
     description: Path under which the web server serves media.
     type: str
     default: /media/
+  database_count:
+    description: How many databases of the project's settings are expected on the server of the default one.
+    type: int
+    default: 1
   minimum_free_mb:
     description: Free space in MiB below which no build is begun.
     type: int

@@ -36,7 +36,7 @@ FOR_ALL = {"password_encryption": "scram-sha-256", "lc_messages": "C"}
 LEAST_CONNECTIONS = 100
 # Of what is derived, so that one worker more or less is no reason for a restart.
 STEP = 50
-# Three that PostgreSQL keeps for superusers; and people, backups, migrations and management commands.
+# Three that PostgreSQL keeps for superusers; and people, backups and what watches it.
 OTHER_CONNECTIONS = 13
 # What a copy may miss between the end of copying and its first connection.
 FOR_COPIES = {"wal_keep_size": "1GB"}
@@ -171,7 +171,7 @@ def refuse_few_connections(parts: Mapping[str, Part], settings: Mapping[str, str
     )
     raise Refusal(
         f"PostgreSQL on {os.uname().nodename} would take {allowed} connections, but during a deploy, when old and new instances "
-        f"run side by side, {needed(parts)} may be open: {sites}, and {OTHER_CONNECTIONS} for people, backups and commands.",
+        f"run side by side, {needed(parts)} may be open: {sites}, and {OTHER_CONNECTIONS} for people and backups.",
         f"Set postgresql_max_connections of {site} to {needed(parts)} or more, or leave it out, there and in "
         "postgresql_settings; or set gunicorn_workers or gunicorn_threads lower.",
     )

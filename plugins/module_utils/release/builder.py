@@ -139,6 +139,7 @@ class Builder:
                 *self.warnings,
                 *(f"The project's own checks warn of {text}" for text in answer["warnings"]),
                 *map(projects.not_migrated, answer["unrouted"]),
+                *projects.more_databases(described["databases"], self.wanted["database_count"]),
             ],
             "release": described,
             "pending": answer["pending"],

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -148,6 +148,17 @@ def databases_of(told: Any) -> dict[str, dict[str, str]]:
         if engine not in ("", NO_ENGINE):
             found[str(alias)] = parts
     return found
+
+
+def more_databases(databases: Mapping[str, Mapping[str, str]], counted: int) -> Iterator[str]:
+    """Say that more databases are on the server of the default one than its connections were counted for, where it is so."""
+    place = {alias: (database.get("HOST"), database.get("PORT") or "5432") for alias, database in databases.items()}
+    there = sorted(alias for alias in place if place[alias] == place.get("default") and "postg" in databases[alias]["ENGINE"])
+    if len(there) > counted:
+        yield (
+            f"The project has {len(there)} databases on one server ({', '.join(there)}), to each of which every thread keeps a "
+            f"connection; {counted} was counted there. Set site_database_count: {len(there)} and run playbooks/site.yml."
+        )
 
 
 def given_database(environment: Mapping[str, str]) -> dict[str, str] | None:

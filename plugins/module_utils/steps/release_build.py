@@ -58,6 +58,7 @@ SPEC: dict[str, Any] = {
     "shared_paths": texts,
     "static_url": {"type": "str", "default": "/static/"},
     "media_url": {"type": "str", "default": "/media/"},
+    "database_count": {"type": "int", "default": 1},
     "minimum_free_mb": {"type": "int", "default": 512},
     "unmade_migrations_allowed": {"type": "bool", "default": False},
     "by": text,

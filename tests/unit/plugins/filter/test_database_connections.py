@@ -25,22 +25,26 @@ all:
 @pytest.mark.parametrize(
     ("interface", "variables", "expected"),
     [
-        # Two instances and the probe, which has one worker.
-        ("wsgi", {"gunicorn_workers": 3}, (3 + 3 + 1) * 4),
-        ("wsgi", {"gunicorn_workers": "3", "gunicorn_threads": "2"}, (3 + 3 + 1) * 2),
-        ("wsgi", {"ansible_facts": {"processor_vcpus": 8}}, (8 + 8 + 1) * 4),
-        ("wsgi", {"ansible_facts": {"processor_vcpus": 1}}, (2 + 2 + 1) * 4),
-        ("asgi", {"gunicorn_workers": 3, "gunicorn_threads": 9}, (3 + 3 + 1) * 4),
+        # Two instances, the probe, which has one worker, and two commands.
+        ("wsgi", {"gunicorn_workers": 3}, (3 + 3 + 1) * 4 + 2),
+        ("wsgi", {"gunicorn_workers": "3", "gunicorn_threads": "2"}, (3 + 3 + 1) * 2 + 2),
+        ("wsgi", {"gunicorn_workers": 3, "gunicorn_settings": {"workers": 5, "threads": 2}}, (5 + 5 + 1) * 2 + 2),
+        ("wsgi", {"ansible_facts": {"processor_vcpus": 8}}, (8 + 8 + 1) * 4 + 2),
+        ("wsgi", {"ansible_facts": {"processor_vcpus": 1}}, (2 + 2 + 1) * 4 + 2),
+        # A command has a pool as well.
+        ("asgi", {"gunicorn_workers": 3, "gunicorn_threads": 9}, (3 + 3 + 1 + 2) * 4),
         ("wsgi", {"ansible_facts": {}}, 0),
     ],
 )
 def test_what_a_host_may_have_open(interface: str, variables: dict[str, Any], expected: int) -> None:
     assert database_connections(["app1"], {"app1": variables}, interface) == {"app1": expected}
+    assert database_connections(["app1"], {"app1": variables}, interface, "2") == {"app1": 2 * expected}
 
 
 def test_the_database_is_told_of_all_application_hosts(tmp_path: Any) -> None:
     known = load_inventory(tmp_path, {"hosts.yml": INVENTORY})
-    scope = {**wiring(), **known, "inventory_hostname": "db1", "group_names": ["db"], "site_interface": "wsgi"}
+    scope = {**wiring(), **known, "inventory_hostname": "db1", "group_names": ["db"]}
+    scope |= {"site_interface": "wsgi", "site_database_count": 2}
     templar = Templar(known["loader"], scope)
 
-    assert templar.template(trust_as_template("{{ postgresql_connections }}")) == {"app1": 14, "app2": 0, "app3": 0}
+    assert templar.template(trust_as_template("{{ postgresql_connections }}")) == {"app1": 32, "app2": 0, "app3": 0}

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import (
     folder,
+    more_databases,
     refuse_database_in_release,
     reverse_command,
     settings_module,
@@ -59,3 +60,17 @@ def test_a_database_in_a_folder_that_outlives_the_release_is_taken(tmp_path: Pat
 def test_a_migration_is_taken_back_in_its_own_database() -> None:
     assert reverse_command("shop.0002_prices") == "migrate shop <the migration before>"
     assert reverse_command("shop.0002_prices in reports") == "migrate shop <the migration before> --database=reports"
+
+
+def test_databases_that_no_connection_was_counted_for_are_told() -> None:
+    default = {"ENGINE": "django.db.backends.postgresql", "HOST": "db.internal", "PORT": ""}
+    databases = {
+        "default": default,
+        "reports": {**default, "PORT": "5432"},
+        "elsewhere": {**default, "HOST": "other.internal"},
+        "local": {"ENGINE": "django.db.backends.sqlite3"},
+    }
+    (told,) = more_databases(databases, 1)
+    assert "2 databases on one server (default, reports)" in told and "site_database_count: 2" in told
+    assert list(more_databases(databases, 2)) == []
+    assert list(more_databases({}, 1)) == []
