@@ -26,8 +26,9 @@ LOCK_SECONDS = 300
 ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
     "DEBIAN_PRIORITY": "critical",
-    # Ubuntu's restarts services after each installation, whatever the policy says.
+    # Ubuntu's restarts services after each installation, whatever the policy says. One too old to be suspended lists them.
     "NEEDRESTART_SUSPEND": "1",
+    "NEEDRESTART_MODE": "l",
 }
 OPTIONS = (
     "--quiet",

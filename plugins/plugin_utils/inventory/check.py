@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.certificate import check_certificate
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.fleet import (
+    check_becoming_root,
     check_challenge,
     check_fleet,
     check_shared_addresses,
@@ -37,6 +38,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     check_agreement(inventory, rules, findings)
     check_environment(inventory, findings)
     check_references(inventory, findings)
+    check_becoming_root(inventory, findings)
     check_fleet(inventory, findings)
     check_shared_addresses(inventory, findings)
     check_certificate(inventory, findings)

@@ -62,6 +62,8 @@ class Inventory:
     addresses: Mapping[str, str] = field(default_factory=dict)
     # The names of what every site gets in its environment; none when that can't be worked out.
     environment: Collection[str] = ()
+    # How a run becomes root on each host.
+    becomes: Mapping[str, str] = field(default_factory=dict)
     # How a file on this machine is read, one in a vault too.
     read: Callable[[str], str] = lambda path: Path(path).read_text(encoding="utf-8")
 

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ansible import constants, context
 from ansible.errors import AnsibleError
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.plugin_utils.core import (
@@ -86,8 +87,20 @@ class InventoryReader:
             folders,
             addresses,
             self._given_environment(settings),
+            {host: method for host in self._hosts if (method := self._becomes(host))},
             self._loader.get_text_file_contents,
         )
+
+    def _becomes(self, host: str) -> str:
+        """Return how a run becomes root on a host, by the inventory or else as the command line or the configuration says."""
+        variables = self._hostvars.raw_get(host)
+        method = variables.get("ansible_become_method")
+        if not method:
+            return str(context.CLIARGS.get("become_method") or constants.DEFAULT_BECOME_METHOD)
+        # What needs the host's facts is known later.
+        with contextlib.suppress(AnsibleError):
+            return str(self._expressions.value(method, variables))
+        return ""
 
     def _given_environment(self, settings: list[Setting]) -> list[str]:
         """Return the names of what every site gets, where a project's own variables may refer to them."""

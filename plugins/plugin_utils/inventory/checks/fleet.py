@@ -14,6 +14,23 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options i
 # Said for single application hosts.
 OF_ONE_APP_HOST = ("site_app_weight", "site_app_backup", "site_app_drained")
 
+# As Ansible names them.
+WAYS_TO_BECOME_ROOT = ("sudo", "su", "ansible.builtin.sudo", "ansible.builtin.su")
+
+
+def check_becoming_root(inventory: Inventory, findings: Findings) -> None:
+    """Refuse ways to become root that have never been tried."""
+    for host, method in inventory.becomes.items():
+        if method not in WAYS_TO_BECOME_ROOT:
+            findings.add(
+                Complaint(
+                    "ansible_become_method",
+                    f'is "{method}", and runs become root by sudo or su alone',
+                    "Install sudo on the host, allow it to the account that signs in, and set ansible_become_method: sudo.",
+                ),
+                hosts=[host],
+            )
+
 
 def check_fleet(inventory: Inventory, findings: Findings) -> None:
     """Refuse what no fleet of application hosts can do."""

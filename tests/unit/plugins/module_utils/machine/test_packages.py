@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.machine import packages
+
+from tests.unit.conftest import CHECKOUT
+
+# A task that has apt install or upgrade something, to its end.
+APT = re.compile(r"^ *ansible\.builtin\.apt:\n(?:(?! *- name:).+\n)*", re.MULTILINE)
 
 
 @pytest.fixture
@@ -55,3 +62,30 @@ def test_lists_are_old_after_an_hour_or_when_there_are_none(tmp_path: Path, monk
     assert not packages.lists_are_old()
     os.utime(tmp_path, (0, 0))
     assert packages.lists_are_old()
+
+
+def test_needrestart_restarts_nothing_behind_an_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that is too old to be suspended: in its mode l it lists."""
+    told: list[dict[str, str]] = []
+
+    def run(command: list[str], *, environment: dict[str, str]) -> Outcome:
+        assert command[0] == "apt-get"
+        told.append(environment)
+        return Outcome(0)
+
+    monkeypatch.setattr(packages, "run", run)
+    monkeypatch.setattr(packages, "lists_are_old", lambda: False)
+    packages.install(["nginx"], [])
+    packages.rehearse(["nginx"])
+    assert [(each["NEEDRESTART_SUSPEND"], each["NEEDRESTART_MODE"]) for each in told] == [("1", "l")] * 2
+
+
+def test_no_upgrade_lets_needrestart_restart_services() -> None:
+    files = [path for folder in ("roles", "playbooks") for path in (CHECKOUT / folder).rglob("*.yml")]
+    found = {path: APT.findall(path.read_text(encoding="utf-8")) for path in files}
+    tasks = [(path.name, task) for path, each in found.items() for task in each]
+    # Not those that look alone.
+    tasks = [(name, task) for name, task in tasks if "update_cache" not in task and "check_mode: true" not in task]
+    assert len(tasks) > 3
+    wanted = 'environment: {NEEDRESTART_SUSPEND: "1", NEEDRESTART_MODE: l}'
+    assert [(name, task) for name, task in tasks if wanted not in task] == []

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible import constants, context
 from ansible_collections.hotclub.django.plugins.action.check_inventory import COLLECTION, message
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.derivation import sources
@@ -71,6 +72,29 @@ def test_a_problem_says_where_it_was_written(problems: Problems, tmp_path: Path,
     found = only(problems(files={"host_vars/web1.yml": "---\nsite_minimum_free_mb: lots\n"}))
 
     assert found.startswith("site_minimum_free_mb (host_vars/web1.yml:2, web1): ")
+
+
+class TestBecomingRoot:
+    """By what has been tried."""
+
+    def test_another_way_is_refused_by_name(self, problems: Problems) -> None:
+        hosts = SINGLE.replace("[db]\nweb1", "[db]\ndb1 ansible_become_method=doas")
+        found = only(problems(hosts=hosts))
+
+        assert found.startswith('ansible_become_method (db1): is "doas", and runs become root by sudo or su alone. Install sudo')
+
+    @pytest.mark.parametrize("method", ["sudo", "su", "ansible.builtin.su", "{{ 'su' }}", "{{ ansible_facts['way'] }}"])
+    def test_what_has_been_tried(self, problems: Problems, method: str) -> None:
+        assert problems({"ansible_become_method": method}) == []
+
+    @pytest.mark.parametrize("way", ["command line", "configuration"])
+    def test_the_inventory_is_not_alone_in_saying_how(
+        self, problems: Problems, monkeypatch: pytest.MonkeyPatch, way: str
+    ) -> None:
+        monkeypatch.setattr(context, "CLIARGS", {"become_method": "community.general.doas" if way == "command line" else None})
+        if way == "configuration":
+            monkeypatch.setattr(constants, "DEFAULT_BECOME_METHOD", "pbrun")
+        assert ("doas" if way == "command line" else "pbrun") in only(problems())
 
 
 class TestTiers:
