@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.hotclub.django.plugins.plugin_utils.core import untested
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory, warn_inventory
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.hsts import remark_new_day
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import Inventory
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.reader import InventoryReader
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import hosts_by_tier
@@ -39,7 +41,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if problems:
             return result | {"failed": True, "msg": message(problems)}
         generated = store.warnings() if store and not has_own_secrets(inventory, store) else []
-        for warning in [*untested(), *warn_inventory(inventory, reader.rules), *generated]:
+        begun = begins_anew(reader, inventory, store) if store else []
+        for warning in [*untested(), *warn_inventory(inventory, reader.rules), *generated, *begun]:
             Display().warning(warning)
         sizes = ", ".join(f"{tier} {len(hosts)}" for tier, hosts in hosts_by_tier(variables["groups"]).items())
         return result | {"changed": False, "msg": f"The inventory is in order: {sizes}."}
@@ -48,6 +51,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 def has_own_secrets(inventory: Inventory, store: SecretStore) -> bool:
     """Say whether the inventory has all the secrets itself, so that none is generated."""
     return not store.folder.is_dir() and {setting.name for setting in inventory.settings} >= GENERATED
+
+
+def begins_anew(reader: InventoryReader, inventory: Inventory, store: SecretStore) -> list[str]:
+    """Say that HSTS begins anew although the site seems to exist: its secrets are here, and the first day is not."""
+    if inventory.by_name("site_tls_hsts_since") or (store.is_empty and not has_own_secrets(inventory, store)):
+        return []
+    return remark_new_day(store.folder, int(reader.value("site_tls_hsts_seconds")), datetime.now(UTC).date())
 
 
 def message(problems: list[str]) -> str:

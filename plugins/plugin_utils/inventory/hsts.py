@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import accumulate, pairwise
+from pathlib import Path
 
 DAY = 24 * 3600
 # For how many days, and what browsers are told in these. Afterwards they are told all that is wanted.
 STEPS = ((2, 300), (7, DAY), (30, 7 * DAY), (90, 30 * DAY))
+# The file, beside the secrets, that keeps the first day where the inventory does not say it.
+KEPT = ".hsts_since"
 
 
 def hsts_steps(since: str, seconds: int) -> list[dict[str, str | int]]:
@@ -27,4 +30,20 @@ def hsts_steps(since: str, seconds: int) -> list[dict[str, str | int]]:
         {"days": "|".join((first + timedelta(day)).isoformat() for day in range(*span)), "seconds": told}
         for span, (_days, told) in zip(bounds, STEPS, strict=True)
         if told < seconds
+    ]
+
+
+def remark_new_day(folder: Path, seconds: int, since: date) -> list[str]:
+    """Say that the days begin anew on this machine, where the inventory says nothing of them.
+
+    :param folder: where the first day would be kept.
+    :param seconds: what browsers are told in the end.
+    :param since: the day that would be the first.
+    """
+    if (folder / KEPT).exists() or seconds <= STEPS[0][1]:
+        return []
+    return [
+        f"site_tls_hsts_since is not set, and there is no {folder / KEPT}: HSTS begins with {since}, also where browsers were "
+        "told more before. Where several machines run playbooks, as CI does, write the first day into the inventory: "
+        f'site_tls_hsts_since: "{since}".'
     ]

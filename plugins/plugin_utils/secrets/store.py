@@ -191,6 +191,11 @@ class SecretStore:
             )
         return found
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no secret has been made here yet."""
+        return not self._files()
+
     def _files(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
