@@ -8,7 +8,7 @@ import csv
 import io
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
@@ -17,6 +17,8 @@ ADMIN_SOCKET = "/run/haproxy/admin.sock"
 TIMEOUT_SECONDS = 5.0
 # In what `show servers state` says of a server's administration: somebody drained it by this socket.
 DRAINED_HERE = 0x08
+# What a backend's name has in addition that takes requests which may change something.
+CHANGES = ".changes"
 # Servers that get no request for another reason than their health.
 HELD_BACK = ("MAINT", "DRAIN")
 
@@ -73,13 +75,25 @@ def order(command: str, path: str = ADMIN_SOCKET) -> None:
 
 
 def servers(text: str, site: str) -> list[Server]:
-    """Return a site's servers from the answer to ``show stat``.
+    """Return a site's servers from the answer to ``show stat``, with what they have of both kinds of requests.
 
     :param text: that answer, CSV with a first line of names.
-    :param site: name of the backend.
+    :param site: name of the backend that asks whether they are well.
     """
-    rows = csv.DictReader(io.StringIO(text.removeprefix("# ")))
-    return [_server(row) for row in rows if row["pxname"] == site and row["svname"] not in ("FRONTEND", "BACKEND")]
+    rows = [row for row in csv.DictReader(io.StringIO(text.removeprefix("# "))) if row["svname"] not in ("FRONTEND", "BACKEND")]
+    changes = {row["svname"]: _server(row) for row in rows if row["pxname"] == f"{site}{CHANGES}"}
+    return [_with(_server(row), changes.get(row["svname"])) for row in rows if row["pxname"] == site]
+
+
+def _with(server: Server, changes: Server | None) -> Server:
+    if changes is None:
+        return server
+    return replace(
+        server,
+        sessions=server.sessions + changes.sessions,
+        requests=server.requests + changes.requests,
+        errors=server.errors + changes.errors,
+    )
 
 
 def _server(row: Mapping[str, str]) -> Server:

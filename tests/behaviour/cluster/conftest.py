@@ -80,7 +80,12 @@ class Fleet(Site):
         lines = balancer.run(f'python3 -c "{script}"').removeprefix("# ").splitlines()
         names = lines[0].split(",")
         rows = [dict(zip(names, line.split(","), strict=False)) for line in lines[1:] if line]
-        return {row["svname"]: row for row in rows if row["pxname"] == self.name and row["svname"] not in ("FRONTEND", "BACKEND")}
+        servers = [row for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")]
+        found = {row["svname"]: row for row in servers if row["pxname"] == self.name}
+        for row in servers:
+            if row["pxname"] == f"{self.name}.changes":
+                found[row["svname"]]["stot"] = str(int(found[row["svname"]]["stot"]) + int(row["stot"]))
+        return found
 
     def await_view(self, balancer: Machine, host: str, status: str, seconds: float) -> float:
         """Wait until a balancer sees a host so, and return how long it took."""

@@ -22,8 +22,13 @@ def page(render: Render) -> Render:
 
 
 def servers(text: str) -> list[str]:
-    """Return the lines that name application hosts, of the checked and of the unchecked backend."""
+    """Return the lines that name application hosts, of each backend."""
     return re.findall(r"^    server (.*)$", text, re.MULTILINE)
+
+
+def backend(text: str, name: str) -> str:
+    """Return the part of the file that is about one backend."""
+    return text.partition(f"\nbackend {name}\n")[2].partition("\nbackend ")[0]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +49,7 @@ def servers(text: str) -> list[str]:
 def test_each_method_has_its_line(page: Render, method: str, key: str, line: str) -> None:
     text = page(haproxy_balance_method=method, haproxy_balance_hash_key=key)
 
-    assert f"    balance {line}\n    hash-type consistent\n" in text
+    assert text.count(f"    balance {line}\n    hash-type consistent\n") == 2
 
 
 def test_hosts_are_weighted_kept_back_and_drained(page: Render) -> None:
@@ -58,6 +63,9 @@ def test_hosts_are_weighted_kept_back_and_drained(page: Render) -> None:
         "app1 10.0.0.21:8000 weight 3",
         "app2 10.0.0.21:8000 weight 1 backup",
         "app3 10.0.0.21:8000 weight 1 disabled",
+        "app1 10.0.0.21:8000 track shop/app1 weight 3",
+        "app2 10.0.0.21:8000 track shop/app2 weight 1 backup",
+        "app3 10.0.0.21:8000 track shop/app3 weight 1 disabled",
         "app1 10.0.0.21:8000",
         "app2 10.0.0.21:8000",
     ]
@@ -66,8 +74,17 @@ def test_hosts_are_weighted_kept_back_and_drained(page: Render) -> None:
 def test_only_what_harms_nothing_is_asked_of_another_host(page: Render) -> None:
     text = page()
 
-    assert text.count("http-request disable-l7-retry unless METH_GET || METH_HEAD || METH_OPTIONS") == 2
+    assert "    use_backend shop.changes unless METH_GET || METH_HEAD || METH_OPTIONS\n    default_backend shop\n" in text
+    assert re.findall(r"retry-on (.*)$", backend(text, "shop.changes"), re.MULTILINE) == ["conn-failure"]
+    assert "http-request disable-l7-retry unless METH_GET || METH_HEAD || METH_OPTIONS" in backend(text, "shop.unchecked")
     assert "retries 3\n    option redispatch 1\n" in text
+
+
+def test_what_a_host_is_at_work_on_is_cut_off_only_where_another_one_can_be_asked(page: Render) -> None:
+    text = page()
+
+    assert "on-marked-down shutdown-sessions" in backend(text, "shop")
+    assert "shutdown-sessions" not in backend(text, "shop.changes") + backend(text, "shop.unchecked")
 
 
 def test_requests_wait_on_the_balancer_only_when_asked_to(page: Render) -> None:

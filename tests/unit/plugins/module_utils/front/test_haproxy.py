@@ -30,6 +30,14 @@ def test_a_balancer_tells_of_each_server_of_the_site() -> None:
     assert (second.name, second.status, second.check, second.requests) == ("app2", "DOWN", "L4TOUT timeout", 0)
 
 
+def test_requests_that_change_something_count_for_their_server_as_well() -> None:
+    changes = "shop.changes,app1,4,3,UP,0,5,0,0,2,,,12\nshop.unchecked,app1,9,1,no check,0,9,0,0,9,,,0\n"
+    first, second = servers(STAT.format(good=10, bad=1) + changes, "shop")
+
+    assert (first.sessions, first.requests, first.errors, first.weight, first.check) == (6, 19, 3, 3, "L7OK")
+    assert (second.sessions, second.requests) == (0, 0)
+
+
 def test_answers_are_counted_between_two_looks() -> None:
     before, after = servers(STAT.format(good=10, bad=1), "shop"), servers(STAT.format(good=25, bad=6), "shop")
 
