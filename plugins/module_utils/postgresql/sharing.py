@@ -33,7 +33,8 @@ HEADER = """\
 
 """
 FOR_ALL = {"password_encryption": "scram-sha-256", "lc_messages": "C"}
-LEAST_CONNECTIONS = 100
+# Of a new server: another site may join, and a change of the number needs a restart.
+FIRST_CONNECTIONS = 150
 # Of what is derived, so that one worker more or less is no reason for a restart.
 STEP = 50
 # Three that PostgreSQL keeps for superusers; and people, backups and what watches it.
@@ -120,7 +121,7 @@ def settings_of(parts: Mapping[str, Part], present: Mapping[str, str], certifica
     """
     every = list(parts.values())
     known = [part.memory_mb for part in every if part.memory_mb]
-    connections = _connections_of(parts, site)
+    connections = _connections_of(parts, site, present.get("max_connections", ""))
     contested: dict[str, Mapping[str, str]] = {}
 
     def agreed(name: str, wanted: Mapping[str, str]) -> str:
@@ -143,12 +144,16 @@ def settings_of(parts: Mapping[str, Part], present: Mapping[str, str], certifica
     return Settings(values, contested)
 
 
-def _connections_of(parts: Mapping[str, Part], site: str) -> int:
-    """Return how many connections the server takes: as many as an operator says, else as all sites need."""
+def _connections_of(parts: Mapping[str, Part], site: str, present: str) -> int:
+    """Return how many connections the server takes: as many as an operator says, else as all sites need.
+
+    What is derived only grows: fewer would save little, and need a restart as well.
+    """
     said = max(part.max_connections for part in parts.values())
     if site in parts and parts[site].max_connections:
         return said
-    return max(said, LEAST_CONNECTIONS, -(-needed(parts) // STEP) * STEP)
+    enough = max(said, -(-needed(parts) // STEP) * STEP)
+    return max(enough, int(present) if present.isdigit() else FIRST_CONNECTIONS)
 
 
 def needed(parts: Mapping[str, Part]) -> int:

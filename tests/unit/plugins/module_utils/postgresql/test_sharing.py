@@ -276,37 +276,47 @@ def test_a_part_of_a_later_version_is_read_as_far_as_it_is_known(host: Host) -> 
 
 def test_connections_are_as_many_as_all_sites_need_when_they_deploy(host: Host) -> None:
     host.share("blog", replace(BLOG, connections={"app1": 20}))
-    assert host.settings()["max_connections"] == "100"
-    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 36, "app2": 36}))
-    # 92 of the sites, 13 of others; in steps, so that one worker more needs no restart.
+    # There is room for the next site without a restart.
     assert host.settings()["max_connections"] == "150"
+    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 76, "app2": 76}))
+    # 172 of the sites, 13 of others; in steps, so that one worker more needs no restart.
+    assert host.settings()["max_connections"] == "200"
     host.share("blog", replace(BLOG, connections={"app1": 28}))
-    assert host.settings()["max_connections"] == "150"
+    assert host.settings()["max_connections"] == "200"
 
+    # Fewer would need a restart as well.
     sharing.leave(host.cluster, "shop", check=False)
+    assert host.settings()["max_connections"] == "200"
+
+
+def test_a_server_that_has_enough_connections_gets_no_more(host: Host) -> None:
+    host.write("conf.d/hotclub.conf", "max_connections = '100'\n")
+    host.share("blog", replace(BLOG, connections={"app1": 87}))
     assert host.settings()["max_connections"] == "100"
+    host.share("blog", replace(BLOG, connections={"app1": 88}))
+    assert host.settings()["max_connections"] == "150"
 
 
 def test_a_run_for_some_hosts_takes_nothing_from_the_others(host: Host) -> None:
-    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 68, "app2": 68}))
-    assert host.settings()["max_connections"] == "150"
+    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 90, "app2": 90}))
+    assert host.settings()["max_connections"] == "200"
 
-    assert host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 0, "app2": 68})).changes == ()
+    assert host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 0, "app2": 90})).changes == ()
     # One has left.
     host.share("shop", replace(SHOP, max_connections=0, connections={"app2": 0}))
-    assert host.settings()["max_connections"] == "100"
+    assert json.loads(host.files()[f"{host.cluster.configuration}/hotclub.d/shop.json"])["connections"] == {"app2": 90}
 
 
 def test_a_run_without_the_database_tells_of_its_new_host(host: Host) -> None:
-    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 68}))
+    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 90}))
     # That of the application host is not the server's.
     without: dict[str, Any] = {"site": "shop", "port": 5433, "needs": None}
 
-    server.shared(host.cluster, {**without, "connections": {"app1": 0, "app2": 68}}, check=False)
+    server.shared(host.cluster, {**without, "connections": {"app1": 0, "app2": 90}}, check=False)
 
-    assert host.settings()["max_connections"] == "150"
+    assert host.settings()["max_connections"] == "200"
     assert host.settings()["listen_addresses"] == "localhost, 10.0.0.31"
-    everything = replace(SHOP, max_connections=0, connections={"app1": 68, "app2": 68})
+    everything = replace(SHOP, max_connections=0, connections={"app1": 90, "app2": 90})
     assert host.share("shop", everything).changes == ()
     # Nothing to tell; and sites that have said nothing yet, or did by the version before.
     assert server.shared(host.cluster, {**without, "connections": {}}, check=False).changes == ()
