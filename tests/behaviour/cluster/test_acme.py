@@ -126,7 +126,7 @@ def test_the_key_is_given_to_balancers_of_the_site_alone(fleet: Fleet, certified
 def test_balancers_know_one_another_by_a_new_authority_as_well(fleet: Fleet, certified: dict[str, Authority]) -> None:
     first, second = fleet.lab.tier("lb")
     second.run(f"mkdir -p /root/old && cp {OWN}/fullchain.pem {OWN}/privkey.pem /root/old/")
-    plan = fleet.load(rate=30, authority=str(trusted(fleet, certified[first.name])))
+    plan = fleet.load(rate=20, authority=str(trusted(fleet, certified[first.name])))
     with constant_load(plan) as load:
         fleet.play("rotate_certificates").must_succeed()
     verdict = judge(load.finish(), fleet.stored(plan))

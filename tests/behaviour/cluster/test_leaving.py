@@ -73,7 +73,7 @@ def test_hosts_leave_under_load_and_come_back_as_new_ones(whole: Fleet, held_by_
     app, balancer = whole.apps[2], whole.lab.tier("lb")[1]
     neighbours = other_sites(whole, app)
     taken = held_by_second.times_taken(whole.lab.lb)
-    plan = held_by_second.load(rate=30)
+    plan = held_by_second.load(rate=20)
     with constant_load(plan) as load:
         run = whole.play("decommission", decommission_host=app.name).must_succeed()
         again = whole.play("decommission", decommission_host=app.name).must_succeed()

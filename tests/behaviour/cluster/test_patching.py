@@ -157,7 +157,7 @@ def test_a_host_that_fails_stays_out_and_nobody_else_is_touched(whole: Fleet, of
         offer(machine)
     drop_in = f"/etc/systemd/system/{whole.name}@.service.d"
     sick.run(f"mkdir -p {drop_in}; printf '[Service]\\nExecStartPre=/bin/false\\n' > {drop_in}/x.conf; systemctl daemon-reload")
-    plan = whole.load(rate=30)
+    plan = whole.load(rate=20)
     try:
         with constant_load(plan) as load:
             run = whole.play("patch").must_fail()

@@ -13,7 +13,7 @@ def test_a_fleet_replaces_its_secrets_and_who_is_logged_in_stays_so_on_every_hos
 
     before, login = whole.secrets, whole.database_login
     administrator = Administrator.made(whole, "regular")
-    plan = whole.load(rate=30)
+    plan = whole.load(rate=20)
     with constant_load(plan) as load:
         administrator.stays_during(whole.start("rotate", rotate_what="all")).must_succeed()
     verdict = judge(load.finish(), whole.stored(plan))

@@ -24,7 +24,7 @@ def test_a_host_that_dies_hangs_or_is_cut_off_costs_no_safe_request(
 ) -> None:
     victim = whole.apps[2]
     back_in_rotation(whole, victim)
-    plan = whole.load(rate=40)
+    plan = whole.load(rate=20)
     with constant_load(plan) as load:
         docker(what, victim)
         gone = out_of_rotation(whole, victim)
@@ -40,7 +40,7 @@ def test_a_host_that_dies_hangs_or_is_cut_off_costs_no_safe_request(
 def test_a_database_that_keeps_everybody_waiting_takes_no_host_out(whole: Fleet, figure: Callable[[str], None]) -> None:
     """Every worker of every host waits for it, and nobody answers whether it is well."""
     lock = f"BEGIN; LOCK TABLE {whole.project.entries_table}; SELECT pg_sleep({BUSY_SECONDS}); COMMIT"
-    plan = whole.load(rate=40)
+    plan = whole.load(rate=20)
     with constant_load(plan) as load:
         whole.lab.db.run(f"cd / && runuser -u postgres -- psql -X -d {whole.name} -c '{lock}'")
         time.sleep(2)
@@ -93,7 +93,7 @@ def back_in_rotation(fleet: Fleet, machine: Machine) -> float:
 
 
 def test_killed_workers_lose_no_stored_row_and_store_none_twice(whole: Fleet) -> None:
-    plan = whole.load(rate=40)
+    plan = whole.load(rate=20)
     victim = whole.apps[0]
     with constant_load(plan) as load:
         for _ in range(3):
