@@ -122,7 +122,7 @@ def test_a_release_that_does_not_work_on_the_third_host_switches_nowhere(whole: 
 def test_a_release_that_fails_with_visitors_alone_is_taken_back_from_the_first_host(whole: Fleet) -> None:
     before = {machine.name: whole.current_on(machine) for machine in whole.apps}
     others = [whole.started_on(machine) for machine in whole.apps[1:]]
-    plan = whole.load(rate=60)
+    plan = whole.load(rate=30)
     with constant_load(plan) as load:
         # Watched for longer than the fleet of the tests is by default, so that a busy machine has visitors in that time, too.
         run = whole.deploy("posts-fail", site_deploy_watch_seconds=4).must_fail()
