@@ -33,8 +33,8 @@ HEADER = """\
 
 """
 FOR_ALL = {"password_encryption": "scram-sha-256", "lc_messages": "C"}
-# Of a new server: another site may join, and a change of the number needs a restart.
-FIRST_CONNECTIONS = 150
+# Of a new server, as PGTune has it for web applications: other sites may join, and a change of the number needs a restart.
+FIRST_CONNECTIONS = 200
 # Of what is derived, so that one worker more or less is no reason for a restart.
 STEP = 50
 # Three that PostgreSQL keeps for superusers; and people, backups and what watches it.

@@ -120,7 +120,7 @@ def test_a_site_that_leaves_takes_its_part_alone(host: Host) -> None:
     host.write("pg_hba.d/50-shop.conf", REMOTE)
     host.share("blog", BLOG)
     before = host.settings()
-    host.share("shop", replace(SHOP, is_copied=True))
+    host.share("shop", replace(SHOP, is_copied=True, max_connections=0))
     assert host.settings()["wal_keep_size"] == "1GB"
 
     sharing.leave(host.cluster, "shop", check=False)
@@ -277,16 +277,16 @@ def test_a_part_of_a_later_version_is_read_as_far_as_it_is_known(host: Host) -> 
 def test_connections_are_as_many_as_all_sites_need_when_they_deploy(host: Host) -> None:
     host.share("blog", replace(BLOG, connections={"app1": 20}))
     # There is room for the next site without a restart.
-    assert host.settings()["max_connections"] == "150"
-    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 76, "app2": 76}))
-    # 172 of the sites, 13 of others; in steps, so that one worker more needs no restart.
     assert host.settings()["max_connections"] == "200"
+    host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 100, "app2": 100}))
+    # 220 of the sites, 13 of others; in steps, so that one worker more needs no restart.
+    assert host.settings()["max_connections"] == "250"
     host.share("blog", replace(BLOG, connections={"app1": 28}))
-    assert host.settings()["max_connections"] == "200"
+    assert host.settings()["max_connections"] == "250"
 
     # Fewer would need a restart as well.
     sharing.leave(host.cluster, "shop", check=False)
-    assert host.settings()["max_connections"] == "200"
+    assert host.settings()["max_connections"] == "250"
 
 
 def test_a_server_that_has_enough_connections_gets_no_more(host: Host) -> None:
@@ -348,7 +348,7 @@ def test_a_site_of_the_version_before_keeps_nobody_from_growing(host: Host) -> N
 
     host.share("shop", replace(SHOP, max_connections=0, connections={"app1": 132}))
 
-    assert host.settings()["max_connections"] == "150"
+    assert host.settings()["max_connections"] == "200"
 
 
 # --- the file
