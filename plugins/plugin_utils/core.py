@@ -86,8 +86,7 @@ def spare_collections() -> None:
     """Have Python look for unused cycles of objects more rarely in this process, and in those that it starts for tasks.
 
     By default it looks after each 700 new objects. Ansible keeps hundreds of thousands, the parsed playbooks above all, which are
-    looked through again and again; in a process that was just started for a task, looking also copies their memory. It is a tenth
-    of the processor time of a run that changes nothing.
+    looked through again and again; in a process that was just started for a task, looking also copies their memory.
     """
     gc.freeze()
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, 20, 50)
