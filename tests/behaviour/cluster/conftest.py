@@ -30,6 +30,8 @@ TAKEOVER_SECONDS_AT_MOST = 3.0
 # nginx answers it alone, so that what is measured is the address and not the project.
 PROBED_PATH = "/static/admin/css/base.css"
 PROBES_A_SECOND = 40
+# What HAProxy counts of each backend alone: all requests, connections opened and used again, and requests given to another host.
+COUNTS = ("stot", "connect", "reuse", "wredis")
 # What the returned host takes to boot and to see who has the address, twice as long as seen.
 RETURN_SECONDS = 60
 
@@ -72,7 +74,7 @@ class Fleet(Site):
         return machine.run(f"systemctl show --property MainPID,ExecMainStartTimestamp {unit}")
 
     def views(self, balancer: Machine) -> dict[str, dict[str, str]]:
-        """What a balancer says of each application host."""
+        """What a balancer says of each application host: what it counts of requests that may change something is added."""
         script = (
             "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); s.sendall(b'show stat\\n');"
             "print(b''.join(iter(lambda: s.recv(65536), b'')).decode())"
@@ -84,7 +86,8 @@ class Fleet(Site):
         found = {row["svname"]: row for row in servers if row["pxname"] == self.name}
         for row in servers:
             if row["pxname"] == f"{self.name}.changes":
-                found[row["svname"]]["stot"] = str(int(found[row["svname"]]["stot"]) + int(row["stot"]))
+                whole = found[row["svname"]]
+                whole |= {count: str(int(whole[count]) + int(row[count])) for count in COUNTS}
         return found
 
     def await_view(self, balancer: Machine, host: str, status: str, seconds: float) -> float:
