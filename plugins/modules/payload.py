@@ -11,12 +11,17 @@ version_added: 0.1.0
 short_description: Carry out on a host what the other modules of this collection ask of it
 description:
   - Not for use in tasks. The action plugins of the other modules, such as M(hotclub.django.steps), send their steps by it.
-  - Ansible assembles an archive for each module that a run uses. With one for all steps it does so once.
+  - Ansible assembles an archive for each module that a run uses. With one for all steps it does so once, and not at all for a
+    host that has kept their code.
 options:
   payload:
     description: The steps with their arguments, as JSON.
     type: str
     required: true
+  keep:
+    description: By which key the code of all steps stays on the host until it starts again. By default it doesn't stay.
+    type: str
+    default: ""
 notes:
   - Supports check mode and diff.
 author: The hotclub.django authors (@hotclub)
@@ -38,16 +43,14 @@ results:
 
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hotclub.django.plugins.module_utils.common.call import result_of
+from ansible_collections.hotclub.django.plugins.module_utils.common.batch import answer
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import Process
+from ansible_collections.hotclub.django.plugins.module_utils.common.kept import keep
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import PATH
-from ansible_collections.hotclub.django.plugins.module_utils.common.registry import step_of
 
-AT_ONCE = 4
+OPTIONS = {"payload": {"type": "str", "required": True, "no_log": True}, "keep": {"type": "str", "default": "", "no_log": False}}
 
 
 def main() -> None:
@@ -55,31 +58,13 @@ def main() -> None:
     # su leaves the one of who has signed in, which has no programs of root's.
     os.environ["PATH"] = PATH
     # One text which Ansible neither logs nor prints: it holds the content of every file.
-    module = AnsibleModule(argument_spec={"payload": {"type": "str", "required": True, "no_log": True}}, supports_check_mode=True)
-    wanted = json.loads(module.params["payload"])
-    results = compared(module, wanted["steps"]) if wanted["comparing"] else list(taken(module, wanted["steps"]))
-    module.exit_json(changed=any(result.get("changed") for result in results), results=results)
-
-
-def taken(module: AnsibleModule, steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Take steps in order, up to one that fails or has to wait for the controller."""
-    for item in steps:
-        result = asked(module, item, comparing=False)
-        yield result
-        if result.get("failed") or result.get("waits"):
-            return
-
-
-def compared(module: AnsibleModule, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Ask all steps whether they would change anything, several at once: most of the time they wait for programs."""
-
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        return list(pool.map(lambda item: asked(module, item, comparing=True), steps))
-
-
-def asked(module: AnsibleModule, item: dict[str, Any], comparing: bool) -> dict[str, Any]:
-    """Take one step, or ask whether it would change anything; return its result, also where there is no such step."""
-    return result_of(lambda: step_of(item["step"]), module, item["arguments"], comparing)
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
+    keep(module.params["keep"])
+    process = Process(check_mode=module.check_mode, diff=module._diff)
+    result = answer(process, json.loads(module.params["payload"]))
+    for text in process.warnings:
+        module.warn(text)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

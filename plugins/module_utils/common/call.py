@@ -8,9 +8,9 @@ A step is a module of the room `steps`: `SPEC` specifies its arguments, and `tak
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble, carry_out
@@ -33,10 +33,24 @@ class Ended(BaseException):
         self.result = result
 
 
+@dataclass
+class Process:
+    """The process that steps are taken in, and how Ansible has started it."""
+
+    check_mode: bool = False
+    diff: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, text: str) -> None:
+        """Have Ansible print a warning, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+
 class Call:
     """The arguments of one step and what it may use, in the words of AnsibleModule.
 
-    :param module: the process that the step runs in.
+    :param process: what the step runs in.
     :param params: the arguments, with defaults.
     :param comparing: whether only the difference is asked for, so that nothing that takes long may be tried out.
     :param secrets: values of arguments that must not appear in the result.
@@ -44,17 +58,17 @@ class Call:
 
     def __init__(
         self,
-        module: AnsibleModule,
+        process: Process,
         params: dict[str, Any],
         comparing: bool = False,
         secrets: frozenset[str] = frozenset(),
     ) -> None:
         self.params = params
         self.comparing = comparing
-        self.check_mode = module.check_mode or comparing
-        self._diff = module._diff
+        self.check_mode = process.check_mode or comparing
+        self._diff = process.diff
         self._secrets = secrets
-        self.warn = module.warn
+        self.warn = process.warn
 
     def exit_json(self, **result: Any) -> NoReturn:
         """End well."""
@@ -65,7 +79,7 @@ class Call:
         raise Ended(remove_values({**result, "failed": True, "msg": msg}, self._secrets))
 
 
-def result_of(named: Callable[[], Step], module: AnsibleModule, arguments: Mapping[str, Any], comparing: bool) -> dict[str, Any]:
+def result_of(named: Callable[[], Step], process: Process, arguments: Mapping[str, Any], comparing: bool) -> dict[str, Any]:
     """Take a step with these arguments and return its result, also where it failed.
 
     :param named: returns the step; that there is none is a failure like any other.
@@ -76,7 +90,7 @@ def result_of(named: Callable[[], Step], module: AnsibleModule, arguments: Mappi
         validated = ArgumentSpecValidator(step.SPEC).validate(dict(arguments))
         if validated.error_messages:
             raise Trouble("; ".join(validated.error_messages))
-        call = Call(module, validated.validated_parameters, comparing, frozenset(validated._no_log_values))
+        call = Call(process, validated.validated_parameters, comparing, frozenset(validated._no_log_values))
         try:
             step.take(call)
         except Ended as ended:

@@ -1,6 +1,9 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every step goes to a host by the same module, so that Ansible assembles one archive for a run and not one for each name."""
+"""Every step goes to a host by the same module, so that Ansible assembles one archive for a run and not one for each name.
+
+A host that has kept the code of an earlier call is sent nothing but the steps.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps import kept
 
 PAYLOAD = "hotclub.django.payload"
 # What Ansible reports of a call as a whole.
@@ -27,7 +31,7 @@ class Request:
 
 
 # What comes back from a host on which no module can run.
-NO_INTERPRETER = re.compile(r"interpreter '(\S+)' was not found|/bin/sh: .*?(/\S*python\S*): not found")
+NO_INTERPRETER = re.compile(r"interpreter '(\S+)' was not found|: (/\S*python\S*): not found")
 NO_ROOM = re.compile(r"No usable temporary directory|No space left on device")
 
 
@@ -66,16 +70,38 @@ class HostSteps(ActionBase):  # type: ignore[misc]
         steps = [{"step": request.step, "arguments": request.arguments} for request in requests]
         # Texts of Ansible's own, such as encrypted ones, become plain.
         payload = json.dumps({"steps": steps, "comparing": comparing}, default=str)
-        answer: dict[str, Any] = self._execute_module(
-            module_name=PAYLOAD, module_args={"payload": payload}, task_vars=task_vars or {}
-        )
-        # Ansible prints a module's arguments at -vvv: here, the content of every file.
-        answer.pop("invocation", None)
+        variables = task_vars or {}
+        key = self._key(variables)
+        answer = (self._by_kept_code(key, payload) if key else None) or self._by_module(payload, key, variables)
         if "results" not in answer:
-            variables = task_vars or {}
             host = str(self._task.delegate_to or variables.get("inventory_hostname", "The host"))
             return [explained(host, answer)], {}
         return answer["results"], {name: answer[name] for name in OF_THE_CALL if name in answer}
+
+    def _key(self, variables: Mapping[str, Any]) -> str:
+        """Return by which key the host keeps the code of steps; nothing where each call has to bring it.
+
+        The controller itself, and hosts of whom each call makes a file first, have no use for it.
+        """
+        if self._connection.transport == "local" or not self._is_pipelining_enabled("new"):
+            return ""
+        of_host = variables.get("ansible_delegated_vars", {}).get(self._task.delegate_to, variables)
+        return kept.key_for(str(of_host.get("ansible_python_interpreter", "")))
+
+    def _by_kept_code(self, key: str, payload: str) -> dict[str, Any] | None:
+        """Have the code that the host has kept take the steps; nothing was done where it has none."""
+        given = kept.call(payload, bool(self._task.check_mode), bool(self._task.diff))
+        started = kept.command(key, self._compute_environment_string())
+        return kept.answer_of(self._low_level_execute_command(started, in_data=given))
+
+    def _by_module(self, payload: str, key: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """Send the code with the steps, and have the host keep it."""
+        answer: dict[str, Any] = self._execute_module(
+            module_name=PAYLOAD, module_args={"payload": payload, "keep": key}, task_vars=variables
+        )
+        # Ansible prints a module's arguments at -vvv: here, the content of every file.
+        answer.pop("invocation", None)
+        return answer
 
     def ask(self, step: str, arguments: Mapping[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Have one step taken on the host, and return its result."""

@@ -14,8 +14,11 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
+PAYLOAD = "hotclub.django.payload"
 # Of a module, as Ansible sends it: its name and its archive, each on a line.
 MODULE = re.compile(rb"^ansible_module='(?P<name>[^']+)',$", re.MULTILINE)
+# Of one that a host has kept: by which key.
+KEPT = re.compile(r"/run/hotclub/code/(?P<key>[0-9a-f]+)/start")
 ARCHIVE = re.compile(rb"^zip_data='(?P<zip>[A-Za-z0-9+/=]+)',$", re.MULTILINE)
 
 
@@ -25,12 +28,17 @@ def record(words: Sequence[str], given: bytes) -> dict[str, object] | None:
         return None
     # The host and the command are the last two words.
     host, command = words[-2:]
-    name, archive = MODULE.search(given), ARCHIVE.search(given)
+    name, archive, kept = MODULE.search(given), ARCHIVE.search(given), KEPT.search(command)
+    if kept:
+        called, payload = PAYLOAD, kept["key"]
+    else:
+        called = name["name"].decode() if name else ""
+        payload = hashlib.sha256(archive["zip"]).hexdigest() if archive else ""
     return {
         "host": host,
         "bytes": len(given) + len(command.encode()),
-        "module": name["name"].decode() if name else "",
-        "payload": hashlib.sha256(archive["zip"]).hexdigest() if archive else "",
+        "module": called,
+        "payload": payload,
     }
 
 

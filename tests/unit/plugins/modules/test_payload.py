@@ -18,7 +18,6 @@ class Module:
 
     check_mode = False
     _diff = False
-    warn = None
     params: dict[str, Any]
 
     def __init__(self, **_: Any) -> None: ...
@@ -29,7 +28,9 @@ class Module:
 
 def taken(monkeypatch: pytest.MonkeyPatch, *steps: dict[str, Any], comparing: bool = False) -> list[dict[str, Any]]:
     monkeypatch.setattr(payload, "AnsibleModule", Module)
-    monkeypatch.setattr(Module, "params", {"payload": json.dumps({"steps": steps, "comparing": comparing})}, raising=False)
+    monkeypatch.setattr(
+        Module, "params", {"payload": json.dumps({"steps": steps, "comparing": comparing}), "keep": ""}, raising=False
+    )
     with pytest.raises(Ended) as ended:
         payload.main()
     result: dict[str, Any] = ended.value.args[0]
