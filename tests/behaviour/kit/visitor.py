@@ -130,16 +130,19 @@ class Visitor:
                 heard += more
         return heard
 
-    def pauses_between_events(self, path: str) -> list[float]:
-        """Return the seconds that pass between server-sent events."""
+    def events(self, path: str) -> Iterator[str]:
+        """Yield server-sent events as they come, until the answer ends."""
         asked = f"GET {path} HTTP/1.1\r\nHost: {self.domain}\r\nAccept: text/event-stream\r\nConnection: close\r\n\r\n"
-        heard, moments = b"", [0.0]
+        heard = b""
         with self.connect() as connection:
             connection.sendall(asked.encode())
             while more := connection.recv(65536):
-                heard += more
-                moments += [time.monotonic()] * (heard.count(b"data: ") - len(moments) + 1)
-        return [after - before for before, after in itertools.pairwise(moments[1:])]
+                *whole, heard = (heard + more).split(b"\n\n")
+                yield from (event.rpartition(b"data: ")[2].decode() for event in whole if b"data: " in event)
+
+    def pauses_between_events(self, path: str) -> list[float]:
+        """Return the seconds that pass between server-sent events."""
+        return [after - before for before, after in itertools.pairwise(time.monotonic() for _event in self.events(path))]
 
     def is_dropped(self, host: str | None) -> bool:
         """Whether the connection is closed without a single byte of an answer; None sends no Host header at all."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.operator import Run
+from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.sites import FRESH, Site
 from tests.behaviour.kit.visitor import SocketClosedError, WebSocket
 
@@ -74,15 +76,21 @@ def talk_for_ever(connection: WebSocket) -> None:
         time.sleep(1)
 
 
-def test_open_web_sockets_are_closed_and_the_project_is_told_before_a_release_ends(gallery: Site) -> None:
-    old, replacement = gallery.current(), "v2" if gallery.serves() == "v1" else "v1"
-    with gallery.visitor.web_socket("/echo") as connection:
+def test_what_is_open_ends_and_the_project_is_told_before_a_release_ends(gallery: Site) -> None:
+    """A web socket gets its close frame, and events end; both are served by the new release when they connect again."""
+    old, serving = gallery.current(), gallery.serves()
+    replacement = "v2" if serving == "v1" else "v1"
+    with ThreadPoolExecutor() as beside, gallery.visitor.web_socket("/echo") as connection:
+        told = beside.submit(lambda: list(gallery.visitor.events("/events?number=600")))
         assert connection.is_open, connection.handshake
         deploy = gallery.start("deploy", site_version=replacement)
         with pytest.raises(SocketClosedError) as closed:
             talk_for_ever(connection)
         assert closed.value.code in SERVER_ENDS, closed.value
     deploy.wait().must_succeed()
+    events = told.result(timeout=at_pace(30))
+    assert set(events) == {serving} and len(events) < 600, events[-3:]
+    assert set(gallery.visitor.events("/events")) == {replacement}
     journal = gallery.app.run(f"journalctl --unit {gallery.name}@{old} --output cat --no-pager")
     assert "The gallery closes." in journal, journal
     assert "threads configuration" not in journal, "gunicorn is told of threads that its ASGI worker hasn't"

@@ -27,11 +27,12 @@ def entries(request):
 
 
 def events(request):
-    """Tell something three times, with a pause after each."""
+    """Tell something three times, or as often as is asked, with a pause after each."""
+    number = int(request.GET.get("number", 3))
 
     def told():
-        for number in range(3):
-            yield f"data: {number}\n\n"
+        for _ in range(number):
+            yield f"data: {VERSION}\n\n"
             time.sleep(1)
 
     return StreamingHttpResponse(told(), content_type="text/event-stream")
