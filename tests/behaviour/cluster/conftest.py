@@ -73,13 +73,17 @@ class Fleet(Site):
         unit = machine.run(f"systemctl list-units --plain --no-legend --state=active '{self.name}@*.service' | cut -d' ' -f1")
         return machine.run(f"systemctl show --property MainPID,ExecMainStartTimestamp {unit}")
 
+    def tell_balancer(self, balancer: Machine, command: str) -> str:
+        """Give HAProxy a command, and return its answer."""
+        script = (
+            "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock');"
+            "s.sendall(sys.argv[1].encode() + b'\\n'); print(b''.join(iter(lambda: s.recv(65536), b'')).decode())"
+        )
+        return balancer.run(f'python3 -c "{script}" "{command}"')
+
     def views(self, balancer: Machine) -> dict[str, dict[str, str]]:
         """What a balancer says of each application host: what it counts of requests that may change something is added."""
-        script = (
-            "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); s.sendall(b'show stat\\n');"
-            "print(b''.join(iter(lambda: s.recv(65536), b'')).decode())"
-        )
-        lines = balancer.run(f'python3 -c "{script}"').removeprefix("# ").splitlines()
+        lines = self.tell_balancer(balancer, "show stat").removeprefix("# ").splitlines()
         names = lines[0].split(",")
         rows = [dict(zip(names, line.split(","), strict=False)) for line in lines[1:] if line]
         servers = [row for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")]

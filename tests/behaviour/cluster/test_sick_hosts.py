@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.load import constant_load, judge
 # Two questions of 3 s without an answer, half a second between them, and up to one until the first.
 GONE_SECONDS_AT_MOST = 10.0
 BUSY_SECONDS = 4.5
+CHANGES = 6
 LONG = (pytest.mark.long_on_slow, pytest.mark.about("haproxy"))
 
 
@@ -48,6 +50,28 @@ def test_a_database_that_keeps_everybody_waiting_takes_no_host_out(whole: Fleet,
     figure(f"a database that answers nobody for {BUSY_SECONDS} s: {len(verdict.failed)} of {verdict.requests} requests failed")
     assert verdict.flawless, str(verdict)
     assert verdict.max_ms > BUSY_SECONDS * 1000 - 500, "nobody had to wait"
+
+
+def test_changes_at_work_on_a_host_that_fails_its_checks_are_answered(whole: Fleet) -> None:
+    """A host that is only busy looks like a sick one: what it has begun to change, it ends, and its visitors hear of it."""
+    back_in_rotation(whole, whole.apps[1])
+    lock = f"BEGIN; LOCK TABLE {whole.project.entries_table}; SELECT pg_sleep({BUSY_SECONDS}); COMMIT"
+    begun = whole.views(whole.lab.lb)[whole.apps[1].name]["stot"]
+
+    def change(number: int) -> int:
+        return whole.visitor.post(whole.project.entries_path, {"text_id": f"busy-{number}-{time.monotonic_ns()}"}).status
+
+    with ThreadPoolExecutor(CHANGES + 1) as beside:
+        waiting = beside.submit(whole.lab.db.run, f"cd / && runuser -u postgres -- psql -X -d {whole.name} -c '{lock}'")
+        time.sleep(1)
+        answers = [beside.submit(change, number) for number in range(CHANGES)]
+        time.sleep(1)
+        assert int(whole.views(whole.lab.lb)[whole.apps[1].name]["stot"]) > int(begun), "the host has nothing to change"
+        whole.tell_balancer(whole.lab.lb, f"set server {whole.name}/{whole.apps[1].name} health down")
+        assert whole.views(whole.lab.lb)[whole.apps[1].name]["status"].startswith("DOWN")
+        waiting.result()
+        assert [answer.result() for answer in answers] == [201] * CHANGES
+    back_in_rotation(whole, whole.apps[1])
 
 
 @pytest.mark.long_on_slow
