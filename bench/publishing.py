@@ -24,8 +24,9 @@ FILES_PER_MEBI = 10
 # An earlier version holds all of it in memory, several times.
 EARLIER_MEBI_AT_MOST = 400
 SAMPLE_SECONDS = 0.2
-# The tasks between which static files are published.
-FIRST, LAST = "Publish the static files on hosts that have the release", "Go on only when every balancer has the static files"
+# The tasks between which static files are published, here and in earlier versions.
+FIRST = ("Publish the static files on hosts that have the release", "Publish the static files where they are already")
+LAST = ("Go on only when every balancer has the static files", "Go on only when every balancer has them")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +77,8 @@ class Side:
 def publishing_seconds(run: Run) -> float:
     """Return what publishing the static files took of a run."""
     names = [task.name.rpartition(" : ")[2] for task in run.tasks]
-    return sum(task.seconds for task in run.tasks[names.index(FIRST) : names.index(LAST)])
+    first, last = (next(place for place, name in enumerate(names) if name in known) for known in (FIRST, LAST))
+    return sum(task.seconds for task in run.tasks[first:last])
 
 
 class Memory:
