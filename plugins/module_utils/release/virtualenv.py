@@ -307,18 +307,27 @@ class Virtualenvs:
 
     def _poetry(self, cwd: Path) -> Path:
         """Return a virtualenv that has Poetry, which alone reads its lock, as it was tested."""
-        key = hashlib.sha256(f"{self.tools.poetry}{self.tools.python}".encode()).hexdigest()[:16]
-        folder = self.site.root / "cache" / f"poetry-{key}"
-        if (folder / "bin" / "poetry").exists():
+        return self.tool("poetry", self.tools.poetry, "Poetry, which reads poetry.lock,", cwd)
+
+    def tool(self, program: str, requirements: str, what: str, cwd: Path) -> Path:
+        """Return a virtualenv of its own that has a tool of ours, as it was tested; kept for later releases.
+
+        :param requirements: a requirements file, with hashes or without.
+        :param what: the tool in a message.
+        :raises Trouble: it can't be installed.
+        """
+        key = hashlib.sha256(f"{requirements}{self.tools.python}".encode()).hexdigest()[:16]
+        folder = self.site.root / "cache" / f"{program}-{key}"
+        if (folder / "bin" / program).exists():
             return folder
         remove(folder)
         made = self._uv("venv", "--quiet", "--python", self.tools.python, str(folder), folder=folder, cwd=cwd)
-        self._must(made, "Poetry, which reads poetry.lock,")
-        strict = ("--require-hashes",) if "--hash=" in self.tools.poetry else ()
-        done = self._pip(*strict, "-r", "-", folder=folder, cwd=cwd, stdin=self.tools.poetry)
+        self._must(made, what)
+        strict = ("--require-hashes",) if "--hash=" in requirements else ()
+        done = self._pip(*strict, "-r", "-", folder=folder, cwd=cwd, stdin=requirements)
         if done.code:
             remove(folder)
-        self._must(done, "Poetry, which reads poetry.lock,")
+        self._must(done, what)
         return folder
 
     def _missing(self, have: Mapping[str, str]) -> list[str]:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
@@ -94,19 +96,18 @@ def switch(module: Call) -> dict[str, Any]:
     with site.step(wait_seconds=300, run=run_of(module)):
         if release not in site.runnable():
             raise Trouble(f"This host has no release {release!r}.", f"It has: {', '.join(site.runnable()) or 'none'}.")
-        if not module.params["migrations_allowed"]:
-            refuse_newer_database(site, release)
+        notes = [] if module.params["migrations_allowed"] else refuse_newer_database(site, release)
         instances = Instances(site, health_of(module))
         if preparing:
             preparing(instances, release)
-            return {"changed": False, "release": previous, "previous": previous}
+            return {"changed": False, "release": previous, "previous": previous, "warnings": notes}
         publish(site, release)
         if module.params["state"] == "restored":
             changed = instances.restore(release)
         else:
             instances.switch(release, module.params["action"], module.params["by"], module.params["proved"])
             changed = True
-    return {"changed": changed, "release": release, "previous": previous, "warnings": remarks(instances)}
+    return {"changed": changed, "release": release, "previous": previous, "warnings": [*notes, *remarks(instances)]}
 
 
 def remarks(instances: Instances) -> list[str]:
@@ -120,9 +121,10 @@ def remarks(instances: Instances) -> list[str]:
     ]
 
 
-def refuse_newer_database(site: Site, release: str) -> None:
-    """Refuse a release whose code doesn't know migrations that the database has.
+def refuse_newer_database(site: Site, release: str) -> list[str]:
+    """Refuse a release whose code doesn't know migrations that the database has, unless these only add what it can do without.
 
+    :returns: what is worth knowing of a database that is newer than the release.
     :raises Trouble: names these migrations.
     """
     interpreter = Interpreter(site, release)
@@ -135,11 +137,34 @@ def refuse_newer_database(site: Site, release: str) -> None:
             redact(f"{failure['type']}: {failure['text']}", interpreter.hidden),
         )
     unknown = answer["unknown"]
-    if unknown:
+    if not unknown:
+        return []
+    hurting = sorted(set(unknown) - additive(site, release, unknown))
+    if hurting:
         raise Trouble(
-            f"The database has migrations that release {release} doesn't know: {', '.join(unknown)}. Nothing was changed.",
-            "If the old code works with the newer tables (additive migrations), run this again with "
+            f"The database has migrations that release {release} doesn't know, and that do more than add what it can do without: "
+            f"{', '.join(hurting)}. Nothing was changed.",
+            "If the old code works with the newer tables nevertheless, run this again with "
             "-e rollback_ignore_migrations=true. Otherwise reverse them first with the current code, by playbooks/manage.yml "
-            + " and ".join(f"-e 'manage_command=\"{command}\"'" for command in dict.fromkeys(map(reverse_command, unknown)))
+            + " and ".join(f"-e 'manage_command=\"{command}\"'" for command in dict.fromkeys(map(reverse_command, hurting)))
             + ".",
         )
+    return [
+        f"The database has migrations that release {release} doesn't know: {', '.join(unknown)}. They only add what its code can "
+        "do without, so it may serve."
+    ]
+
+
+def additive(site: Site, release: str, unknown: Sequence[str]) -> set[str]:
+    """Return which migrations only add what a release can do without that doesn't know them, as the newest release tells.
+
+    :param release: the one that doesn't know them.
+    """
+    newest = max(site.runnable(), default=release)
+    if newest == release:
+        return set()
+    try:
+        answer = Interpreter(site, newest).ask("additive", {"SITE_MIGRATIONS": json.dumps(list(unknown))})
+    except Trouble:
+        return set()
+    return set(answer.get("additive", []))

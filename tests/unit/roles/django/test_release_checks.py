@@ -136,3 +136,52 @@ def test_a_migration_is_called_by_the_database_too(checks: Any, alias: str, name
 )
 def test_a_database_that_is_a_file_is_told(checks: Any, database: dict[str, str], file: str) -> None:
     assert checks({}).file_of(database) == file
+
+
+def operation(kind: str, **parts: Any) -> Any:
+    """An operation of a migration, known by the name of its class."""
+    return type(kind, (), parts)()
+
+
+def field(null: bool = False, **more: Any) -> SimpleNamespace:
+    return SimpleNamespace(null=null, **{"many_to_many": False, "db_default": "not provided", **more})
+
+
+@pytest.mark.parametrize(
+    ("found", "adds"),
+    [
+        (operation("CreateModel"), True),
+        (operation("AddIndexConcurrently"), True),
+        (operation("AddField", field=field(null=True)), True),
+        (operation("AddField", field=field(many_to_many=True)), True),
+        (operation("AddField", field=field(db_default=0)), True),
+        (operation("AddField", field=field()), False),
+        (operation("RemoveField"), False),
+        (operation("AlterField", field=field(null=True)), False),
+        (operation("RunPython"), False),
+        (operation("RunSQL"), False),
+        (operation("SeparateDatabaseAndState", database_operations=[operation("AddIndex")]), True),
+        (operation("SeparateDatabaseAndState", database_operations=[operation("RunSQL")]), False),
+    ],
+)
+def test_an_operation_only_adds_what_older_code_can_do_without(
+    checks: Any, monkeypatch: pytest.MonkeyPatch, found: Any, adds: bool
+) -> None:
+    there = checks({"default": {}})
+    models = ModuleType("django.db.models")
+    models.NOT_PROVIDED = "not provided"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "django.db.models", models)
+    assert there.only_adds(found) is adds
+
+
+def test_a_migration_whose_sql_cannot_be_collected_says_why(checks: Any) -> None:
+    def collect(plan: list[Any]) -> list[str]:
+        if plan[0][0] == "broken":
+            raise ValueError("Found wrong number (0) of constraints")
+        return ["BEGIN;", "-- THIS OPERATION CANNOT BE WRITTEN AS SQL" if plan[0][0] == "python" else "SELECT 1;"]
+
+    there = checks({"default": {}})
+    executor = SimpleNamespace(loader=SimpleNamespace(collect_sql=collect))
+    assert there.written(executor, "plain") == {"sql": ["BEGIN;", "SELECT 1;"], "unread": ""}
+    assert there.written(executor, "python")["unread"] == "its Python is no SQL"
+    assert there.written(executor, "broken") == {"sql": [], "unread": "ValueError: Found wrong number (0) of constraints"}

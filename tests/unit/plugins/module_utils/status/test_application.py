@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
@@ -61,3 +61,45 @@ def test_going_back_names_the_database_that_is_too_new(site: Site, answering: Ca
     answering({"pending": [], "unknown": ["shop.0002_prices in reports"]})
     with pytest.raises(Trouble, match="--database=reports"):
         release_switch.refuse_newer_database(site, "1")
+
+
+class Fleet:
+    """Releases of a host: the old one lacks migrations of which the newest says what they do."""
+
+    told: ClassVar[dict[str, Any]]
+
+    def __init__(self, _site: Site, release: str) -> None:
+        self.release = release
+        self.hidden = ()
+
+    def ask(self, question: str, extra: dict[str, str] | None = None) -> dict[str, Any]:
+        if question == "migrations":
+            assert self.release == "1"
+            return {"pending": [], "unknown": ["shop.0002_note", "shop.0003_old"]}
+        assert question == "additive" and self.release == "3"
+        assert extra == {"SITE_MIGRATIONS": '["shop.0002_note", "shop.0003_old"]'}
+        return self.told
+
+
+@pytest.fixture
+def rolled_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], list[str]]:
+    def rolled_back(told: dict[str, Any]) -> list[str]:
+        Fleet.told = told
+        monkeypatch.setattr(release_switch, "Interpreter", Fleet)
+        monkeypatch.setattr(Site, "runnable", lambda _site: ["1", "2", "3"])
+        return release_switch.refuse_newer_database(site, "1")
+
+    return rolled_back
+
+
+def test_a_database_that_only_has_more_lets_an_older_release_serve(rolled_back: Callable[[dict[str, Any]], list[str]]) -> None:
+    (note,) = rolled_back({"additive": ["shop.0002_note", "shop.0003_old"], "other": [], "unknown": []})
+    assert "shop.0002_note, shop.0003_old" in note and "may serve" in note
+
+
+@pytest.mark.parametrize("told", [{"additive": ["shop.0002_note"], "other": ["shop.0003_old"]}, {"failed": {"type": "KeyError"}}])
+def test_whatever_else_it_has_is_named_with_the_way_back(
+    rolled_back: Callable[[dict[str, Any]], list[str]], told: dict[str, Any]
+) -> None:
+    with pytest.raises(Trouble, match=r"shop\.0003_old\. Nothing was changed.*\n.*migrate shop <the migration before>"):
+        rolled_back(told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
@@ -19,26 +19,36 @@ FAILED = {"type": "RuntimeError", "text": "it can't be applied", "place": "/srv/
 class Project(Interpreter):
     """A release's own Python, which answers as told."""
 
-    answer: dict[str, Any]
-    ran: list[str]
+    # The last one is given for as long as it is asked for.
+    answers: ClassVar[list[dict[str, Any]]]
+    ran: ClassVar[list[str]]
+    asked: ClassVar[int]
 
     def __init__(self, site: Site, release: str) -> None:
         self.folder = site.release(release)
         self.hidden = []
 
     def ask(self, question: str, extra: dict[str, str] | None = None) -> dict[str, Any]:
-        assert question == "migrate"
-        return self.answer
+        assert question == "migrate" and extra == {"PGOPTIONS": "-c lock_timeout=10000"}
+        Project.asked += 1
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def run(self, arguments: Any, extra: dict[str, str] | None = None) -> Outcome:
         self.ran.append(" ".join(arguments))
         return Outcome(int("broken" in arguments), "done\n", "")
 
 
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    monkeypatch.setattr(release_migrate.time, "sleep", slept.append)
+    return slept
+
+
 @pytest.fixture(name="migrated")
 def _migrated(site: Site, monkeypatch: pytest.MonkeyPatch) -> Any:
-    def migrated(answer: dict[str, Any], *commands: str) -> dict[str, Any]:
-        Project.answer, Project.ran = answer, []
+    def migrated(answer: dict[str, Any] | list[dict[str, Any]], *commands: str) -> dict[str, Any]:
+        Project.answers, Project.ran, Project.asked = answer if isinstance(answer, list) else [answer], [], 0
         monkeypatch.setattr(release_migrate, "Interpreter", Project)
         params = {
             "name": site.name,
@@ -46,6 +56,8 @@ def _migrated(site: Site, monkeypatch: pytest.MonkeyPatch) -> Any:
             "holder": {},
             "release": "1",
             "lock_timeout_seconds": 10,
+            "lock_attempts": 5,
+            "lock_pause_seconds": 2,
             "commands": list(commands),
         }
         return release_migrate.migrate(cast("Call", SimpleNamespace(params=params, check_mode=False)))
@@ -73,3 +85,64 @@ def test_nothing_follows_a_migration_that_failed(migrated: Any) -> None:
 def test_what_fails_after_the_last_migration_is_no_migration(migrated: Any) -> None:
     with pytest.raises(Trouble, match="could not be carried out to their end"):
         migrated({"applied": ["shop.0001_initial"], "left": [], "failed": FAILED})
+
+
+LOCKED_OUT = {**FAILED, "type": "OperationalError", "text": "canceling statement due to lock timeout"}
+
+
+def test_a_migration_that_gets_no_lock_is_tried_again_with_growing_pauses(migrated: Any, pauses: list[float]) -> None:
+    first = {"applied": ["shop.0001_initial"], "left": ["shop.0002_prices"], "failed": LOCKED_OUT, "whole": True}
+    held = {**first, "applied": []}
+    result = migrated([first, held, held, {"applied": ["shop.0002_prices"], "left": []}])
+    assert result["applied"] == ["shop.0001_initial", "shop.0002_prices"] and result["attempts"] == 4
+    assert pauses == [2, 4, 8]
+
+
+def test_it_ends_and_says_how_long_it_has_tried_and_what_is_applied(migrated: Any, pauses: list[float]) -> None:
+    first = {"applied": ["shop.0001_initial"], "left": ["shop.0002_prices"], "failed": LOCKED_OUT, "whole": True}
+    with pytest.raises(Trouble, match=r"(?s)has shop\.0001_initial.*10 s, 5 times, for a lock.*site_migration_lock_attempts"):
+        migrated([first, {**first, "applied": []}])
+    assert pauses == [2, 4, 8, 16] and Project.asked == 5
+
+
+def test_a_migration_that_may_have_left_something_behind_is_tried_once(migrated: Any, pauses: list[float]) -> None:
+    with pytest.raises(Trouble, match="atomic = False is tried once"):
+        migrated({"applied": [], "left": ["shop.0002_index"], "failed": LOCKED_OUT, "whole": False})
+    assert pauses == [] and Project.asked == 1
+
+
+def test_another_failure_is_not_tried_again(migrated: Any, pauses: list[float]) -> None:
+    with pytest.raises(Trouble, match="failed"):
+        migrated({"applied": [], "left": ["shop.0002_prices"], "failed": FAILED, "whole": True})
+    assert pauses == [] and Project.asked == 1
+
+
+class Planning(Project):
+    """A release that tells its plan, in a session in which nothing can be changed."""
+
+    def __init__(self, site: Site, release: str) -> None:
+        super().__init__(site, release)
+        self.environment = {"SECRET_KEY": "s3cret-word"}
+        self.hidden = ["s3cret-word"]
+
+    def ask(self, question: str, extra: dict[str, str] | None = None) -> dict[str, Any]:
+        assert question == "plan" and extra == {"PGOPTIONS": "-c default_transaction_read_only=on"}
+        return self.answers[0]
+
+
+def planned(site: Site, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> dict[str, Any]:
+    Project.answers = [answer]
+    monkeypatch.setattr(release_migrate, "Interpreter", Planning)
+    words = {"python": "/usr/bin/python3", "uv": "/opt/uv/bin/uv", "linter": "squawk-cli==1", "environment": {}, "ignored": []}
+    params = {"name": site.name, "root": str(site.root), "holder": {}, "release": "1", **words}
+    return release_migrate.plan(cast("Call", SimpleNamespace(params=params, check_mode=False)))
+
+
+def test_a_plan_that_cannot_be_told_is_remarked_without_secrets(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = planned(site, monkeypatch, {"failed": {"type": "RuntimeError", "text": "no\ns3cret-word here", "place": ""}})
+    assert told["findings"] == []
+    assert told["remarks"] == ["the migrations were not looked through: RuntimeError: no ******** here"]
+
+
+def test_a_database_without_any_migration_needs_no_squawk(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert planned(site, monkeypatch, {"steps": [], "server": 17}) == {"changed": False, "findings": [], "remarks": []}

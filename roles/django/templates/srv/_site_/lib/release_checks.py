@@ -20,6 +20,14 @@ ANSWER = "hotclub-answer:"
 DEFAULT = "default"
 # Strict-Transport-Security and the way from http to https, of which the web server in front takes care.
 DONE_IN_FRONT = {"security.W004", "security.W008"}
+# What Django writes in place of an operation that is no SQL.
+NO_SQL = "CANNOT BE WRITTEN AS SQL"
+# Operations that leave everything as it is for code that doesn't know them; others of this kind depend on their field.
+ADDING = {
+    *("CreateModel", "AddIndex", "AddIndexConcurrently", "AlterModelOptions", "AlterModelManagers", "AlterModelTableComment"),
+    *("CreateExtension", "TrigramExtension", "UnaccentExtension", "CITextExtension", "HStoreExtension", "BtreeGinExtension"),
+    *("BtreeGistExtension", "BloomExtension", "CryptoExtension", "CreateCollation"),
+}
 
 
 def main(question: str) -> None:
@@ -321,10 +329,91 @@ def migrate() -> dict[str, Any]:
     left = compare_migrations()["pending"]
     answer["applied"] = [name for name in before if name not in left]
     answer["left"] = left
+    answer["whole"] = undone_as_a_whole(left[0]) if left else True
     return answer
 
 
-QUESTIONS = {"examine": examine, "migrations": migrations, "migrate": migrate}
+def undone_as_a_whole(name: str) -> bool:
+    """Say whether a migration that fails leaves nothing behind, so that it may be tried again as it is."""
+    from django.db.migrations.loader import MigrationLoader
+
+    label, _dot, migration = name.partition(" in ")[0].partition(".")
+    found = MigrationLoader(None, ignore_no_migrations=True).disk_migrations.get((label, migration))
+    return found is not None and bool(found.atomic)
+
+
+def plan() -> dict[str, Any]:
+    """Say what each pending migration would have PostgreSQL do; nobody is hurt in a database without any migration."""
+    import django
+
+    django.setup()
+    from django.db import connections
+
+    answer: dict[str, Any] = {"steps": [], "server": 0}
+    for alias in migrated_databases():
+        if connections[alias].vendor == "postgresql":
+            answer["steps"] += planned(alias)
+            answer["server"] = answer["server"] or connections[alias].pg_version // 10000
+    return answer
+
+
+def planned(alias: str) -> list[dict[str, Any]]:
+    """Return the pending migrations of a database with their SQL."""
+    from django.db import connections
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connections[alias])
+    if not executor.loader.applied_migrations:
+        return []
+    pending = [migration for migration, _backwards in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+    return [{"name": named(alias, each.app_label, each.name), **written(executor, each)} for each in pending]
+
+
+def written(executor: Any, migration: Any) -> dict[str, Any]:
+    """Return the SQL of a migration, or why there is none that can be read."""
+    # Of the loader since Django 3.1.
+    collect = getattr(executor.loader, "collect_sql", None) or executor.collect_sql
+    try:
+        lines = [str(line) for line in collect([(migration, False)])]
+    except Exception as error:
+        # It looks in the database for what a migration before it has yet to make.
+        return {"sql": [], "unread": f"{type(error).__name__}: {error}"}
+    return {"sql": lines, "unread": "its Python is no SQL" if any(NO_SQL in line for line in lines) else ""}
+
+
+def additive() -> dict[str, Any]:
+    """Say which of the named migrations only add what the code before them can do without, and which are not known."""
+    import django
+
+    django.setup()
+    from django.db.migrations.loader import MigrationLoader
+
+    known = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+    answer: dict[str, list[str]] = {"additive": [], "other": [], "unknown": []}
+    for name in json.loads(os.environ["SITE_MIGRATIONS"]):
+        label, _dot, migration = name.partition(" in ")[0].partition(".")
+        found = known.get((label, migration))
+        answer["unknown" if found is None else "additive" if all(map(only_adds, found.operations)) else "other"].append(name)
+    return answer
+
+
+def only_adds(operation: Any) -> bool:
+    """Say whether code that doesn't know an operation's result can read and write all that it could before."""
+    kind = type(operation).__name__
+    if kind == "SeparateDatabaseAndState":
+        return all(map(only_adds, operation.database_operations))
+    return kind in ADDING or (kind == "AddField" and may_be_left_out(operation.field))
+
+
+def may_be_left_out(field: Any) -> bool:
+    """Say whether code that doesn't know a field can insert rows: Django drops the default of a column that it has added."""
+    from django.db.models import NOT_PROVIDED
+
+    by_database = getattr(field, "db_default", NOT_PROVIDED) is not NOT_PROVIDED or getattr(field, "generated", False)
+    return bool(field.null or field.many_to_many or by_database)
+
+
+QUESTIONS = {"examine": examine, "migrations": migrations, "migrate": migrate, "plan": plan, "additive": additive}
 
 if __name__ == "__main__":
     main(sys.argv[1])
