@@ -152,6 +152,8 @@ class Migration(migrations.Migration):
 
 
 ADD_NOTE = 'migrations.AddField("entry", "note", models.TextField(null=True))'
+ADD_NUMBER = 'migrations.AddField("entry", "number", models.IntegerField(default=0))'
+INDEX_NUMBER = 'migrations.AlterField("entry", "number", models.IntegerField(default=0, db_index=True))'
 NOTE_IN_MODEL = replace(
     "journal/models.py",
     "    created = models",
@@ -303,6 +305,16 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
             plain_version("additive"),
             NOTE_IN_MODEL,
             migration(2, "note", "0001_initial", ADD_NOTE),
+        ),
+        # While the index is built writes wait, and what serves can't insert rows without the number.
+        "hurts": (
+            plain_version("hurts"),
+            replace(
+                "journal/models.py",
+                "    created = models",
+                "    number = models.IntegerField(default=0, db_index=True)\n    created = models",
+            ),
+            migration(2, "hurts", "0001_initial", f"{ADD_NUMBER}, {INDEX_NUMBER}"),
         ),
         "more-requirements": (
             plain_version("more-requirements"),

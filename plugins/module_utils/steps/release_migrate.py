@@ -82,6 +82,7 @@ def migrate(module: Call) -> dict[str, Any]:
                 "applied": answer["applied"],
                 "attempts": attempts,
                 "printed": printed,
+                "warnings": waited(attempts),
             }
     failure = answer["failed"]
     detail = redact(f"{failure['type']}: {failure['text']} ({failure['place'].rpartition('/src/')[2]})", interpreter.hidden)
@@ -118,11 +119,18 @@ def applied(interpreter: Interpreter, wanted: dict[str, Any]) -> tuple[dict[str,
     return {**answer, "applied": before}, attempt
 
 
+def waited(attempts: int) -> list[str]:
+    """Return what is worth knowing of migrations that came through only after a while."""
+    if attempts == 1:
+        return []
+    return [f"The migrations were applied at the attempt number {attempts}, since the running site held a lock before."]
+
+
 def locked_out(limit: int, attempts: int, whole: bool) -> str:
     """Return what to do when the running site holds a lock for too long."""
     tried = f"It waited {limit} s{f', {attempts} times,' if attempts > 1 else ''} for a lock that the running site holds"
     once = "" if whole else " (a migration with atomic = False is tried once: see what it has left behind)"
     return (
-        f"{tried}{once}: see who holds it with playbooks/diagnose.yml, deploy at a quieter time, split the migration, or raise "
+        f"{tried}{once}: deploy at a quieter time, split the migration, or raise "
         "site_migration_lock_attempts or site_migration_lock_timeout_seconds."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -100,22 +101,34 @@ def test_a_completed_migration_before_the_failing_one_is_told(plain: Site, clean
 
 
 def test_a_migration_that_cannot_get_its_lock_gives_up(plain: Site, clean_schema: Callable[[], None]) -> None:
-    """Somebody's open transaction has read the table: waiting on and on would make every visitor wait behind us."""
+    """Somebody's open transaction has read the table: waiting on and on would make every visitor wait behind us.
+
+    When the transaction ends in time, a later attempt gets through.
+    """
     plain.at("v1")
     hold = f"BEGIN; SELECT count(*) FROM {plain.project.entries_table}; SELECT pg_sleep(120);"
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%pg_sleep%'"
     unit = "a-long-transaction"
     plain.lab.db.run(f"cd / && systemd-run --unit {unit} --uid postgres --quiet psql -X -d {plain.name} -c '{hold}'")
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    psql = f"runuser -u postgres -- psql -XAtq -d {plain.name} -c"
+    # Once somebody has waited for as long as one attempt lasts.
+    ends_later = f'cd /; until [ "$({psql} "{waits}")" != 0 ]; do sleep 0.1; done; sleep 1.5; {psql} "{end}"'
+    ending = "the-end-of-a-long-transaction"
+    once = {"site_migration_lock_timeout_seconds": 1, "site_migration_lock_pause_seconds": 1}
     try:
-        run = plain.deploy("additive", site_migration_lock_timeout_seconds=3).must_fail()
+        run = plain.deploy("additive", **once, site_migration_lock_attempts=2).must_fail()
+        assert run.says("lock timeout"), run
+        assert run.says("waited 1 s, 2 times,", "site_migration_lock_timeout_seconds"), run
+        assert plain.serves() == "v1"
+        assert plain.database.value("SELECT count(*) FROM django_migrations WHERE app = 'journal' AND name = '0002_note'") == "0"
+        plain.lab.db.run(f"systemd-run --unit {ending} --quiet sh -c {shlex.quote(ends_later)}")
+        run = plain.deploy("additive", **once, site_migration_lock_attempts=4).must_succeed()
     finally:
         plain.database.rows(end)
-        plain.lab.db.run(f"systemctl stop {unit} 2>/dev/null; systemctl reset-failed {unit} 2>/dev/null; true")
-    assert run.says("lock timeout"), run
-    assert run.says("site_migration_lock_timeout_seconds"), run
-    assert plain.serves() == "v1"
-    assert plain.database.value("SELECT count(*) FROM django_migrations WHERE app = 'journal' AND name = '0002_note'") == "0"
-    plain.deploy("additive").must_succeed()
+        for each in (unit, ending):
+            plain.lab.db.run(f"systemctl stop {each} 2>/dev/null; systemctl reset-failed {each} 2>/dev/null; true")
+    assert run.says("were applied at the attempt number"), run
     assert plain.serves() == "additive"
 
 

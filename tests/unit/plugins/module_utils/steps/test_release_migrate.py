@@ -95,6 +95,7 @@ def test_a_migration_that_gets_no_lock_is_tried_again_with_growing_pauses(migrat
     held = {**first, "applied": []}
     result = migrated([first, held, held, {"applied": ["shop.0002_prices"], "left": []}])
     assert result["applied"] == ["shop.0001_initial", "shop.0002_prices"] and result["attempts"] == 4
+    assert "at the attempt number 4" in result["warnings"][0]
     assert pauses == [2, 4, 8]
 
 
