@@ -54,7 +54,10 @@ def plan(module: Call) -> dict[str, Any]:
         return {"changed": False, "findings": [], "remarks": []}
     with site.step(wait_seconds=300, run=run_of(module)):
         interpreter = Interpreter(site, wanted["release"])
-        answer = interpreter.ask("plan", READ_ONLY)
+        try:
+            answer = interpreter.ask("plan", READ_ONLY)
+        except Trouble as trouble:
+            answer = {"failed": {"type": "Project", "text": str(trouble)}}
         if failure := answer.get("failed"):
             told = " ".join(redact(f"{failure['type']}: {failure['text']}", interpreter.hidden).split())
             return {"changed": False, "findings": [], "remarks": [f"the migrations were not looked through: {told}"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
@@ -41,7 +42,7 @@ class Project(Interpreter):
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(release_migrate.time, "sleep", slept.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
     return slept
 
 
@@ -147,3 +148,12 @@ def test_a_plan_that_cannot_be_told_is_remarked_without_secrets(site: Site, monk
 
 def test_a_database_without_any_migration_needs_no_squawk(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert planned(site, monkeypatch, {"steps": [], "server": 17}) == {"changed": False, "findings": [], "remarks": []}
+
+
+def test_a_project_that_ends_before_it_tells_its_plan_is_remarked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends(*_: object) -> dict[str, Any]:
+        raise Trouble("The project ended with code 1 before it could be looked at.", detail="s3cret-word")
+
+    monkeypatch.setattr(Planning, "ask", ends)
+    (remark,) = planned(site, monkeypatch, {})["remarks"]
+    assert "not looked through" in remark and "ended with code 1" in remark and "s3cret" not in remark
