@@ -36,6 +36,12 @@ def test_an_unknown_measurement_is_refused_with_those_that_exist(capsys: pytest.
     assert [name for name in KNOWN if name not in said] == []
 
 
+def test_a_short_form_of_each_measurement_runs_with_the_tests() -> None:
+    on_servers = (ROOT / "tests/behaviour/single/test_bench.py").read_text(encoding="utf-8")
+    on_clusters = (ROOT / "tests/behaviour/cluster/test_bench.py").read_text(encoding="utf-8")
+    assert [name for name in KNOWN if f'"{name}"' not in on_servers + on_clusters] == []
+
+
 def test_every_host_that_a_measurement_needs_is_in_an_inventory() -> None:
     needed = {which for one in SERVERS.values() for which in one.hosts}
     assert {which for which in needed if not (hosts.INVENTORIES / which / "hosts.yml").exists()} == set()
