@@ -18,6 +18,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.ti
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.values import (
     check_agreement,
     check_environment,
+    check_leftover_words,
     check_names,
     check_required,
     check_values,
@@ -32,6 +33,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     findings = Findings(inventory.hosts)
     for complaint in check_tiers(inventory.groups):
         findings.add(complaint)
+    check_leftover_words(inventory, findings)
     check_required(inventory, rules, findings)
     check_names(inventory, rules, findings)
     check_values(inventory, rules, findings)

@@ -41,6 +41,8 @@ SHARED = (
     "site_database_user",
     "site_database_password",
 )
+# Where Ansible puts those words after -e that stand in no name=value.
+WITHOUT_A_NAME = "_raw_params"
 # So like one of ours that it can't be chance, although it begins differently.
 LIKENESS_OF_A_SLIP = 0.9
 
@@ -80,6 +82,20 @@ def check_names(inventory: Inventory, rules: Rules, findings: Findings) -> None:
         if near and not any(fnmatchcase(setting.name, pattern) for pattern in foreign):
             remedy = f"Did you mean {near}? If not, list it in site_foreign_variables."
             findings.add(Complaint(setting.name, "nothing reads this variable", remedy), setting.place, [setting.host])
+
+
+def check_leftover_words(inventory: Inventory, findings: Findings) -> None:
+    """Refuse a value on the command line of which only the first word would count."""
+    for setting in inventory.foreign:
+        if setting.name == WITHOUT_A_NAME:
+            findings.add(
+                Complaint(
+                    "the command line",
+                    "what comes behind a space in a value after -e belongs to no variable, and would be left out",
+                    "Put the value into quotes of its own, inside those of the shell: "
+                    "-e 'manage_command=\"createsuperuser --noinput\"'.",
+                )
+            )
 
 
 def _foreign_patterns(inventory: Inventory) -> set[str]:

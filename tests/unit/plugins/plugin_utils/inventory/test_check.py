@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible import constants, context
+from ansible.parsing.splitter import parse_kv
 from ansible_collections.hotclub.django.plugins.action.check_inventory import COLLECTION, message
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.check import check_inventory
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.derivation import sources
@@ -72,6 +73,16 @@ def test_a_problem_says_where_it_was_written(problems: Problems, tmp_path: Path,
     found = only(problems(files={"host_vars/web1.yml": "---\nsite_minimum_free_mb: lots\n"}))
 
     assert found.startswith("site_minimum_free_mb (host_vars/web1.yml:2, web1): ")
+
+
+def test_a_value_that_would_be_cut_at_its_first_space_is_refused(problems: Problems) -> None:
+    extra = parse_kv("manage_command=createsuperuser --noinput")
+    found = only(problems(extra=extra))
+
+    assert found.startswith("the command line: what comes behind a space in a value after -e belongs to no variable")
+    assert "--noinput\"'" in found
+
+    assert problems(extra=parse_kv('manage_command="createsuperuser --noinput"')) == []
 
 
 class TestBecomingRoot:
