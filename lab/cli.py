@@ -86,6 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--host", default="", help="a lab host that does it, for a version that needs a newer Python")
     verb.set_defaults(verb=lambda options: sanity.sanity(options.versions, options.host))
 
+    verb = verbs.add_parser(
+        "corpus", help="deploy applications that others wrote, use them, and change their releases under load"
+    )
+    verb.add_argument(
+        "applications", nargs="*", metavar="APPLICATION", help="as the folders of lab/corpus/applications are called"
+    )
+    verb.set_defaults(verb=lambda options: _corpus(options.applications))
+
     _add_demo_verbs(verbs)
     return parser
 
@@ -117,6 +125,13 @@ def _add_demo_verbs(verbs: Verbs) -> None:
 def _add_inventory(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("inventory", help="a folder, or the name of one in inventories/")
     parser.add_argument("--prefix", default="", help="keeps these hosts' names apart from others'")
+
+
+def _corpus(applications: Sequence[str]) -> int:
+    # It needs the load generator of the tests, which the other verbs do without.
+    from lab.corpus import proof
+
+    return proof.corpus(applications)
 
 
 def _up(options: argparse.Namespace) -> None:

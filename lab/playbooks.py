@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lab.commands import run, tail
 from lab.errors import LabError
@@ -27,14 +29,15 @@ _FAILURE = re.compile(r"^fatal: \[(?P<host>.+?)\]: [A-Z]+! => ?\n(?P<result>(?:(
 _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(?P<name>.+?)\] \**$")
 
 
-def command(lab: Lab, playbook: str, variables: Mapping[str, str]) -> list[str | Path]:
+def command(lab: Lab, playbook: str, variables: Mapping[str, Any]) -> list[str | Path]:
     """Return the command that a reader could type as well."""
-    extra = [word for name, value in variables.items() for word in ("--extra-vars", f"{name}={value}")]
+    # Of a text with a space in it, name=value would be its first word alone.
+    extra = ["--extra-vars", json.dumps(dict(variables))] if variables else []
     inventories = [word for inventory in lab.inventories for word in ("--inventory", inventory)]
     return [tool("ansible-playbook"), *inventories, f"playbooks/{playbook}.yml", *extra]
 
 
-def play(lab: Lab, playbook: str, variables: Mapping[str, str] | None = None) -> None:
+def play(lab: Lab, playbook: str, variables: Mapping[str, Any] | None = None) -> None:
     """Run a playbook with a line for each play; what it says goes to a log."""
     log = LOGS / f"{lab.name}-{playbook}.log"
     log.parent.mkdir(parents=True, exist_ok=True)

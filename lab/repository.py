@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from lab.commands import run
@@ -26,9 +27,6 @@ _AUTHOR = {
 
 def ensure_demo() -> str:
     """Bring the repository to the state of the folder, keeping the edition; return the version."""
-    if not (REPOSITORY / "HEAD").exists():
-        GIT.mkdir(parents=True, exist_ok=True)
-        run(["git", "init", "--quiet", "--bare", f"--initial-branch={BRANCH}", REPOSITORY])
     text = _committed() or (PROJECT / VERSION_FILE).read_text(encoding="utf-8")
     return _commit(text)
 
@@ -50,35 +48,44 @@ def version_in(text: str) -> str:
     return f"{found[1]}.{found[2]}" if found else ""
 
 
+def commit_folder(repository: Path, folder: Path, changed: Mapping[str, str], message: str = "Edition") -> None:
+    """Commit a folder to a bare repository, which is made where there is none, with files that differ from it."""
+    if not (repository / "HEAD").exists():
+        repository.parent.mkdir(parents=True, exist_ok=True)
+        run(["git", "init", "--quiet", "--bare", f"--initial-branch={BRANCH}", repository])
+    tree = _tree(repository, folder, changed)
+    if tree == _git(repository, "rev-parse", "--quiet", "--verify", f"{BRANCH}^{{tree}}", check=False).strip():
+        return
+    parent = _git(repository, "rev-parse", "--quiet", "--verify", BRANCH, check=False).strip()
+    parents = ["-p", parent] if parent else []
+    commit = _git(repository, "commit-tree", tree, *parents, "-m", message).strip()
+    _git(repository, "update-ref", f"refs/heads/{BRANCH}", commit)
+
+
 def _committed() -> str:
     """Return the version file of the last commit, or nothing before the first."""
-    return _git("show", f"{BRANCH}:{VERSION_FILE}", check=False)
+    return _git(REPOSITORY, "show", f"{BRANCH}:{VERSION_FILE}", check=False) if (REPOSITORY / "HEAD").exists() else ""
 
 
 def _commit(version_file: str) -> str:
     version = version_in(version_file)
-    tree = _tree(version_file)
-    if tree == _git("rev-parse", "--quiet", "--verify", f"{BRANCH}^{{tree}}", check=False).strip():
-        return version
-    parent = _git("rev-parse", "--quiet", "--verify", BRANCH, check=False).strip()
-    parents = ["-p", parent] if parent else []
-    commit = _git("commit-tree", tree, *parents, "-m", f"Edition {version}").strip()
-    _git("update-ref", f"refs/heads/{BRANCH}", commit)
+    commit_folder(REPOSITORY, PROJECT, {VERSION_FILE: version_file}, f"Edition {version}")
     return version
 
 
-def _tree(version_file: str) -> str:
-    """Write the folder, with another version file, into the repository and return the tree's name."""
+def _tree(repository: Path, project: Path, changed: Mapping[str, str]) -> str:
+    """Write a folder, with some files changed, into a repository and return the tree's name."""
     with tempfile.TemporaryDirectory() as folder:
         index = Path(folder) / "index"
-        _git("--work-tree", str(PROJECT), "add", "--all", ".", index=index)
-        blob = _git("hash-object", "-w", "--stdin", text_in=version_file).strip()
-        _git("update-index", "--cacheinfo", f"100644,{blob},{VERSION_FILE}", index=index)
-        return _git("write-tree", index=index).strip()
+        _git(repository, "--work-tree", str(project), "add", "--all", ".", index=index)
+        for path, text in changed.items():
+            blob = _git(repository, "hash-object", "-w", "--stdin", text_in=text).strip()
+            _git(repository, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", index=index)
+        return _git(repository, "write-tree", index=index).strip()
 
 
-def _git(*words: str, index: Path | None = None, text_in: str | None = None, check: bool = True) -> str:
-    environment = {**_AUTHOR, "GIT_DIR": str(REPOSITORY)}
+def _git(repository: Path, *words: str, index: Path | None = None, text_in: str | None = None, check: bool = True) -> str:
+    environment = {**_AUTHOR, "GIT_DIR": str(repository)}
     if index is not None:
         environment["GIT_INDEX_FILE"] = str(index)
     done = run(["git", *words], environment=environment, text_in=text_in, check=check)
