@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.hotclub.django.plugins.module_utils.release.native import BUILT_WITH, COMPILER
+from ansible_collections.hotclub.django.plugins.module_utils.release.software import normalised
+
 OUTDATED = re.compile(r"(?s)lockfile.*needs to be updated|changed significantly since (?:poetry\.lock|the lock file)")
 NEWER_PYTHON = re.compile(r"(?s)current Python version.*?Python\s*>=\s*(\d+\.\d+)")
 # A project that nobody ever installed as a package; its build system is there for other tools.
@@ -40,6 +43,8 @@ HEADERS = {
 NO_COMPILER = re.compile(
     r"command '[^']*g?cc' failed: No such file|[Uu]nable to find.*compiler|No such file or directory: '[^']*(gcc|cc|g\+\+)'"
 )
+# As uv names the package that it could not build, at the top and at the end of what it says.
+UNBUILT = re.compile(r"Failed to (?:download and )?build `([\w.-]+)|^\s*hint: `([\w.-]+)` \(v\S+\) was included", re.MULTILINE)
 
 
 def remedy_for(text: str) -> str:
@@ -94,10 +99,13 @@ def compiling_remedy(text: str) -> str:
             "them, since a folder is sent without; or say it in site_build_env: {SETUPTOOLS_SCM_PRETEND_VERSION: ...}."
         )
     packages = [package for said, package in HEADERS.items() if said in text]
+    if packages or NO_COMPILER.search(text):
+        # What a build lacks first is not all that it lacks.
+        unbuilt = (normalised(found[1] or found[2]) for found in UNBUILT.finditer(text))
+        packages += [each for name in unbuilt for each in BUILT_WITH.get(name, ())]
     if NO_COMPILER.search(text):
-        packages.insert(0, "build-essential")
         # Whoever lacks a compiler lacks what it is to read, too.
-        packages.append("python3-dev")
+        packages = [*COMPILER, *packages]
     if not packages:
         return (
             "A package could not be built, for the reason above. If it lacks a program or a library, name its Debian package in "

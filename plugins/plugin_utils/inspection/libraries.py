@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ansible_collections.hotclub.django.plugins.module_utils.release.native import BUILT_WITH, COMPILER
 from ansible_collections.hotclub.django.plugins.plugin_utils.inspection.packages import Package, numbers
-
-COMPILER = ("build-essential", "python3-dev")
 
 
 @dataclass(frozen=True)
@@ -21,47 +20,41 @@ class Row:
     """What a Python package needs.
 
     :param run: Debian packages of the running site.
-    :param build: Debian packages with which it is compiled, besides a compiler.
     :param compiled: it is always compiled on the host, since no file for Linux is published.
     :param wheels: from which version on there are files for Linux, by the version of Python.
     """
 
     run: tuple[str, ...] = ()
-    build: tuple[str, ...] = ()
     compiled: bool = False
     wheels: Mapping[str, str] | None = None
 
 
 ROWS: Mapping[str, Row] = {
-    "psycopg2": Row(build=("libpq-dev",), compiled=True),
-    "psycopg-c": Row(build=("libpq-dev",), compiled=True),
-    "psycopg2-binary": Row(build=("libpq-dev",), wheels={"3.11": "2.9.5", "3.12": "2.9.8", "3.13": "2.9.10"}),
-    "mysqlclient": Row(build=("default-libmysqlclient-dev", "pkg-config"), compiled=True),
-    "django-auth-ldap": Row(build=("libldap-dev", "libsasl2-dev"), compiled=True),
-    "psycopg2cffi": Row(build=("libpq-dev", "libffi-dev"), compiled=True),
-    "python-ldap": Row(build=("libldap-dev", "libsasl2-dev"), compiled=True),
-    "pycairo": Row(build=("libcairo2-dev", "pkg-config"), compiled=True),
-    "pygobject": Row(build=("libcairo2-dev", "libgirepository1.0-dev", "pkg-config"), compiled=True),
-    "pygraphviz": Row(build=("libgraphviz-dev",), compiled=True),
-    "pyicu": Row(build=("libicu-dev", "pkg-config"), compiled=True),
-    "gssapi": Row(build=("libkrb5-dev",), compiled=True),
-    "kerberos": Row(build=("libkrb5-dev",), compiled=True),
-    "pykerberos": Row(build=("libkrb5-dev",), compiled=True),
-    "gdal": Row(run=("gdal-bin",), build=("libgdal-dev",), compiled=True),
-    "rrdtool": Row(build=("librrd-dev",), compiled=True),
+    "psycopg2": Row(compiled=True),
+    "psycopg-c": Row(compiled=True),
+    "psycopg2-binary": Row(wheels={"3.11": "2.9.5", "3.12": "2.9.8", "3.13": "2.9.10"}),
+    "mysqlclient": Row(compiled=True),
+    "django-auth-ldap": Row(compiled=True),
+    "psycopg2cffi": Row(compiled=True),
+    "python-ldap": Row(compiled=True),
+    "pycairo": Row(compiled=True),
+    "pygobject": Row(compiled=True),
+    "pygraphviz": Row(compiled=True),
+    "pyicu": Row(compiled=True),
+    "gssapi": Row(compiled=True),
+    "kerberos": Row(compiled=True),
+    "pykerberos": Row(compiled=True),
+    "gdal": Row(run=("gdal-bin",), compiled=True),
+    "rrdtool": Row(compiled=True),
     "netifaces": Row(compiled=True),
     "uwsgi": Row(compiled=True),
-    "dbus-python": Row(build=("libdbus-1-dev", "pkg-config"), compiled=True),
-    "systemd-python": Row(build=("libsystemd-dev", "pkg-config"), compiled=True),
-    "pylibmc": Row(build=("libmemcached-dev", "zlib1g-dev"), compiled=True),
-    "xmlsec": Row(build=("libxml2-dev", "libxmlsec1-dev", "pkg-config")),
-    "lxml": Row(build=("libxml2-dev", "libxslt1-dev"), wheels={"3.11": "4.9.2", "3.12": "4.9.3", "3.13": "5.3.0"}),
-    "pillow": Row(
-        build=("libfreetype-dev", "libjpeg-dev", "zlib1g-dev"), wheels={"3.11": "9.3.0", "3.12": "10.1.0", "3.13": "10.4.0"}
-    ),
-    "cffi": Row(build=("libffi-dev",), wheels={"3.11": "1.15.1", "3.12": "1.16.0", "3.13": "1.17.0"}),
+    "dbus-python": Row(compiled=True),
+    "systemd-python": Row(compiled=True),
+    "pylibmc": Row(compiled=True),
+    "lxml": Row(wheels={"3.11": "4.9.2", "3.12": "4.9.3", "3.13": "5.3.0"}),
+    "pillow": Row(wheels={"3.11": "9.3.0", "3.12": "10.1.0", "3.13": "10.4.0"}),
+    "cffi": Row(wheels={"3.11": "1.15.1", "3.12": "1.16.0", "3.13": "1.17.0"}),
     "pyyaml": Row(wheels={"3.11": "6.0", "3.12": "6.0.1", "3.13": "6.0.2"}),
-    "cryptography": Row(build=("libssl-dev", "cargo")),
     # Pure Python, and of no use without a library or a program.
     "weasyprint": Row(run=("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0")),
     "django-renderpdf": Row(run=("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0")),
@@ -72,15 +65,15 @@ ROWS: Mapping[str, Row] = {
     "python-magic": Row(run=("file",)),
     "pysaml2": Row(run=("xmlsec1",)),
     "djangosaml2": Row(run=("xmlsec1",)),
-    "pyodbc": Row(run=("unixodbc",), build=("unixodbc-dev",)),
-    "django-mssql-backend": Row(run=("unixodbc",), build=("unixodbc-dev",)),
-    "mssql-django": Row(run=("unixodbc",), build=("unixodbc-dev",)),
+    "pyodbc": Row(run=("unixodbc",)),
+    "django-mssql-backend": Row(run=("unixodbc",)),
+    "mssql-django": Row(run=("unixodbc",)),
     "pdf2image": Row(run=("poppler-utils",)),
     "pytesseract": Row(run=("tesseract-ocr",)),
     "ocrmypdf": Row(run=("ghostscript", "tesseract-ocr")),
     "pyzbar": Row(run=("zbar-tools",)),
     "pypandoc": Row(run=("pandoc",)),
-    "wand": Row(run=("imagemagick",), build=()),
+    "wand": Row(run=("imagemagick",)),
     "ffmpeg-python": Row(run=("ffmpeg",)),
     "pydub": Row(run=("ffmpeg",)),
     "moviepy": Row(run=("ffmpeg",)),
@@ -131,7 +124,7 @@ def _need(package: Package, pythons: Mapping[str, str]) -> Need | None:
     if row.compiled or without:
         since = (row.wheels or {}).get(without[0], "") if without else ""
         reason = f", not published for Python {' and '.join(without)}{f' before {since}' if since else ''}" if without else ""
-        return Need(f"{package.name} {package.version}".strip() + reason, row.run, (*COMPILER, *row.build))
+        return Need(f"{package.name} {package.version}".strip() + reason, row.run, (*COMPILER, *BUILT_WITH.get(package.name, ())))
     return Need(package.name, row.run) if row.run else None
 
 

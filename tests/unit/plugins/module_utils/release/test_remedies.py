@@ -13,6 +13,15 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.remedies im
         ("Error: pg_config executable not found.", "[libpq-dev]"),
         ("./psycopg/psycopg.h:35:10: fatal error: libpq-fe.h: No such file\nPython.h: no", "[python3-dev, libpq-dev]"),
         ("error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory", "[build-essential, python3-dev]"),
+        (
+            "error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory\n\n"
+            "hint: `psycopg-c` (v3.3.6) was included because `netbox` (v4.7.3) depends on `psycopg[c]` (v3.3.6)",
+            "[build-essential, python3-dev, libpq-dev]",
+        ),
+        (
+            "Failed to build `python_ldap==3.4.5`\nerror: command 'gcc' failed: No such file or directory",
+            "[build-essential, python3-dev, libldap-dev, libsasl2-dev]",
+        ),
     ],
 )
 def test_what_a_build_lacks_is_named_by_its_package(said: str, packages: str) -> None:
