@@ -264,9 +264,10 @@ REPORTS: tuple[Edit, ...] = (
     in_view('if "reports" in request.GET: return JsonResponse({"reports": Report.objects.count()})'),
 )
 REPORTS_MORE: tuple[Edit, ...] = (
-    replace("reports/models.py", "title = ", "note = models.TextField(null=True)\n    title = "),
+    # The code before it can't insert rows without the note, so that it must not come back by itself.
+    replace("reports/models.py", "title = ", "note = models.TextField(default='')\n    title = "),
     reports_migration(
-        "0002_note", "('reports', '0001_initial')", "migrations.AddField('report', 'note', models.TextField(null=True))"
+        "0002_note", "('reports', '0001_initial')", "migrations.AddField('report', 'note', models.TextField(default=''))"
     ),
 )
 LARGE = b"large, and kept beside the repository\n"
