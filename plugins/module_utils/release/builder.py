@@ -31,6 +31,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release import requ
 from ansible_collections.hotclub.django.plugins.module_utils.release.audit import Audit
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse, render, secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import RELEASE_ID, Site, now
+from ansible_collections.hotclub.django.plugins.module_utils.release.remedies import writing_remedy
 from ansible_collections.hotclub.django.plugins.module_utils.release.source import (
     COMMIT,
     GitSource,
@@ -420,6 +421,7 @@ class Builder:
         detail = redact(f"{failure['type']}: {failure['text']} ({place})", hidden)
         if "No space left on device" in detail:
             return Trouble("The disk is full.", "Make room, or lower site_keep_releases, then deploy again.", detail)
+        elsewhere = writing_remedy(detail, self.site.root)
         causes = {
             "import": ("The project can't be imported with production settings.", "Correct it, push, and deploy again; "
                        "a setting that it wants from the environment goes into site_env."),
@@ -430,7 +432,7 @@ class Builder:
                          "(playbooks/status.yml), and that the project's settings use DATABASE_URL or site_env."),
         }  # fmt: skip
         cause, remedy = causes[stage]
-        return Trouble(cause, remedy, detail)
+        return Trouble(cause, elsewhere or remedy, detail)
 
     def _describe(self, commit: str, python: str, settings: str, venv: Path, answer: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -1,10 +1,11 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What helps where packages can't be installed, by what uv and builds say."""
+"""What helps where packages can't be installed or a project can't start, by what uv, builds and Python say."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.release.native import BUILT_WITH, COMPILER
 from ansible_collections.hotclub.django.plugins.module_utils.release.software import normalised
@@ -40,6 +41,8 @@ HEADERS = {
     "sasl.h": "libsasl2-dev",
     "xmlsec": "libxmlsec1-dev",
 }
+# What Python says of a folder that the site may not write.
+UNWRITABLE = re.compile(r"PermissionError|\[Errno (?:13|30)\]|Read-only file system")
 NO_COMPILER = re.compile(
     r"command '[^']*g?cc' failed: No such file|[Uu]nable to find.*compiler|No such file or directory: '[^']*(gcc|cc|g\+\+)'"
 )
@@ -113,3 +116,16 @@ def compiling_remedy(text: str) -> str:
         )
     named = ", ".join(dict.fromkeys(packages))
     return f"A package needs to be compiled: set site_build_packages: [{named}] and run playbooks/site.yml."
+
+
+def writing_remedy(said: str, root: Path) -> str:
+    """Return what helps a project that writes where the site may not; empty where that isn't what failed.
+
+    :param root: the site's folder.
+    """
+    if not UNWRITABLE.search(said):
+        return ""
+    return (
+        f"The site may write its media, the folders that site_shared_paths names ([data] makes {root}/shared/data), and what "
+        "is in XDG_CACHE_HOME. Have the project write there: by site_env, where its settings take the place from the environment."
+    )

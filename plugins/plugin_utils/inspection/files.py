@@ -202,6 +202,9 @@ def _application(look: Look) -> None:
         return
     if not look.settings.files or not is_importable(module, (look.project, look.top)):
         return
+    if look.settings.outside and not said_application(look, interface):
+        # A package's settings may name that package's application.
+        return
     base = look.shown(look.project).replace("/", ".").strip(".")
     others = [
         str(each.with_suffix("")).replace("/", ".").removeprefix(f"{base}.") for each in look.source.named(f"{interface}.py")
@@ -216,10 +219,14 @@ def _application(look: Look) -> None:
 
 def application(look: Look, interface: str) -> tuple[str, Path | None]:
     """Return the module that is served, and its file where the source has it."""
-    named = look.wanted.text("site_application").partition(":")[0]
-    setting = look.settings.text(f"{interface.upper()}_APPLICATION").rpartition(".")[0]
-    module = named or setting or f"{look.module.partition('.')[0]}.{interface}"
+    module = said_application(look, interface) or f"{look.module.partition('.')[0]}.{interface}"
     return module, module_file(module, (look.project, look.top))
+
+
+def said_application(look: Look, interface: str) -> str:
+    """Return the module that the inventory or the settings name as the one that is served; empty where none does."""
+    named = look.wanted.text("site_application").partition(":")[0]
+    return named or look.settings.text(f"{interface.upper()}_APPLICATION").rpartition(".")[0]
 
 
 def _image(look: Look) -> None:

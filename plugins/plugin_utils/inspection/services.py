@@ -102,6 +102,7 @@ def judge(look: Look) -> None:
     _timers(look)
     _channels(look)
     _mail(look)
+    _search_files(look)
     for name, packages in SEARCH.items():
         if package := look.installs(*packages):
             look.report.unserved.append(
@@ -109,6 +110,14 @@ def judge(look: Look) -> None:
             )
     if browser := look.installs(*BROWSERS):
         look.report.unserved.append(f"A browser for {browser} is not installed, and would not start in the site's sandbox.")
+
+
+def _search_files(look: Look) -> None:
+    """Ask for the folder of a search index that is made of files."""
+    for alias, index in look.settings.dict_of("HAYSTACK_CONNECTIONS").items():
+        path = index.get("PATH") if isinstance(index, dict) else None
+        if isinstance(path, Place):
+            look.share(str(path.path), f"the search index {alias} is files there")
 
 
 def engine_of(database: Any) -> str:
@@ -301,5 +310,5 @@ def _mail(look: Look) -> None:
         look.report.fact("mail", f"{backend}, as the settings say")
     elif "EMAIL_HOST" in look.settings.values:
         look.report.fact("mail", f"a server of the settings' own: {look.line('EMAIL_HOST')}")
-    else:
+    elif not look.settings.outside:
         look.report.fact("mail", "the settings name no server; site_mail_host and its like are one")

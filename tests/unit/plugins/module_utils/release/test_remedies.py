@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.release.remedies import compiling_remedy, is_no_package, remedy_for
+from ansible_collections.hotclub.django.plugins.module_utils.release.remedies import (
+    compiling_remedy,
+    is_no_package,
+    remedy_for,
+    writing_remedy,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +72,20 @@ def test_what_is_said_leads_to_what_helps(said: str, helps: str) -> None:
 def test_a_project_that_never_was_a_package_is_known(said: str) -> None:
     assert is_no_package(f"Failed to build `mysite`\n{said}")
     assert not is_no_package("Failed to build `mysite`\nerror: command 'gcc' failed")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "PermissionError: [Errno 13] Permission denied: '/srv/shop/.local' (shop/settings.py:10)",
+        "OSError: [Errno 30] Read-only file system: '/opt/data' (shop/settings.py:10)",
+        "ValueError: Unable to configure handler 'file': [Errno 13] Permission denied: '/var/log/shop.log'",
+    ],
+)
+def test_a_project_that_writes_elsewhere_is_told_where_it_may(said: str) -> None:
+    remedy = writing_remedy(said, Path("/srv/shop"))
+    assert "site_shared_paths" in remedy and "/srv/shop/shared/data" in remedy and "site_env" in remedy
+
+
+def test_a_project_that_fails_otherwise_is_told_nothing_of_folders() -> None:
+    assert not writing_remedy("KeyError: 'DATA_DIR' (shop/settings.py:10)", Path("/srv/shop"))

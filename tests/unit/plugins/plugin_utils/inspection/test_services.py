@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.unit.plugins.plugin_utils.inspection.conftest import Inspect
+from tests.unit.plugins.plugin_utils.inspection.conftest import MANAGE, Inspect
 
 SETTINGS = "shop/settings.py"
 BASE = "from pathlib import Path\n\nBASE_DIR = Path(__file__).resolve().parent.parent\n"
@@ -239,6 +239,22 @@ def test_an_application_elsewhere_is_named(inspected: Inspect) -> None:
     found = inspected({"shop/wsgi.py": None, "deploy/wsgi.py": "application = None\n", "shop/__init__.py": ""})
 
     assert found.lines == {"site_application": "deploy.wsgi:application"}
+
+
+def test_a_search_index_of_files_outlives_releases(inspected: Inspect) -> None:
+    base = "from pathlib import Path\nBASE_DIR = Path(__file__).resolve().parent\n"
+    found = inspected({SETTINGS: base + "HAYSTACK_CONNECTIONS = {'default': {'PATH': BASE_DIR / 'whoosh_index'}}\n"})
+
+    assert found.lines == {"site_shared_paths": ["shop/whoosh_index"]}
+
+
+def test_settings_of_a_package_may_name_its_application(inspected: Inspect) -> None:
+    files = {"manage.py": MANAGE.replace("shop.settings", "place"), "shop/wsgi.py": None, "shop/settings.py": None}
+
+    of_a_package = inspected({**files, "place.py": "from studio.settings import *\n"})
+
+    assert not of_a_package.stops and "mail" not in of_a_package.facts
+    assert "place.wsgi" in inspected({**files, "place.py": "DEBUG = False\n"}).stops[0].cause
 
 
 def test_a_file_of_variables_in_the_source_counts(inspected: Inspect) -> None:
