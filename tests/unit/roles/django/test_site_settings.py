@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -271,3 +272,12 @@ def test_without_a_server_nothing_is_said_of_mail(layer: Any) -> None:
 )
 def test_only_the_mail_of_a_fresh_project_is_no_error(check: str, mailers: Any, untouched: bool) -> None:
     assert loaded("release_checks").is_untouched_mail(check, mailers) is untouched
+
+
+def test_folders_stay_what_the_project_goes_on_from(layer: Any) -> None:
+    theirs = layer({**FRESH, "STATIC_ROOT": Path("/src/static"), "MEDIA_ROOT": Path("/src/media")}, ENVIRONMENT)
+    assert theirs["STATIC_ROOT"] / "manifest.json" == Path("/srv/shop/releases/1/static/manifest.json")
+    assert theirs["MEDIA_ROOT"] == Path("/srv/shop/shared/media")
+
+    texts = layer({**FRESH, "STATIC_ROOT": "/src/static"}, ENVIRONMENT)
+    assert (texts["STATIC_ROOT"], texts["MEDIA_ROOT"]) == (ENVIRONMENT["STATIC_ROOT"], ENVIRONMENT["MEDIA_ROOT"])

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -45,14 +46,14 @@ def layer(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
         "ALLOWED_HOSTS": _union(hosts, [host for host in project.get("ALLOWED_HOSTS", []) if host != "*"]),
         "CSRF_TRUSTED_ORIGINS": _union(project.get("CSRF_TRUSTED_ORIGINS", []), origins),
         "DATABASES": {**project.get("DATABASES", {}), "default": _database(project, environment)},
-        "STATIC_ROOT": environment["STATIC_ROOT"],
+        "STATIC_ROOT": _as_theirs(project, "STATIC_ROOT", environment),
     }
     if fallbacks := environment.get("SECRET_KEY_FALLBACKS"):
         changes["SECRET_KEY_FALLBACKS"] = _union(fallbacks.split(","), project.get("SECRET_KEY_FALLBACKS", []))
     if not project.get("STATIC_URL"):
         changes["STATIC_URL"] = "/static/"
     if _stores_media_locally(project):
-        changes["MEDIA_ROOT"] = environment["MEDIA_ROOT"]
+        changes["MEDIA_ROOT"] = _as_theirs(project, "MEDIA_ROOT", environment)
         if project.get("MEDIA_URL", "") in ("", "/"):
             changes["MEDIA_URL"] = "/media/"
         # A release that was built before the bucket was chosen has no client for it, and goes on as it was.
@@ -73,6 +74,11 @@ def layer(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
 
 def _union(first: Any, second: Any) -> list[str]:
     return list(dict.fromkeys([*first, *second]))
+
+
+def _as_theirs(project: Mapping[str, Any], name: str, environment: Mapping[str, str]) -> str | Path:
+    """Return a folder as the project writes it: its code may go on from a path (``settings.STATIC_ROOT / "manifest.json"``)."""
+    return Path(environment[name]) if isinstance(project.get(name), Path) else environment[name]
 
 
 def _stores_media_locally(project: Mapping[str, Any]) -> bool:
