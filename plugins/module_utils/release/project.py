@@ -229,10 +229,10 @@ def is_elsewhere(theirs: str, ours: str) -> bool:
     """Say whether visitors would ask for files where the web server doesn't look.
 
     :param theirs: the address below which the project has them.
-    :param ours: that of the web server.
+    :param ours: that of the web server; empty where it has none and asks the project.
     """
     # A full address is somebody else's server: an object store, or a network for content delivery.
-    return theirs.startswith("/") and theirs != "/" and theirs.strip("/") != ours.strip("/")
+    return theirs.startswith("/") and theirs != "/" and ours != "" and theirs.strip("/") != ours.strip("/")
 
 
 def not_migrated(alias: str) -> str:

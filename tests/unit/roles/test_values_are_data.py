@@ -95,6 +95,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "postgresql_version": ("17",),
 }
 LISTS: dict[str, tuple[str, ...]] = {
+    "site_media_private_paths": ("invoices", "a/b"),
     "site_aliases": ("www.example.org", "203.0.113.7", "2001:db8::1"),
     "site_health_statuses": ("200", "200-399"),
     "site_virtual_addresses": ("10.0.0.100/24", "fd00::9/64"),
@@ -177,6 +178,7 @@ def variables(drawn: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             "nginx_static_url": drawn["site_static_url"],
             "nginx_static_path": f"/srv/{site}/static",
             "nginx_media_url": drawn["site_media_url"],
+            "nginx_media_private_paths": drawn["site_media_private_paths"],
             "nginx_media_path": drawn["site_media_path"],
             "nginx_media_proxy_url": f"{drawn['site_media_s3_endpoint_url']}/{drawn['site_media_s3_bucket']}/",
             "nginx_trusted_proxies": drawn["nginx_trusted_proxies"],

@@ -37,6 +37,16 @@ def check_url_folder(value: Any) -> Iterator[Finding]:
         yield (f'"{path}" is not the path of a folder', f"Write it with a slash at both ends: {example}")
 
 
+def check_inner_url_folders(value: Any) -> Iterator[Finding]:
+    """Refuse what is neither the path of a folder below another one, such as shop/invoices, nor that other one itself."""
+    for path in map(str, value):
+        if path != "." and (path.startswith("-") or not URL_FOLDER.fullmatch(f"/{path}/") or ".." in path.split("/")):
+            yield (
+                f'"{path}" is not the path of a folder',
+                "Write it without a slash at its ends, for example invoices; a single dot is the whole folder.",
+            )
+
+
 def check_statuses(value: Any) -> Iterator[Finding]:
     """Refuse what is neither a status nor a range of them."""
     for status in value:

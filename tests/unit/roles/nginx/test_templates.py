@@ -201,6 +201,26 @@ def test_folders_end_with_one_slash(page: Render) -> None:
     assert "location ^~ /media/ {\n    alias /srv/shop/shared/media/;" in requests
 
 
+def test_private_uploads_are_the_projects(page: Render) -> None:
+    requests = page(REQUESTS, nginx_media_private_paths=["invoices", "shop/papers"])
+
+    for folder in ("invoices", "shop/papers"):
+        assert f"location ^~ /media/{folder}/ {{\n    include /etc/nginx/snippets/shop.proxy;\n}}" in requests
+    assert "location ^~ /media/ {\n    alias" in requests
+    assert (
+        "503"
+        in page(REQUESTS, nginx_media_private_paths=["invoices"], nginx_maintenance_enabled=True).partition("/media/invoices/")[
+            2
+        ][:120]
+    )
+
+
+def test_a_project_that_serves_all_uploads_is_asked(page: Render) -> None:
+    requests = page(REQUESTS, nginx_media_private_paths=["."], nginx_media_proxy_url="https://s3.example.org/shop/")
+
+    assert "/media/" not in requests and "_media" not in requests
+
+
 def test_without_a_folder_the_project_is_asked(page: Render) -> None:
     requests = page(REQUESTS, nginx_static_path="", nginx_media_path="")
 

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import (
     folder,
+    is_elsewhere,
     more_databases,
     refuse_database_in_release,
     reverse_command,
@@ -74,3 +75,10 @@ def test_databases_that_no_connection_was_counted_for_are_told() -> None:
     assert "2 databases on one server (default, reports)" in told and "site_database_count: 2" in told
     assert list(more_databases(databases, 2)) == []
     assert list(more_databases({}, 1)) == []
+
+
+def test_uploads_are_looked_for_where_the_web_server_has_them_unless_the_project_is_asked() -> None:
+    assert is_elsewhere("/data/", "/media/")
+    assert not is_elsewhere("/media/", "/media/")
+    assert not is_elsewhere("https://cdn.example.org/media/", "/media/")
+    assert not is_elsewhere("/data/", "")
