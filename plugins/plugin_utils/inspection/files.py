@@ -28,6 +28,7 @@ def judge(look: Look) -> None:
     """Say what becomes of the project's files."""
     _front_end(look)
     _urls(look)
+    _own_uploads(look)
     _storages(look)
     _compressor(look)
     _translations(look)
@@ -36,6 +37,38 @@ def judge(look: Look) -> None:
     _migrations(look)
     _application(look)
     _image(look)
+
+
+def serves_all_uploads(look: Look) -> bool:
+    """Say whether the inventory leaves all uploads to the project."""
+    return "." in look.wanted.texts("site_media_private_paths")
+
+
+def _own_uploads(look: Look) -> None:
+    """Tell of a project with a page of its own below MEDIA_URL, which may ask who is there: the web server would not."""
+    below = look.settings.text("MEDIA_URL").strip("/")
+    if not below or look.wanted.texts("site_media_private_paths"):
+        return
+    for path in own_files(look.top):
+        for call in ast.walk(parsed(path)) if path.name == "urls.py" and not_too_odd(path) else ():
+            match call:
+                case ast.Call(func=ast.Name(id="path" | "re_path" | "url"), args=[ast.Constant(value=str(route)), view, *_]) if (
+                    route.lstrip("^/").startswith(f"{below}/") and ast.unparse(view).rpartition(".")[2] not in ("serve", "static")
+                ):
+                    look.report.notes.append(
+                        f"{look.shown(path)}:{call.lineno} serves {route} itself. Where it decides who may read uploads, set "
+                        "site_media_private_paths: [.], since nginx serves them to everybody."
+                    )
+                    return
+
+
+def not_too_odd(path: Path) -> bool:
+    """Say whether a file is Python that can be read."""
+    try:
+        parsed(path)
+    except UNREADABLE:
+        return False
+    return True
 
 
 def _front_end(look: Look) -> None:
@@ -69,7 +102,8 @@ def _urls(look: Look) -> None:
         theirs = value if value.startswith(("/", "http:", "https:")) else f"/{value}"
         look.report.fact("files", f"{name} is {theirs}")
         variable = f"site_{name.lower()}"
-        if is_elsewhere(theirs, look.wanted.text(variable, usual)):
+        ours = "" if name == "MEDIA_URL" and serves_all_uploads(look) else look.wanted.text(variable, usual)
+        if is_elsewhere(theirs, ours):
             look.report.set(variable, theirs, look.settings.lines.get(name, name))
         elif host_of(theirs) in {look.wanted.text("site_domain"), *look.wanted.texts("site_aliases")} - {""}:
             look.report.stop(

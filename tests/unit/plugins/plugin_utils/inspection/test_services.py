@@ -248,6 +248,22 @@ def test_a_search_index_of_files_outlives_releases(inspected: Inspect) -> None:
     assert found.lines == {"site_shared_paths": ["shop/whoosh_index"]}
 
 
+def test_a_project_that_serves_its_uploads_itself_is_told_of_private_ones(inspected: Inspect) -> None:
+    urls = "urlpatterns = [path('', home), path('media/<path:name>', guarded)]\n"
+    files = {SETTINGS: "MEDIA_URL = '/media/'\n", "shop/urls.py": urls}
+
+    assert "shop/urls.py:1" in inspected(files).notes[0] and "site_media_private_paths: [.]" in inspected(files).notes[0]
+    assert not inspected(files, site_media_private_paths=["."]).notes
+    assert not inspected({**files, "shop/urls.py": "p = [re_path(r'^media/(?P<path>.*)$', serve, {})]\n"}).notes
+
+
+def test_uploads_that_the_project_serves_may_have_any_address(inspected: Inspect) -> None:
+    files = {SETTINGS: "MEDIA_URL = '/data/'\n"}
+
+    assert inspected(files).lines == {"site_media_url": "/data/"}
+    assert inspected(files, site_media_private_paths=["."]).lines == {}
+
+
 def test_settings_of_a_package_may_name_its_application(inspected: Inspect) -> None:
     files = {"manage.py": MANAGE.replace("shop.settings", "place"), "shop/wsgi.py": None, "shop/settings.py": None}
 
