@@ -380,12 +380,9 @@ class Builder:
         projects.refuse_other_settings(
             source, answer["application"], answer["checked_settings"], answer["served_settings"], answer["debug"]
         )
-        if answer["errors"]:
-            raise Trouble(
-                "The project's own checks find errors.",
-                "Correct them, push, and deploy again.",
-                redact("\n".join(answer["errors"][:10]), interpreter.hidden),
-            )
+        if not answer["fresh"]:
+            # Else once its tables are there, which checks may want to read.
+            interpreter.refuse_errors(answer["errors"])
         answer["warnings"] = [redact(text, interpreter.hidden) for text in answer["warnings"]]
         self._compare_urls(answer)
         projects.refuse_database_in_release(self.folder, answer["files"])

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, REDACTED, Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, REDACTED, Outcome, redact, run
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
@@ -313,6 +313,18 @@ class Interpreter:
             hidden=self.hidden,
             timeout=DAY_SECONDS,
         )
+
+    def refuse_errors(self, errors: Sequence[str]) -> None:
+        """Refuse a project whose own checks find errors.
+
+        :raises Trouble: there are some.
+        """
+        if errors:
+            raise Trouble(
+                "The project's own checks find errors.",
+                "Correct them, push, and deploy again.",
+                redact("\n".join(errors[:10]), self.hidden),
+            )
 
     def manage(self, command: str, extra: dict[str, str] | None = None) -> str:
         """Run a management command, and return what it printed.

@@ -80,6 +80,8 @@ def migrate(module: Call) -> dict[str, Any]:
         answer, attempts = applied(interpreter, module.params)
         if "failed" not in answer:
             printed = [interpreter.manage(command) for command in module.params["commands"]]
+            if answer.get("fresh"):
+                interpreter.refuse_errors(errors_of(interpreter.ask("check")))
             return {
                 "changed": bool(answer["applied"] or printed),
                 "applied": answer["applied"],
@@ -100,6 +102,12 @@ def migrate(module: Call) -> dict[str, Any]:
     if LOCKED_OUT in failure["text"]:
         remedy = locked_out(module.params["lock_timeout_seconds"], attempts, whole=answer.get("whole", True))
     raise Trouble(f"{failing} {state} The release that served before still serves.", remedy, detail)
+
+
+def errors_of(answer: dict[str, Any]) -> list[str]:
+    """Return what checks found, or how they failed."""
+    failure = answer.get("failed")
+    return [f"{failure['type']}: {failure['text']}"] if failure else list(answer["errors"])
 
 
 def applied(interpreter: Interpreter, wanted: dict[str, Any]) -> tuple[dict[str, Any], int]:

@@ -185,3 +185,13 @@ def test_a_migration_whose_sql_cannot_be_collected_says_why(checks: Any) -> None
     assert there.written(executor, "plain") == {"sql": ["BEGIN;", "SELECT 1;"], "unread": ""}
     assert there.written(executor, "python")["unread"] == "its Python is no SQL"
     assert there.written(executor, "broken") == {"sql": [], "unread": "ValueError: Found wrong number (0) of constraints"}
+
+
+@pytest.mark.parametrize("there", [{}, {("shop", "0001_initial"): object()}])
+def test_a_database_without_any_migration_is_fresh(checks: Any, monkeypatch: pytest.MonkeyPatch, there: dict[Any, Any]) -> None:
+    recorder = ModuleType("django.db.migrations.recorder")
+    recorder.MigrationRecorder = lambda _: SimpleNamespace(applied_migrations=lambda: there)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "django.db.migrations", ModuleType("django.db.migrations"))
+    monkeypatch.setitem(sys.modules, "django.db.migrations.recorder", recorder)
+    assert checks({"default": {}}).is_fresh() == (not there)
+    assert not checks({}).is_fresh()

@@ -24,12 +24,15 @@ class Project(Interpreter):
     answers: ClassVar[list[dict[str, Any]]]
     ran: ClassVar[list[str]]
     asked: ClassVar[int]
+    checked: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, site: Site, release: str) -> None:
         self.folder = site.release(release)
         self.hidden = []
 
     def ask(self, question: str, extra: dict[str, str] | None = None) -> dict[str, Any]:
+        if question == "check":
+            return self.checked
         assert question == "migrate" and extra == {"PGOPTIONS": "-c lock_timeout=10000"}
         Project.asked += 1
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -75,6 +78,29 @@ def test_commands_follow_the_migrations_in_the_new_release(migrated: Any) -> Non
 def test_a_command_that_fails_is_named_with_the_release(migrated: Any) -> None:
     with pytest.raises(Trouble, match=r"(?s)manage\.py broken ended with code 1.*release 1"):
         migrated({"applied": [], "left": []}, "broken")
+
+
+@pytest.mark.parametrize(
+    ("checked", "said"),
+    [
+        ({"errors": ["shop.E001: no prices"]}, "shop.E001: no prices"),
+        ({"failed": {"type": "KeyError", "text": "prices", "place": ""}}, "KeyError: prices"),
+    ],
+)
+def test_checks_of_a_first_release_count_once_its_tables_are_there(
+    migrated: Any, monkeypatch: pytest.MonkeyPatch, checked: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setattr(Project, "checked", checked)
+    first = {"applied": ["shop.0001_initial"], "left": [], "fresh": True}
+    with pytest.raises(Trouble, match="own checks find errors") as caught:
+        migrated(first, "loaddata prices")
+    assert said in str(caught.value) and Project.ran == ["manage.py loaddata prices"]
+    monkeypatch.setattr(Project, "checked", {"errors": []})
+    assert migrated(first)["changed"]
+
+
+def test_checks_of_a_later_release_are_not_asked_for_again(migrated: Any) -> None:
+    assert migrated({"applied": ["shop.0002_prices"], "left": [], "fresh": False})["changed"]
 
 
 def test_nothing_follows_a_migration_that_failed(migrated: Any) -> None:

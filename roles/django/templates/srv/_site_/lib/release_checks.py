@@ -86,6 +86,7 @@ def examine() -> dict[str, Any]:
         answer["stage"] = "static"
         answer["static"] = collect_static(settings)
         answer["stage"] = "database"
+        answer["fresh"] = is_fresh()
         answer.update(compare_migrations())
         answer["unmade"] = unmade_migrations()
         answer["unmigrated"] = unmigrated_apps()
@@ -131,6 +132,22 @@ def system_checks() -> dict[str, list[str]]:
         "warnings": [f"{message.id}: {message.msg}" for message in warnings]
         + [f"{message.id}: {message.msg} Set site_mail_host, or MAILERS in the project." for message in untouched],
     }
+
+
+def check() -> dict[str, list[str]]:
+    """Run the project's checks alone."""
+    import django
+
+    django.setup()
+    return system_checks()
+
+
+def is_fresh() -> bool:
+    """Say whether the default database has had no migration yet, so that checks which read it find no table."""
+    from django.db import connections
+    from django.db.migrations.recorder import MigrationRecorder
+
+    return DEFAULT in own_databases() and not MigrationRecorder(connections[DEFAULT]).applied_migrations()
 
 
 def is_untouched_mail(check: str, mailers: Any) -> bool:
@@ -320,7 +337,7 @@ def migrate() -> dict[str, Any]:
     from django.core.management import call_command
 
     before = compare_migrations()["pending"]
-    answer: dict[str, Any] = {"planned": before}
+    answer: dict[str, Any] = {"planned": before, "fresh": is_fresh()}
     try:
         for alias in migrated_databases():
             call_command("migrate", database=alias, interactive=False, verbosity=1)
@@ -413,7 +430,7 @@ def may_be_left_out(field: Any) -> bool:
     return bool(field.null or field.many_to_many or by_database)
 
 
-QUESTIONS = {"examine": examine, "migrations": migrations, "migrate": migrate, "plan": plan, "additive": additive}
+QUESTIONS = {"examine": examine, "check": check, "migrations": migrations, "migrate": migrate, "plan": plan, "additive": additive}
 
 if __name__ == "__main__":
     main(sys.argv[1])
