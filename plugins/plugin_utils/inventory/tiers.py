@@ -24,8 +24,6 @@ class Tier:
     # or requests that need it are held ("hold"). Empty where nothing waits for it.
     drained_by: str = ""
     may_be_empty: bool = False
-    # What a site has of it when it can't have several hosts of it: "one database".
-    only: str = ""
     # The playbook that moves what its host keeps, when a host of it can't simply leave.
     moved_by: str = ""
     # Whether balancers share the requests between its hosts, each with a weight.
@@ -76,8 +74,14 @@ TIERS: Mapping[str, Tier] = {
             synonyms=("database", "databases", "dbserver", "dbservers", "db_servers", "postgres", "postgresql", "sql"),
             reboot_permission="patch_database_reboot",
             drained_by="hold",
-            only="one database",
             moved_by="playbooks/move_database.yml -e move_database_from=",
+        ),
+        Tier(
+            name="dcs",
+            verb="decide",
+            what="which database host is the primary",
+            synonyms=("etcd", "consensus", "witness", "arbiter"),
+            may_be_empty=True,
         ),
         # Without synonyms: an inventory may have hosts that watch something else.
         Tier(name="monitoring", verb="watch", what="the other hosts", synonyms=(), may_be_empty=True),

@@ -18,15 +18,43 @@ def check_tiers(groups: Mapping[str, list[str]]) -> Iterator[Complaint]:
     for tier in TIERS.values():
         if not groups.get(tier.name) and not tier.may_be_empty:
             yield Complaint(f"group {tier.name}", f"has no host, so nothing {tier.purpose}", _tier_remedy(tier, groups))
-    for tier in TIERS.values():
-        if tier.only and len(groups.get(tier.name, [])) > 1:
-            wrong = f"has {len(groups[tier.name])} hosts, but the site has {tier.only}"
-            yield Complaint(f"group {tier.name}", wrong, "Leave one host in it.")
+    yield from _check_votes(len(groups.get("db", [])), len(groups.get("dcs", [])))
     for host in _strays(groups):
         own = [group for group in groups if group not in ("all", "ungrouped") and host in groups[group]]
         meant = next((tier.name for tier in TIERS.values() for group in own if _means(group, tier)), None)
         if meant and not groups.get(meant):
             yield Complaint(f"host {host}", f"is in no tier, only in {', '.join(own)}", f"Did you mean the group {meant}?")
+
+
+def _check_votes(databases: int, deciders: int) -> Iterator[Complaint]:
+    """Yield what is wrong with the hosts that decide which database host is the primary: a majority of them must be able to."""
+    if databases < 2:
+        if deciders:
+            wrong = f"has {_hosts(deciders)}, and the group db has {databases}, so there is nothing to decide"
+            yield Complaint("group dcs", wrong, "Take them out, or put three hosts into db.")
+    elif deciders:
+        if deciders < 3 or deciders % 2 == 0:
+            yield Complaint("group dcs", f"has {_hosts(deciders)}, {_why(deciders)}", "Put three hosts into it, or five.")
+    elif databases == 2:
+        wrong = "has 2 hosts, and when one of them is gone, the other can't know whether it is cut off itself"
+        remedy = "Put three hosts into it, or three small ones into the group dcs; or leave one host in it."
+        yield Complaint("group db", wrong, remedy)
+    elif databases % 2 == 0:
+        remedy = (
+            "Put one host more or less into it; or put three of them, or others, into the group dcs, which decide alone then."
+        )
+        yield Complaint("group db", f"has {databases} hosts, {_why(databases)}", remedy)
+
+
+def _why(members: int) -> str:
+    """Return why this many can't decide: no more of them may fail than of one less, and each is one more that can."""
+    if members < 3:
+        return "which can decide nothing once one of them is gone"
+    return f"of which no more may fail than of {members - 1}, while either half, cut off from the other, is no majority"
+
+
+def _hosts(count: int) -> str:
+    return "1 host" if count == 1 else f"{count} hosts"
 
 
 def remark_strays(groups: Mapping[str, list[str]]) -> Iterator[tuple[Complaint, list[str]]]:

@@ -137,7 +137,7 @@ class TestTiers:
         assert problems(hosts="[lb]\nweb1\n[app:children]\napps_north\n[apps_north]\nweb1\n[db]\nweb1\n[europe]\nweb1\n") == []
 
     def test_two_databases(self, problems: Problems) -> None:
-        assert "has 2 hosts, but the site has one database" in only(problems(hosts=SINGLE + "db2\n"))
+        assert "Put three hosts into it, or three small ones into the group dcs" in only(problems(hosts=SINGLE + "db2\n"))
 
 
 class TestNames:

@@ -20,7 +20,7 @@ def test_hosts_of_no_tier_are_left_alone_with_a_remark() -> None:
     [(remark, hosts)] = remark_strays(groups)
 
     assert list(check_tiers(groups)) == [] and placed(groups) == ["web1"]
-    assert hosts == ["mail1", "mail2"] and "put it into lb, app, db or monitoring" in remark.remedy
+    assert hosts == ["mail1", "mail2"] and "put it into lb, app, db, dcs or monitoring" in remark.remedy
 
 
 def test_an_inventory_of_one_site_has_no_remark() -> None:
@@ -60,3 +60,32 @@ def test_a_tier_that_must_have_hosts_says_what_nobody_would_do(monkeypatch: pyte
     [complaint] = check_tiers({"all": ["web1"], **SINGLE})
 
     assert (complaint.subject, complaint.wrong) == ("group cache", "has no host, so nothing keeps what is quick to ask for")
+
+
+@pytest.mark.parametrize(("databases", "deciders"), [(1, 0), (3, 0), (5, 0), (2, 3), (3, 3), (4, 3), (4, 5)])
+def test_a_majority_can_decide_which_database_host_is_the_primary(databases: int, deciders: int) -> None:
+    assert list(check_tiers(with_databases(databases, deciders))) == []
+
+
+@pytest.mark.parametrize(
+    ("databases", "deciders", "subject", "remedy"),
+    [
+        (1, 3, "group dcs", "Take them out, or put three hosts into db."),
+        (2, 0, "group db", "Put three hosts into it, or three small ones into the group dcs"),
+        (4, 0, "group db", "Put one host more or less into it; or put three of them, or others, into the group dcs"),
+        (2, 1, "group dcs", "Put three hosts into it, or five."),
+        (3, 2, "group dcs", "Put three hosts into it, or five."),
+        (3, 4, "group dcs", "Put three hosts into it, or five."),
+    ],
+)
+def test_hosts_of_which_no_majority_decides_are_refused_with_the_remedy(
+    databases: int, deciders: int, subject: str, remedy: str
+) -> None:
+    [complaint] = check_tiers(with_databases(databases, deciders))
+
+    assert complaint.subject == subject and remedy in complaint.remedy
+
+
+def with_databases(databases: int, deciders: int) -> dict[str, list[str]]:
+    hosts = {"db": [f"db{number}" for number in range(databases)], "dcs": [f"dcs{number}" for number in range(deciders)]}
+    return {"all": ["web1", *hosts["db"], *hosts["dcs"]], **SINGLE, **hosts}
