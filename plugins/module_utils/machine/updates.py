@@ -79,5 +79,7 @@ def _unit(process: Path) -> str:
 
 def interrupting(services: list[str], site: str) -> list[str]:
     """Return those of the services of which a restart would be noticed by visitors, so that patch does it."""
-    ours = re.compile(rf"^(?:nginx|haproxy|keepalived|postgresql@.*|{re.escape(site)}@.*|{re.escape(site)}-tls)\.service$")
+    others = r"nginx|haproxy|keepalived|etcd|(?:postgresql|patroni)@.*"
+    own = rf"{re.escape(site)}(?:@.*|-tls|-database)"
+    ours = re.compile(rf"^(?:{others}|{own})\.service$")
     return [service for service in services if ours.match(service)]
