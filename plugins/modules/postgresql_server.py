@@ -40,6 +40,18 @@ options:
     type: str
     choices: [running, configured]
     default: running
+  is_first:
+    description: >-
+      Of a server that Patroni runs, which the file C(/etc/patroni/<version>-<cluster>.yml) tells: whether it may begin a cluster,
+      with the data that it has, where there is none. Any other copies the primary.
+    type: bool
+    default: true
+  is_alone:
+    description: >-
+      Whether no other host is to have the database. A server that Patroni runs is taken out of its cluster then, if it is the
+      primary, and runs by itself with what it has; etcd of the host is removed.
+    type: bool
+    default: false
   site:
     description: Name of the site that O(needs) is of.
     type: str

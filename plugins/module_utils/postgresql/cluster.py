@@ -93,8 +93,23 @@ class Cluster:
         return os.path.join(self.root, f"usr/lib/postgresql/{self.version}/bin")
 
     @property
+    def patroni(self) -> str:
+        """The file by which Patroni runs it as a member of a cluster; there is none where it runs by itself."""
+        return os.path.join(self.root, f"etc/patroni/{self.version}-{self.name}.yml")
+
+    @property
+    def is_member(self) -> bool:
+        """Whether Patroni runs it, or is to."""
+        return os.path.exists(self.patroni)
+
+    @property
     def unit(self) -> str:
         """The unit that runs it."""
+        return f"patroni@{self.version}-{self.name}.service" if self.is_member else self.own_unit
+
+    @property
+    def own_unit(self) -> str:
+        """The unit that runs it where Patroni doesn't."""
         return f"postgresql@{self.version}-{self.name}.service"
 
     @property
@@ -129,8 +144,14 @@ def is_created(cluster: Cluster) -> bool:
 
 
 def is_running(cluster: Cluster) -> bool:
-    """Say whether systemd runs the server."""
-    return cluster.run(["systemctl", "is-active", "--quiet", cluster.unit])[0] == 0
+    """Say whether systemd runs the server; Patroni's unit may run without it."""
+    is_active = cluster.run(["systemctl", "is-active", "--quiet", cluster.unit])[0] == 0
+    return is_active and (not cluster.is_member or answers(cluster))
+
+
+def answers(cluster: Cluster) -> bool:
+    """Say whether the server accepts connections."""
+    return cluster.run([f"{cluster.programs}/pg_isready", "-q", "-p", str(cluster.port)])[0] == 0
 
 
 def is_outdated(cluster: Cluster) -> bool:
@@ -284,7 +305,7 @@ def restart(cluster: Cluster) -> None:
 
 def wait_for_answer(cluster: Cluster, seconds: float = 60) -> None:
     """Wait until the server accepts connections."""
-    if not until(lambda: cluster.run([f"{cluster.programs}/pg_isready", "-q", "-p", str(cluster.port)])[0] == 0, seconds):
+    if not until(lambda: answers(cluster), seconds):
         raise PostgresqlError(explained(cluster, f"answer within {seconds:.0f} seconds on port {cluster.port} after its start"))
 
 
@@ -324,10 +345,9 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
 def explained(cluster: Cluster, what: str) -> str:
     """Return what the server's log ends with, and the remedy for it."""
     log = os.path.join(cluster.root, f"var/log/postgresql/postgresql-{cluster.version}-{cluster.name}.log")
-    tail = (
-        "\n".join(read(log).splitlines()[-8:])
-        or cluster.run(["journalctl", "-n", "8", "--no-pager", "-o", "cat", "-u", cluster.unit])[1]
-    )
+    tail = ("" if cluster.is_member else "\n".join(read(log).splitlines()[-8:])) or cluster.run(
+        ["journalctl", "-n", "8", "--no-pager", "-o", "cat", "-u", cluster.unit]
+    )[1]
     remedy = next((remedy for pattern, remedy in REMEDIES.items() if re.search(pattern, tail)), f"Its whole log is {log}.")
     return f"PostgreSQL {cluster.version} does not {what}. Its log ends with:\n{tail.strip()}\n{remedy}"
 
@@ -384,11 +404,13 @@ def steps_while_running(
     restart_allowed: bool,
     look: Callable[[Cluster], dict[str, Any]] = state_of,
     settings: Iterable[str] = (),
+    again: Callable[[Cluster], None] = restart,
 ) -> Iterator[Step]:
     """Return what a running server needs; each step is looked for once the ones before it are taken.
 
     :param look: how the server is asked about itself.
     :param settings: the settings that its files have to say, which ALTER SYSTEM would overrule.
+    :param again: how it is restarted.
     """
     rules = assembled_rules(cluster)
     if rules != read(cluster.access_rules):
@@ -402,4 +424,4 @@ def steps_while_running(
         yield Step("reload", lambda: reload(cluster, state["loaded"]))
         state = look(cluster)
     if (state["pending"] and (restart_allowed or state["clients"] == 0)) or (restart_allowed and is_outdated(cluster)):
-        yield Step("restart", lambda: restart(cluster))
+        yield Step("restart", lambda: again(cluster))

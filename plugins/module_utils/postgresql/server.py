@@ -7,7 +7,7 @@ from __future__ import annotations
 import glob
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal
@@ -18,6 +18,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster 
     STATE,
     Cluster,
     PostgresqlError,
+    Step,
     assembled_rules,
     is_installed,
     is_running,
@@ -25,12 +26,14 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster 
     read,
     refuse_beside_older,
     refuse_masked,
-    steps_at_boot,
-    steps_to_run,
     steps_while_running,
 )
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.patroni import ACCOUNTS as OF_MEMBERS
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.patroni import Patroni, keeper_of
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.session import QUIETLY, Talk, answer, connect, speak, step
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.sharing import Outcome, Part
+
+NOTHING: Mapping[str, Any] = {"users": [], "databases": []}
 
 
 def serve(arguments: Mapping[str, Any], check: bool, run: Talk) -> dict[str, Any]:
@@ -42,6 +45,8 @@ def serve(arguments: Mapping[str, Any], check: bool, run: Talk) -> dict[str, Any
     :raises PostgresqlError: it can't be done; the message says why and what to do.
     """
     cluster = Cluster(arguments["version"], arguments["cluster"], arguments["port"], run)
+    if cluster.is_member:
+        arguments = {**arguments, "users": [*OF_MEMBERS, *arguments["users"]]}
     of_others = regard_others(cluster, arguments["users"], check)
     if any(finding["refused"] for finding in of_others.get("first_contact", [])):
         return _result(cluster, Outcome((), {}, ()), ["settings"]) | of_others
@@ -68,26 +73,43 @@ def _served(cluster: Cluster, arguments: Mapping[str, Any], check: bool, run: Ta
         return _result(cluster, outcome)
     if not is_installed(cluster):
         return _result(cluster, outcome, ["start"], accounts.plan(arguments, {}))
+    if arguments["is_alone"] and cluster.is_member:
+        if check:
+            return _result(cluster, outcome, ["leave the cluster"])
+        Patroni(cluster).leave()
     refuse_beside_older(cluster)
     was_running = is_running(cluster)
     if check and not was_running:
         refuse_start(cluster, [path for path, *_texts in outcome.changes])
     former_rules = read(cluster.access_rules)
-    survey = Survey(cluster, run, arguments)
-    actions = []
-    while_running = steps_while_running(cluster, arguments["restart_allowed"], survey.state, outcome.settings)
-    for needed in itertools.chain(steps_at_boot(cluster), while_running if was_running else steps_to_run(cluster)):
-        actions.append(needed.name)
-        if not check:
-            needed.take()
-            survey.forget()
+    keeper = keeper_of(cluster)
+    survey = Survey(cluster, run, arguments, keeper.pending)
+    needs = itertools.chain(
+        keeper.steps_at_boot(),
+        keeper.steps_while_running(arguments["restart_allowed"], survey.state, outcome.settings)
+        if was_running
+        else keeper.steps_to_run(arguments["is_first"]),
+    )
+    actions = list(_taken(needs, survey, check))
     running = was_running or not check
-    planned = accounts.plan(arguments, survey.found() if running else {})
+    # A member that follows the primary has what that one has.
+    follows = cluster.is_member and (survey.found()["in_recovery"] if running else not arguments["is_first"])
+    planned = accounts.plan(NOTHING if follows else arguments, survey.found() if running else {})
     if planned.changes and not check:
         make(cluster, run, planned.changes, bool(survey.found()["in_recovery"]))
+    actions += _taken(keeper.steps_of_primary() if running and not follows else (), survey, check)
     result = _result(cluster, outcome, actions, planned)
     result["diff"].append(_difference(cluster.access_rules, former_rules, assembled_rules(cluster)))
     return result | {"running": running, "pending": survey.found()["server"]["pending"] if running else {}}
+
+
+def _taken(needs: Iterable[Step], survey: Survey, check: bool) -> Iterator[str]:
+    """Take steps, or in check mode none, and tell their names."""
+    for needed in needs:
+        if not check:
+            needed.take()
+            survey.forget()
+        yield needed.name
 
 
 def refuse_start(cluster: Cluster, written: Sequence[str]) -> None:
@@ -174,9 +196,12 @@ def _difference(name: str, before: str, after: str) -> dict[str, str]:
 class Survey:
     """Everything that a server is asked, in one session; asked again only after something was done to it."""
 
-    def __init__(self, cluster: Cluster, talk: Talk, arguments: Mapping[str, Any]) -> None:
+    def __init__(
+        self, cluster: Cluster, talk: Talk, arguments: Mapping[str, Any], pending: Callable[[], Mapping[str, str]] = dict
+    ) -> None:
         self._cluster = cluster
         self._talk = talk
+        self._pending = pending
         self._users = arguments["users"]
         self._databases = arguments["databases"]
         self._found: dict[str, Any] | None = None
@@ -189,6 +214,7 @@ class Survey:
             if not spoken.succeeded:
                 raise PostgresqlError(f"PostgreSQL {self._cluster.version} can't be asked: {spoken.complaint}")
             server, *others = spoken.answers
+            server["server"]["pending"] |= self._pending()
             self._found = {**server, **accounts.answers_together(others)}
         return self._found
 

@@ -15,6 +15,8 @@ SPEC: dict[str, Any] = {
     **SERVER,
     "restart_allowed": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["running", "configured"], "default": "running"},
+    "is_first": {"type": "bool", "default": True},
+    "is_alone": {"type": "bool", "default": False},
     "site": {"type": "str", "default": ""},
     "connections": {"type": "dict", "default": {}},
     "needs": {
