@@ -1,0 +1,84 @@
+"""One database host or several: what follows for each host, from the inventory alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+from tests.unit.conftest import CHECKOUT, wiring
+
+Read = Callable[..., dict[str, Any]]
+Known = Callable[..., Any]
+ONE = "[lb]\nweb1\n[app]\nweb1\n[db]\ndb1 private_address=10.0.0.31\n"
+THREE = f"{ONE}db2 private_address=10.0.0.32\ndb3 private_address=10.0.0.33\n"
+DECIDED_ELSEWHERE = f"{ONE}db2 private_address=10.0.0.32\n[dcs]\nd1 private_address=10.0.0.41\nd2 private_address=10.0.0.42\nd3\n"
+SITE = {"site_name": "shop", "site_domain": "shop.example.org", "site_database_password": "a/b", "inventory_dir": "/inventory"}
+
+
+@pytest.fixture
+def known(inventory_vars: Read, tmp_path: Path) -> Known:
+    """Return a function that works out a variable for a host of an inventory."""
+
+    def read(name: str, hosts: str, host: str, **more: Any) -> Any:
+        given = inventory_vars(tmp_path, {"hosts": hosts})
+        loader, groups = DataLoader(), given["groups"]
+        variables: dict[str, Any] = {}
+        for path in sorted(CHECKOUT.glob("roles/*/defaults/main.yml")):
+            variables |= loader.load_from_file(str(path), trusted_as_template=True)
+        variables |= wiring() | SITE | dict(given["hostvars"].raw_get(host)) | {"groups": groups, "hostvars": given["hostvars"]}
+        variables |= {"group_names": [group for group in groups if host in groups[group]], "inventory_hostname": host}
+        variables |= {"__site_database_rotation": {"turn": 0, "step": "", "following": ""}, "ansible_facts": {}}
+        return Templar(loader, variables | more).template(trust_as_template(f"{{{{ {name} }}}}"))
+
+    return read
+
+
+def test_the_project_finds_one_server_where_it_is_and_several_by_the_endpoint(known: Known) -> None:
+    assert known("[site_database_host, site_database_port]", ONE, "web1") == ["10.0.0.31", 5432]
+    assert known("[site_database_host, site_database_port]", THREE, "web1") == ["127.0.0.1", 6432]
+
+
+def test_copies_are_offered_where_there_are_any(known: Known) -> None:
+    assert "DATABASE_REPLICA_URL" not in known("django_environment", ONE, "web1")
+    environment = known("django_environment", THREE, "web1")
+
+    assert environment["DATABASE_URL"] == "postgres://shop:a%2Fb@127.0.0.1:6432/shop"
+    assert environment["DATABASE_REPLICA_URL"] == "postgres://shop:a%2Fb@127.0.0.1:6433/shop"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host", "roles"),
+    [
+        (ONE, "db1", ["postgresql"]),
+        (ONE, "web1", []),
+        (THREE, "db2", ["etcd", "patroni", "postgresql"]),
+        (THREE, "web1", ["database_endpoint"]),
+        (DECIDED_ELSEWHERE, "db2", ["patroni", "postgresql"]),
+        (DECIDED_ELSEWHERE, "d3", ["etcd"]),
+    ],
+)
+def test_who_has_which_role(known: Known, hosts: str, host: str, roles: list[str]) -> None:
+    found = known("site_host_roles", hosts, host)
+
+    assert [role for role in found if role in ("etcd", "patroni", "postgresql", "database_endpoint")] == roles
+
+
+def test_members_are_let_in_where_they_ask_and_nobody_on_one_server(known: Known) -> None:
+    def ports(hosts: str, host: str) -> dict[int, list[str]]:
+        return {flow["port"]: flow["sources"] for flow in known("site_flows", hosts, host) if flow["port"] in (2379, 2380, 8008)}
+
+    assert ports(ONE, "db1") == {}
+    others = ["10.0.0.32", "10.0.0.33"]
+    assert ports(THREE, "db1") == {8008: ["web1"], 2379: others, 2380: others}
+    assert ports(DECIDED_ELSEWHERE, "d1") == {8008: [], 2379: ["10.0.0.31", "10.0.0.32"], 2380: ["10.0.0.42", "d3"]}
+
+
+def test_the_first_host_of_the_group_begins_and_shows_the_name_of_the_endpoint(known: Known) -> None:
+    assert known("[postgresql_is_first, postgresql_certificate_names]", THREE, "db1") == [True, ["db1", "10.0.0.31", "127.0.0.1"]]
+    assert known("postgresql_is_first", THREE, "db2") is False
+    assert known("[postgresql_members, postgresql_certificate_names]", ONE, "db1") == [[], ["db1", "10.0.0.31"]]
