@@ -52,12 +52,15 @@ test: BESIDE ?= $(if $(STAGES),,single-trixie single-bookworm)
 test: ## Run all the tests, or STAGES="unit single-trixie"; a slow machine leaves some out and names them, unless ALL=1
 	@$(LAB) test $(STAGES) $(if $(ALL),--all) --beside $(BESIDE)
 
-soak: venv ## Meet a host of an earlier version, and deploy under load for longer than the tests do, DEPLOYS=200 times
+soak: venv ## Meet a host of an earlier version, deploy under load for longer than the tests do, DEPLOYS=200 times, and have database hosts fail
 	@$(LAB) up single --prefix soak-
 	HOTCLUB_INVENTORIES=inventories/single:.lab/soak-single/hosts.yml pytest tests/behaviour/soak
 	HOTCLUB_INVENTORIES=inventories/single:.lab/soak-single/hosts.yml HOTCLUB_DEPLOYS=$(or $(DEPLOYS),200) \
 		pytest tests/behaviour/single -k deploys_back_and_forth
 	@$(LAB) down single --prefix soak-
+	@$(LAB) up database-cluster --prefix soak-
+	HOTCLUB_INVENTORIES=inventories/database-cluster:.lab/soak-database-cluster/hosts.yml pytest tests/behaviour/failover
+	@$(LAB) down database-cluster --prefix soak-
 
 cores: ## Check the collection as newer versions of ansible-core do, CORES="2.20 2.21", on a host of its own
 	@$(LAB) up single --prefix cores-

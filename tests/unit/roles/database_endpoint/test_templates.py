@@ -51,7 +51,7 @@ def test_yes_comes_before_no_and_silence_changes_nothing_unless_another_says_yes
         "http-request return status 200 if { path /db2 } { srv_is_up(is_primary/db2) }",
         "http-request return status 503 if { path /db2 } { srv_is_up(is_none/db2) }",
         "http-request return status 503 if { nbsrv(is_primary) gt 0 }",
-        "http-request return status 200 if { path /db2 } { srv_is_up(primary/db2) } { nbsrv(primary) eq 1 }",
+        "http-request return status 200 if { path /db2 } { srv_is_up(verdict.db2/db2) } { nbsrv(primary) eq 1 }",
         "http-request return status 503",
     ]
 
@@ -62,3 +62,9 @@ def test_patroni_is_believed_by_its_certificate(render: Render) -> None:
     for name in ("backend replicas", "backend is_primary", "backend is_none"):
         assert "check-ssl verify required ca-file /etc/hotclub/shop-database/certificate/authority.pem" in part(text, name)
         assert len(re.findall(r"verifyhost db[12]$", part(text, name), re.MULTILINE)) == 2
+
+
+def test_who_waits_for_a_host_that_is_gone_is_led_to_the_next_primary(render: Render) -> None:
+    defaults = part(rendered(render), "defaults")
+
+    assert "option redispatch 1" in defaults and "timeout connect 1s" in defaults and "retries 8" in defaults
