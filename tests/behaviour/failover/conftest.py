@@ -255,6 +255,8 @@ def docker() -> Iterator[Fault]:
             containers[machine.name] = container
             if what == "kill":
                 _docker("kill", container)
+            elif what == "boot":
+                _docker("start", container)
             elif what == "start":
                 hosts.start_again(machine.lab_host)
             elif what == "pause":

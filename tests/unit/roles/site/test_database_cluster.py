@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
@@ -82,3 +83,21 @@ def test_the_first_host_of_the_group_begins_and_shows_the_name_of_the_endpoint(k
     assert known("[postgresql_is_first, postgresql_certificate_names]", THREE, "db1") == [True, ["db1", "10.0.0.31", "127.0.0.1"]]
     assert known("postgresql_is_first", THREE, "db2") is False
     assert known("[postgresql_members, postgresql_certificate_names]", ONE, "db1") == [[], ["db1", "10.0.0.31"]]
+
+
+@pytest.mark.parametrize("playbook", ["decommission", "decommission_site", "patch", "rotate_certificates", "site"])
+def test_what_knows_of_one_database_host_refuses_several_before_it_does_anything(playbook: str) -> None:
+    plays = yaml.safe_load((CHECKOUT / "playbooks" / f"{playbook}.yml").read_text(encoding="utf-8"))
+    first = plays[1]["tasks"][0]
+
+    assert first["ansible.builtin.import_tasks"] == "tasks/refuse_several_databases.yml"
+    # A run of site.yml is refused where --limit leaves somebody out.
+    assert first.get("when") == ("__refused_left_out | length > 0" if playbook == "site" else None)
+
+
+def test_a_limit_that_leaves_out_a_member_is_refused(known: Known) -> None:
+    plays = yaml.safe_load((CHECKOUT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
+    left_out = plays[1]["tasks"][0]["vars"]["__refused_left_out"].strip("{} ")
+
+    assert known(left_out, THREE, "db1", ansible_play_hosts_all=["web1", "db1", "db2", "db3"]) == []
+    assert known(left_out, THREE, "db1", ansible_play_hosts_all=["web1", "db1"]) == ["db2", "db3"]
