@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import itertools
 import json
 import shlex
 import subprocess
@@ -18,6 +16,7 @@ import yaml
 
 from lab import hosts
 from lab.docker import NETWORK
+from tests.behaviour.kit.acknowledged import Acknowledged
 from tests.behaviour.kit.database import Database
 from tests.behaviour.kit.lab import ROOT, Lab, Machine
 from tests.behaviour.kit.pace import at_pace
@@ -30,19 +29,6 @@ WRITER_ON_HOST, NOTES, UNIT = "/var/tmp/writer.py", "/var/tmp/acknowledged", "ac
 WHOLE_SECONDS = 120
 # Docker's own word for it, for at most as long as a test needs.
 FAULT_SECONDS = 60.0
-# More than two clocks of one kernel, read by two processes, may differ by.
-AT_ONCE_SECONDS = 0.1
-
-
-@dataclasses.dataclass(frozen=True)
-class Acknowledged:
-    """A row that was acknowledged: to whom, from when to when it took, and on which server."""
-
-    writer: str
-    number: int
-    begin: float
-    end: float
-    server: str
 
 
 class Trio(Site):
@@ -55,7 +41,7 @@ class Trio(Site):
         tiers = {"lb": web, "app": web, "db": list(self.databases)}
         known = {name for names in tiers.values() for name in names}
         machines = {name: connection(machine) for name, machine in self.lab.machines.items() if name in known}
-        children = {tier: {"hosts": {name: {} for name in names}} for tier, names in tiers.items()}
+        children: dict[str, Any] = {tier: {"hosts": {name: {} for name in names}} for tier, names in tiers.items()}
         inventory = {"all": {"vars": {**self.variables, **more}, "hosts": machines, "children": children}}
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "hosts.yml").write_text(yaml.safe_dump(inventory, sort_keys=False), encoding="utf-8")
@@ -177,26 +163,6 @@ class Writers:
             (writer, int(number)) for writer, number in self.site.main_database.rows("SELECT writer, number FROM acknowledged")
         }
         return [row for row in rows if (row.writer, row.number) not in stored]
-
-
-def from_two_at_once(rows: Sequence[Acknowledged]) -> list[Acknowledged]:
-    """Return rows that a server acknowledged although they began after another one had taken its place."""
-    taken: dict[str, float] = {}
-    wrong, server = [], ""
-    for row in rows:
-        if row.server != server:
-            if server:
-                taken[server] = row.end
-            server = row.server
-            taken.pop(server, None)
-        wrong += [row for gone, since in taken.items() if row.server == gone and row.begin > since + AT_ONCE_SECONDS]
-    return wrong
-
-
-def longest_pause(rows: Sequence[Acknowledged], since: float) -> float:
-    """Return the longest time without an acknowledged row for the site, from a moment on."""
-    ends = [since, *(row.end for row in rows if row.writer.startswith("app") and row.end > since)]
-    return max((later - earlier for earlier, later in itertools.pairwise(ends)), default=float("inf"))
 
 
 @pytest.fixture(scope="session")

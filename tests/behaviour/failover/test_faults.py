@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.behaviour.failover.conftest import Fault, Trio, Writers, from_two_at_once, longest_pause
+from tests.behaviour.failover.conftest import Fault, Trio, Writers
+from tests.behaviour.kit.acknowledged import from_two_at_once, longest_pause
 from tests.behaviour.kit.lab import Machine
 from tests.behaviour.kit.pace import at_pace
 from tests.load import constant_load, judge
