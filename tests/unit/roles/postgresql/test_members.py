@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.conftest import evaluate_for_role
+import yaml
+
+from tests.unit.conftest import CHECKOUT, evaluate_for_role
 
 Render = Callable[..., str]
 FOLDER = "etc/postgresql/_version_/main"
@@ -56,3 +58,11 @@ def test_the_certificate_of_a_member_carries_the_name_of_its_host_and_any_other_
 
     assert evaluate_for_role("postgresql", name, **facts, **MEMBERS) == "db1"
     assert evaluate_for_role("postgresql", name, **facts) == ""
+
+
+def test_a_new_application_host_brings_a_server_of_its_own_no_rules_of_members() -> None:
+    [files, _server] = yaml.safe_load((CHECKOUT / "roles/postgresql/tasks/access.yml").read_text(encoding="utf-8"))
+    present = files["hotclub.django.host_files"]["present"][f"{FOLDER}/pg_hba.d/10-members.conf"]
+
+    assert evaluate_for_role("postgresql", present) is False
+    assert evaluate_for_role("postgresql", present, **MEMBERS) is True
