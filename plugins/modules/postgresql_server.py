@@ -46,6 +46,11 @@ options:
       with the data that it has, where there is none. Any other copies the primary.
     type: bool
     default: true
+  members:
+    description: Names of the hosts that have the database together. A cluster whose primary is none of them is refused.
+    type: list
+    elements: str
+    default: []
   is_alone:
     description: >-
       Whether no other host is to have the database. A server that Patroni runs is taken out of its cluster then, if it is the

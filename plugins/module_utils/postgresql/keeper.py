@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,9 @@ class Keeper:
     """What a server needs that the host itself runs."""
 
     cluster: Cluster
+
+    def refuse_others(self, members: Sequence[str]) -> None:
+        """Refuse a server that follows a primary which is none of these."""
 
     def steps_at_boot(self) -> Iterator[Step]:
         """Return what is missing for the server to start with the host."""

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -150,6 +150,20 @@ class Patroni(Keeper):
         if kept is None:
             raise PostgresqlError(f"{os.uname().nodename} gets no answer from etcd ({', '.join(self.etcd.endpoints)}).", SILENT)
         return Known.of(kept)
+
+    def refuse_others(self, members: Sequence[str]) -> None:
+        """Refuse a cluster whose primary the inventory has no more: it lets no new member in, and would be left with the data.
+
+        :raises PostgresqlError: it leads.
+        """
+        # An etcd that is silent is no reason to refuse a run that may start it.
+        leader = Known.of((members and self.etcd.below(self.prefix)) or {}).leader
+        if leader and leader not in members:
+            raise PostgresqlError(
+                f"{leader} is the primary of the cluster, and the group db has {', '.join(members)} without it. Nothing was "
+                f"changed. Put {leader} back into the group db, and run playbooks/switchover.yml -e switchover_to=<a host that "
+                "stays>; then take it out. If it is off, wait until another member leads."
+            )
 
     # --- what all members agree on
 

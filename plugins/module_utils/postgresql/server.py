@@ -78,11 +78,12 @@ def _served(cluster: Cluster, arguments: Mapping[str, Any], check: bool, run: Ta
             return _result(cluster, outcome, ["leave the cluster"])
         Patroni(cluster).leave()
     refuse_beside_older(cluster)
+    keeper = keeper_of(cluster)
+    keeper.refuse_others(arguments["members"])
     was_running = is_running(cluster)
     if check and not was_running:
         refuse_start(cluster, [path for path, *_texts in outcome.changes])
     former_rules = read(cluster.access_rules)
-    keeper = keeper_of(cluster)
     survey = Survey(cluster, run, arguments, keeper.pending)
     needs = itertools.chain(
         keeper.steps_at_boot(),

@@ -16,6 +16,7 @@ SPEC: dict[str, Any] = {
     "restart_allowed": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["running", "configured"], "default": "running"},
     "is_first": {"type": "bool", "default": True},
+    "members": {"type": "list", "elements": "str", "default": []},
     "is_alone": {"type": "bool", "default": False},
     "site": {"type": "str", "default": ""},
     "connections": {"type": "dict", "default": {}},

@@ -218,3 +218,16 @@ def test_the_only_host_that_is_left_runs_by_itself_again(host: Host) -> None:
     assert "systemctl disable --now patroni@17-main.service" in host.called
     assert Path(host.cluster.configuration, "start.conf").read_text() == "auto\n"
     assert not host.cluster.is_member
+
+
+def test_a_primary_that_the_inventory_has_no_more_is_named_before_anything_changes(host: Host) -> None:
+    host.keep(leader="db9")
+    with pytest.raises(PostgresqlError, match=r"db9 is the primary .* db1, db2 without it.*switchover_to=<"):
+        host.patroni.refuse_others(["db1", "db2"])
+    host.patroni.refuse_others([])
+    # One that is dead leads no more, once its time is over.
+    host.keep(leader="")
+    host.patroni.refuse_others(["db1", "db2"])
+    host.keep(leader="db9")
+    host.silent = True
+    host.patroni.refuse_others(["db1", "db2"])
