@@ -342,18 +342,33 @@ class Patroni(Keeper):
                 raise PostgresqlError(f"{after} was told to become the primary and has not within {ANSWER_SECONDS:.0f} seconds.")
         return {"changed": True, "before": known.leader, "after": after}
 
-    def leave(self) -> None:
-        """Have the server run by itself again, with what it has, as the only one.
+    def refuse_to_leave(self, others: Sequence[str]) -> None:
+        """Refuse to be the only host of the database while it has others, of which one would become a second primary.
 
-        :raises PostgresqlError: another member is the primary.
+        :param others: sites beside the one that this run is for.
+        :raises PostgresqlError: another site uses the cluster, another member is there, or is the primary.
         """
         known = self.known()
+        if others:
+            raise PostgresqlError(
+                f"{self.name} is a member of a database cluster, which {', '.join(others)} uses, and the only host in db here. "
+                "Put all of its members into the group db, as the inventory of that site does."
+            )
         if known.leader != self.name:
             raise PostgresqlError(
                 f"{self.name} is to be the only database host, and {known.leader or 'none'} is the primary of the cluster. Put "
                 f"the other members back into the group db and run playbooks/switchover.yml -e switchover_to={self.name}; then "
                 "take them out again."
             )
+        if members := sorted(set(known.members or {}) - {self.name}):
+            raise PostgresqlError(
+                f"{', '.join(members)} would make a primary of one of them, beside {self.name}, which is to be the only database "
+                "host. Nothing was changed.\nIf that is meant, run systemctl disable --now 'patroni@*' on each of them, leave "
+                "etcd there alone, wait half a minute, and run this again; else put them back into the group db."
+            )
+
+    def leave(self) -> None:
+        """Have the server run by itself again, with what it has, as the only one."""
         code, said = self.cluster.run(["systemctl", "disable", "--now", self.cluster.unit])
         if code:
             raise PostgresqlError(f"systemctl disable --now {self.cluster.unit} failed: {said.strip()}")

@@ -74,9 +74,11 @@ def _served(cluster: Cluster, arguments: Mapping[str, Any], check: bool, run: Ta
     if not is_installed(cluster):
         return _result(cluster, outcome, ["start"], accounts.plan(arguments, {}))
     if arguments["is_alone"] and cluster.is_member:
+        patroni = Patroni(cluster)
+        patroni.refuse_to_leave(sorted(set(sharing.parts_of(cluster, tuple)) - {arguments["site"]}))
         if check:
             return _result(cluster, outcome, ["leave the cluster"])
-        Patroni(cluster).leave()
+        patroni.leave()
     refuse_beside_older(cluster)
     keeper = keeper_of(cluster)
     keeper.refuse_others(arguments["members"])

@@ -209,10 +209,8 @@ def test_without_synchronous_commits_the_member_that_is_furthest_goes_first() ->
 
 
 def test_the_only_host_that_is_left_runs_by_itself_again(host: Host) -> None:
-    host.keep(leader="db2")
-    with pytest.raises(PostgresqlError, match="switchover_to=db1"):
-        host.patroni.leave()
-    host.keep(leader="db1")
+    host.keep(leader="db1", **{"members/db1": "{}"})
+    host.patroni.refuse_to_leave([])
     host.patroni.leave()
 
     assert "systemctl disable --now patroni@17-main.service" in host.called
@@ -231,3 +229,18 @@ def test_a_primary_that_the_inventory_has_no_more_is_named_before_anything_chang
     host.keep(leader="db9")
     host.silent = True
     host.patroni.refuse_others(["db1", "db2"])
+
+
+def test_nobody_leaves_a_cluster_whose_others_would_go_on_without_him(host: Host) -> None:
+    host.keep(leader="db2")
+    with pytest.raises(PostgresqlError, match="switchover_to=db1"):
+        host.patroni.refuse_to_leave([])
+    host.keep(leader="db1", **{"members/db1": "{}", "members/db2": "{}"})
+    with pytest.raises(
+        PostgresqlError, match=r"db2 would make a primary .* beside db1.*\n.*systemctl disable --now 'patroni@\*'"
+    ):
+        host.patroni.refuse_to_leave([])
+    with pytest.raises(PostgresqlError, match="which shop uses"):
+        host.patroni.refuse_to_leave(["shop"])
+
+    assert host.called == []
