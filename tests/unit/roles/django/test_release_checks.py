@@ -147,15 +147,30 @@ def field(null: bool = False, **more: Any) -> SimpleNamespace:
     return SimpleNamespace(null=null, **{"many_to_many": False, "db_default": "not provided", **more})
 
 
+def tie(to: str, **more: Any) -> dict[str, Any]:
+    """What a field has that refers to a model."""
+    return {"remote_field": SimpleNamespace(model=to, **more)}
+
+
 @pytest.mark.parametrize(
     ("found", "adds"),
     [
-        (operation("CreateModel"), True),
+        (operation("CreateModel", name="Order", fields=[("id", field())]), True),
+        (operation("CreateModel", name="Order", fields=[("line", field(**tie("Line")))]), True),
+        (operation("CreateModel", name="Order", fields=[("parent", field(**tie("self")))]), True),
+        (operation("CreateModel", name="Order", fields=[("customer", field(**tie("auth.User")))]), False),
+        (operation("CreateModel", name="Order", fields=[("customer", field(db_constraint=False, **tie("auth.User")))]), True),
+        (operation("CreateModel", name="Order", fields=[("lines", field(many_to_many=True, **tie("Line")))]), True),
+        (operation("CreateModel", name="Order", fields=[("users", field(many_to_many=True, **tie("auth.User")))]), False),
         (operation("AddIndexConcurrently"), True),
-        (operation("AddField", field=field(null=True)), True),
-        (operation("AddField", field=field(many_to_many=True)), True),
-        (operation("AddField", field=field(db_default=0)), True),
-        (operation("AddField", field=field()), False),
+        (operation("AddField", model_name="entry", field=field(null=True)), True),
+        (operation("AddField", model_name="entry", field=field(null=True, **tie("Line"))), True),
+        (operation("AddField", model_name="entry", field=field(null=True, **tie("auth.User"))), False),
+        (operation("AddField", model_name="entry", field=field(null=True, **tie("self"))), False),
+        (operation("AddField", model_name="entry", field=field(many_to_many=True, **tie("Line"))), False),
+        (operation("AddField", model_name="entry", field=field(many_to_many=True, **tie("Line", through="shop.Way"))), True),
+        (operation("AddField", model_name="entry", field=field(db_default=0)), True),
+        (operation("AddField", model_name="entry", field=field()), False),
         (operation("RemoveField"), False),
         (operation("AlterField", field=field(null=True)), False),
         (operation("RunPython"), False),
@@ -171,7 +186,7 @@ def test_an_operation_only_adds_what_older_code_can_do_without(
     models = ModuleType("django.db.models")
     models.NOT_PROVIDED = "not provided"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "django.db.models", models)
-    assert there.only_adds(found) is adds
+    assert there.only_adds(found, "shop", {"shop.order", "shop.line"}) is adds
 
 
 def test_a_migration_whose_sql_cannot_be_collected_says_why(checks: Any) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ DONE_IN_FRONT = {"security.W004", "security.W008"}
 NO_SQL = "CANNOT BE WRITTEN AS SQL"
 # Operations that leave everything as it is for code that doesn't know them; others of this kind depend on their field.
 ADDING = {
-    *("CreateModel", "AddIndex", "AddIndexConcurrently", "AlterModelOptions", "AlterModelManagers", "AlterModelTableComment"),
+    *("AddIndex", "AddIndexConcurrently", "AlterModelOptions", "AlterModelManagers", "AlterModelTableComment"),
     *("CreateExtension", "TrigramExtension", "UnaccentExtension", "CITextExtension", "HStoreExtension", "BtreeGinExtension"),
     *("BtreeGistExtension", "BloomExtension", "CryptoExtension", "CreateCollation"),
 }
@@ -407,19 +407,53 @@ def additive() -> dict[str, Any]:
 
     known = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
     answer: dict[str, list[str]] = {"additive": [], "other": [], "unknown": []}
+    asked = {}
     for name in json.loads(os.environ["SITE_MIGRATIONS"]):
         label, _dot, migration = name.partition(" in ")[0].partition(".")
-        found = known.get((label, migration))
-        answer["unknown" if found is None else "additive" if all(map(only_adds, found.operations)) else "other"].append(name)
+        asked[name] = (label, known.get((label, migration)))
+    new = {
+        f"{label}.{operation.name}".lower()
+        for label, found in asked.values()
+        for operation in (found.operations if found else ())
+        if type(operation).__name__ == "CreateModel"
+    }
+    for name, (label, found) in asked.items():
+        adds = found is not None and all(only_adds(operation, label, new) for operation in found.operations)
+        answer["unknown" if found is None else "additive" if adds else "other"].append(name)
     return answer
 
 
-def only_adds(operation: Any) -> bool:
-    """Say whether code that doesn't know an operation's result can read and write all that it could before."""
+def only_adds(operation: Any, label: str, new: Collection[str]) -> bool:
+    """Say whether code that doesn't know an operation's result can read, write and delete all that it could before.
+
+    :param label: the application whose migration it is of.
+    :param new: the models, each with its application, that this code doesn't know.
+    """
     kind = type(operation).__name__
     if kind == "SeparateDatabaseAndState":
-        return all(map(only_adds, operation.database_operations))
-    return kind in ADDING or (kind == "AddField" and may_be_left_out(operation.field))
+        return all(only_adds(each, label, new) for each in operation.database_operations)
+    if kind == "CreateModel":
+        return not any(holds_known_rows(field, label, operation.name, new) for _name, field in operation.fields)
+    if kind == "AddField":
+        return may_be_left_out(operation.field) and not holds_known_rows(operation.field, label, operation.model_name, new)
+    return kind in ADDING
+
+
+def holds_known_rows(field: Any, label: str, model: str, new: Collection[str]) -> bool:
+    """Say whether a relation keeps older code from deleting rows that it knows: the database lets none go that is referred to.
+
+    :param model: the name of the model that has the field.
+    """
+    relation = getattr(field, "remote_field", None)
+    if relation is None or not getattr(field, "db_constraint", getattr(relation, "db_constraint", True)):
+        return False
+    target = relation.model if isinstance(relation.model, str) else relation.model._meta.label
+    own = f"{label}.{model}"
+    ends = [own if target == "self" else target if "." in target else f"{label}.{target}"]
+    if field.many_to_many:
+        # What is related is in a table of the field's own, unless that is a model that is made by itself.
+        ends = [] if getattr(relation, "through", None) else [*ends, own]
+    return any(end.lower() not in new for end in ends)
 
 
 def may_be_left_out(field: Any) -> bool:
