@@ -380,8 +380,7 @@ class Builder:
         projects.refuse_other_settings(
             source, answer["application"], answer["checked_settings"], answer["served_settings"], answer["debug"]
         )
-        if not answer["fresh"]:
-            # Else once its tables are there, which checks may want to read.
+        if not checks_wait(answer):
             interpreter.refuse_errors(answer["errors"])
         answer["warnings"] = [redact(text, interpreter.hidden) for text in answer["warnings"]]
         self._compare_urls(answer)
@@ -456,3 +455,11 @@ class Builder:
         write_atomically(environment, render(known), 0o640)
         self.site.fill_in(self.release)
         write_atomically(self.folder / "RELEASE.json", json.dumps(described, indent=2, sort_keys=True) + "\n")
+
+
+def checks_wait(answer: Mapping[str, Any]) -> bool:
+    """Say whether a release's checks count only once its first tables are there, since some want to read them.
+
+    Where no migration will make any, nothing would ask for them again.
+    """
+    return bool(answer["fresh"] and answer["pending"])

@@ -80,7 +80,8 @@ TIERS: Mapping[str, Tier] = {
             name="dcs",
             verb="decide",
             what="which database host is the primary",
-            synonyms=("etcd", "consensus", "witness", "arbiter"),
+            # An inventory may have an etcd of something else.
+            synonyms=(),
             may_be_empty=True,
         ),
         # Without synonyms: an inventory may have hosts that watch something else.

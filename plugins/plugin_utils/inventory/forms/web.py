@@ -40,7 +40,9 @@ def check_url_folder(value: Any) -> Iterator[Finding]:
 def check_inner_url_folders(value: Any) -> Iterator[Finding]:
     """Refuse what is neither the path of a folder below another one, such as shop/invoices, nor that other one itself."""
     for path in map(str, value):
-        if path != "." and (path.startswith("-") or not URL_FOLDER.fullmatch(f"/{path}/") or ".." in path.split("/")):
+        # A browser's address has neither, so that nothing would be private.
+        dots = {".", ".."} & set(path.split("/"))
+        if path != "." and (path.startswith("-") or not URL_FOLDER.fullmatch(f"/{path}/") or dots):
             yield (
                 f'"{path}" is not the path of a folder',
                 "Write it without a slash at its ends, for example invoices; a single dot is the whole folder.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.hotclub.django.plugins.module_utils.release.builder import remove_leftovers
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.release.builder import checks_wait, remove_leftovers
 
 
 def test_folders_that_a_build_leaves_go_wherever_they_are_and_links_stay(tmp_path: Path) -> None:
@@ -29,3 +30,10 @@ def test_folders_that_a_build_leaves_go_wherever_they_are_and_links_stay(tmp_pat
         "npm",
     ]
     assert (shared / "file.js").exists()
+
+
+@pytest.mark.parametrize(
+    ("fresh", "pending", "wait"), [(True, ["shop.0001_initial"], True), (True, [], False), (False, ["shop.0002"], False)]
+)
+def test_checks_wait_for_the_first_tables_where_there_will_be_any(fresh: bool, pending: list[str], wait: bool) -> None:
+    assert checks_wait({"fresh": fresh, "pending": pending}) is wait

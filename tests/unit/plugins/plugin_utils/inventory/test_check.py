@@ -314,6 +314,8 @@ class TestMeaning:
             ({"site_static_url": "https://cdn.example.org/static/"}, "Write it with a slash at both ends: /static/"),
             ({"site_media_private_paths": [".", "invoices", "shop/papers"]}, None),
             ({"site_media_private_paths": ["/invoices/"]}, "Write it without a slash at its ends"),
+            ({"site_media_private_paths": ["./invoices"]}, '"./invoices" is not the path of a folder'),
+            ({"site_media_private_paths": ["shop/./papers"]}, '"shop/./papers" is not the path of a folder'),
             ({"site_media_private_paths": ["a/../b"]}, '"a/../b" is not the path of a folder'),
             ({"site_health_path": "healthz"}, "Write a path that begins with a slash"),
             ({"site_health_statuses": ["2xx"]}, '"2xx" is no HTTP status'),

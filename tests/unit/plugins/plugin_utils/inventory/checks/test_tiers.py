@@ -48,8 +48,9 @@ def test_a_new_tier_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reboot_plan("cache1", hosts_by_tier(with_cache), "always", False, {})["reboot"]
 
 
-def test_a_group_that_only_resembles_an_optional_tier_is_left_alone() -> None:
-    groups = {"all": ["web1", "mon1"], **SINGLE, "monitor": ["mon1"]}
+@pytest.mark.parametrize("name", ["monitor", "etcd"])
+def test_a_group_that_only_resembles_an_optional_tier_is_left_alone(name: str) -> None:
+    groups = {"all": ["web1", "mon1"], **SINGLE, name: ["mon1"]}
 
     assert list(check_tiers(groups)) == [] and [hosts for _remark, hosts in remark_strays(groups)] == [["mon1"]]
 
