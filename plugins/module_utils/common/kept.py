@@ -16,6 +16,7 @@ import shutil
 import sys
 import syslog
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,21 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 
 FOLDER = Path("/run/hotclub/code")
 START = "start"
-# As many controllers with different versions of the collection share a host without sending theirs anew.
-KEPT_AT_MOST = 3
+# By the controller as well: what a call ends with that has found no code and done nothing.
+NOT_KEPT = 87
+# Of other versions, which other controllers may have: newer than that they may be in use, or be put there just now.
+DAY_SECONDS = 86400.0
 
-# Isolated, so that nothing of the account's own is imported.
+# Isolated, so that nothing of the account's own is imported. Code that can't be read is none.
 SCRIPT = """#!/bin/sh
-exec {python} -I -X utf8 -c 'import sys
+test -x {python} || exit 87
+exec {python} -I -X utf8 -c 'import shutil, sys
 sys.path.insert(0, sys.argv[1])
-from ansible_collections.hotclub.django.plugins.module_utils.common.kept import main
+try:
+    from ansible_collections.hotclub.django.plugins.module_utils.common.kept import main
+except ImportError:
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
+    sys.exit(87)
 main()' {folder}
 """
 
@@ -57,11 +65,15 @@ def keep(key: str, folder: Path = FOLDER, archive: Path | None = None) -> None:
             target = folder / key
             start = SCRIPT.format(python=shlex.quote(sys.executable), folder=shlex.quote(str(target)))
             (new / START).write_text(start, encoding="utf-8")
+            if target.exists() and (target / START).read_text(encoding="utf-8") != start:
+                # By a Python that is gone.
+                shutil.rmtree(target)
             new.rename(target)
         finally:
             shutil.rmtree(new, ignore_errors=True)
-        for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)[KEPT_AT_MOST:]:
-            shutil.rmtree(old, ignore_errors=True)
+        for other in folder.iterdir():
+            if other.name != key and time.time() - other.stat().st_mtime > DAY_SECONDS:
+                shutil.rmtree(other, ignore_errors=True)
     except (OSError, zipfile.BadZipFile):
         # Another call may have been quicker, or memory is scarce: each call brings its code then.
         return

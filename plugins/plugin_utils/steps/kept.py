@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.kept import FOLDER, START
+from ansible_collections.hotclub.django.plugins.module_utils.common.kept import FOLDER, NOT_KEPT, START
 from ansible_collections.hotclub.django.plugins.plugin_utils.core import version
 
 PLUGINS = Path(__file__).parents[2]
-# No program that a step runs decides how the script ends.
-NOT_KEPT = 87
 
 
 @functools.lru_cache(maxsize=1)
@@ -57,9 +55,10 @@ def answer_of(ended: Mapping[str, Any]) -> dict[str, Any] | None:
     :param ended: exit code and output, as Ansible's connections return them.
     """
     printed = str(ended.get("stdout", ""))
-    if ended.get("rc") == NOT_KEPT and not printed.strip():
-        return None
+    # A shell may print something of its own before.
     lines = [line for line in printed.splitlines() if line.startswith("{")]
+    if ended.get("rc") == NOT_KEPT and not lines:
+        return None
     try:
         answer: dict[str, Any] = json.loads(lines[-1])
     except (IndexError, ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,39 @@ def test_nobody_else_reads_what_is_kept(tmp_path: Path, archive: Path) -> None:
 
 
 @pytest.mark.usefixtures("as_root")
-def test_few_versions_are_kept_and_the_newest_stays(tmp_path: Path, archive: Path) -> None:
-    for number in range(kept.KEPT_AT_MOST + 2):
-        kept.keep(f"version{number}", tmp_path, archive)
-        os.utime(tmp_path / f"version{number}", (number, number) if number < kept.KEPT_AT_MOST + 1 else None)
+def test_what_nobody_has_used_for_a_day_goes(tmp_path: Path, archive: Path) -> None:
+    for name in ("older", ".new-interrupted", "newer"):
+        (tmp_path / name).mkdir()
+        if name != "newer":
+            os.utime(tmp_path / name, (0, 0))
+    kept.keep("abc", tmp_path, archive)
 
-    assert len(list(tmp_path.iterdir())) == kept.KEPT_AT_MOST
-    assert (tmp_path / f"version{kept.KEPT_AT_MOST + 1}" / kept.START).exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"abc", "newer"}
+
+
+@pytest.mark.usefixtures("as_root")
+def test_code_of_a_python_that_is_gone_is_none_and_is_replaced(
+    tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = sys.executable
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python0")
+    kept.keep("abc", tmp_path, archive)
+    start = tmp_path / "abc" / kept.START
+    assert subprocess.run(["/bin/sh", str(start)], check=False).returncode == kept.NOT_KEPT
+
+    monkeypatch.setattr(sys, "executable", python)
+    kept.keep("abc", tmp_path, archive)
+    assert called(start)["results"]
+
+
+@pytest.mark.usefixtures("as_root")
+def test_code_that_cannot_be_read_is_none_and_goes(tmp_path: Path, archive: Path) -> None:
+    kept.keep("abc", tmp_path, archive)
+    (tmp_path / "abc" / COLLECTION / "common" / "batch.py").unlink()
+
+    start = tmp_path / "abc" / kept.START
+    assert subprocess.run(["/bin/sh", str(start)], check=False).returncode == kept.NOT_KEPT
+    assert not start.exists()
 
 
 @pytest.mark.usefixtures("as_root")

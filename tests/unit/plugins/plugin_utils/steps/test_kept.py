@@ -18,7 +18,8 @@ def test_a_host_without_the_code_says_so_and_nothing_else_happens() -> None:
     ended = subprocess.run(["/bin/sh", "-c", kept.command("none", "")], capture_output=True, text=True, check=False)
 
     assert ended.returncode == kept.NOT_KEPT
-    assert kept.answer_of({"rc": ended.returncode, "stdout": ended.stdout, "stderr": ended.stderr}) is None
+    for greeting in ("", "Welcome\n"):
+        assert kept.answer_of({"rc": ended.returncode, "stdout": greeting + ended.stdout, "stderr": ended.stderr}) is None
 
 
 def test_what_is_asked_arrives_as_it_was_written() -> None:
