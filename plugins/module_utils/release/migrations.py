@@ -112,8 +112,12 @@ class Script:
 
     def statement(self, first: int, last: int) -> str:
         """Return the statement in these lines, as it is shown."""
-        words = " ".join(" ".join(self.text.splitlines()[first : last + 1]).split())
+        words = self.words(first, last)
         return words if len(words) <= LENGTH else f"{words[:LENGTH]}…"
+
+    def words(self, first: int, last: int) -> str:
+        """Return all of the statement in these lines, in one."""
+        return " ".join(" ".join(self.text.splitlines()[first : last + 1]).split())
 
 
 def looked_through(
@@ -151,7 +155,7 @@ def findings(script: Script, found: Iterable[Mapping[str, Any]], ignored: Sequen
         kind, advice = RULES.get(each["rule_name"], ("", ""))
         first, last = int(each["line"]), int(each["line_end"])
         statement = script.statement(first, last)
-        table = ALTERED.search(statement)
+        table = ALTERED.search(script.words(first, last))
         if kind and each["rule_name"] not in ignored and (first, kind) not in told and not (table and table[1] in new):
             told.add((first, kind))
             yield Finding(script.migration_at(first), kind, statement, advice, each["rule_name"])

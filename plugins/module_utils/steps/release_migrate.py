@@ -38,6 +38,9 @@ SPEC: dict[str, Any] = {
 READ_ONLY = {"PGOPTIONS": "-c default_transaction_read_only=on"}
 INSTALLATION_SECONDS = 120.0
 LONGEST_PAUSE_SECONDS = 60
+# How long a migration may have been at work, as often as it may wait for a lock, and loading the project besides: the running
+# site would have to wait as long again.
+AT_WORK, LOADING_SECONDS = 3, 60
 LOCKED_OUT = "lock timeout"
 
 
@@ -118,12 +121,15 @@ def applied(interpreter: Interpreter, wanted: dict[str, Any]) -> tuple[dict[str,
     limit, pause = wanted["lock_timeout_seconds"], wanted["lock_pause_seconds"]
     options = {"PGOPTIONS": f"-c lock_timeout={limit * 1000}"} if limit else {}
     before: list[str] = []
-    for attempt in range(1, wanted["lock_attempts"] + 1):
+    most = max(1, wanted["lock_attempts"])
+    for attempt in range(1, most + 1):
+        began = time.monotonic()
         answer = interpreter.ask("migrate", options)
+        is_long = not answer.get("applied") and time.monotonic() - began > AT_WORK * limit + LOADING_SECONDS
         before += answer.get("applied", [])
         is_locked_out = "failed" in answer and LOCKED_OUT in answer["failed"]["text"]
         # What is not undone as a whole would meet its own traces.
-        if not is_locked_out or not answer.get("whole", True) or attempt == wanted["lock_attempts"]:
+        if not is_locked_out or is_long or not answer.get("whole", True) or attempt == most:
             break
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

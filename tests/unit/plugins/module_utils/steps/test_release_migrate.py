@@ -139,6 +139,17 @@ def test_a_migration_that_may_have_left_something_behind_is_tried_once(migrated:
     assert pauses == [] and Project.asked == 1
 
 
+def test_a_migration_that_was_long_at_work_is_tried_once(
+    migrated: Any, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that it did is undone, and the site has waited for it."""
+    now = iter(range(0, 10_000, 600))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(now)))
+    with pytest.raises(Trouble, match="for a lock"):
+        migrated({"applied": [], "left": ["shop.0002_prices"], "failed": LOCKED_OUT, "whole": True})
+    assert pauses == [] and Project.asked == 1
+
+
 def test_another_failure_is_not_tried_again(migrated: Any, pauses: list[float]) -> None:
     with pytest.raises(Trouble, match="failed"):
         migrated({"applied": [], "left": ["shop.0002_prices"], "failed": FAILED, "whole": True})
