@@ -43,9 +43,12 @@ def add_hosts(site: Fleet, count: int) -> None:
     """Name further application hosts in the inventory, which nobody reaches and which take no requests."""
     file = site.folder / "hosts.yml"
     known: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    # What the lab says of the site with each host.
+    first = known["all"]["hosts"][site.apps[0].name]
+    of_site = {name: value for name, value in first.items() if name.startswith("site_")}
     for number in range(count):
         address = f"203.0.113.{number % 250 + 1}"
-        known["all"]["hosts"][f"more{number}"] = {"ansible_host": address, "site_app_drained": True}
+        known["all"]["hosts"][f"more{number}"] = {**of_site, "ansible_host": address, "site_app_drained": True}
         known["all"]["children"]["app"]["hosts"][f"more{number}"] = {}
     file.write_text(yaml.safe_dump(known, sort_keys=False), encoding="utf-8")
 
