@@ -9,6 +9,7 @@ from bench.measure import Comparison, Samples, in_turns, seconds, tell
 def unchanged(rounds: int) -> list[Comparison]:
     """A run that finds everything as it should be, against one script that looks at the same things."""
     hosts.play("site")
+    reference.be_there()
 
     def ours(_: int) -> float:
         run = hosts.play("site")
@@ -38,7 +39,9 @@ def with_requirements(rounds: int) -> list[Comparison]:
 
 
 def _deploys(what: str, rounds: int, version_of: reference.VersionOf) -> Comparison:
+    hosts.play("site")
     hosts.play("deploy", site_version="v1")
+    reference.be_there()
     reference.deploy("v1")
 
     def ours(number: int) -> float:

@@ -41,6 +41,7 @@ printf '%s\\n' "$others" '{address} {domain}' > /etc/hosts
 
 def serving(rounds: int, seconds: int = SECONDS) -> list[Comparison]:
     """The same page, with one query, both ways; wrk on the second host asks."""
+    hosts.play("site")
     hosts.play("deploy", site_version="v1")
     hosts.ssh(hosts.REFERENCE, stdin="command -v wrk >/dev/null || { apt-get -qq update; apt-get -qq install -y wrk; }")
     hosts.ssh(hosts.OURS, stdin=START_BARE)

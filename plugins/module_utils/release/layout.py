@@ -234,6 +234,8 @@ class Site:
         :param run: the run that the step belongs to, when it must hold the deployment lock. The lock stays fresh meanwhile.
         :raises Trouble: another step did not end in time, or the run has lost the lock.
         """
+        if not self.root.is_dir():
+            raise Trouble(f"{os.uname().nodename} has no {self.root} yet.", f"Run playbooks/site.yml, which sets {self.name} up.")
         deadline = time.monotonic() + wait_seconds
         with open(os.open(self.root / ".step.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as handle:
             while True:

@@ -126,3 +126,9 @@ class TestWorking:
         with site.step():
             pass
         assert json.loads(site.lock_file.read_text(encoding="utf-8"))["run"] == "one"
+
+
+def test_a_host_that_nobody_has_set_up_is_told_with_the_playbook_that_does(site: Site) -> None:
+    missing = Site(site.name, site.root / "missing")
+    with pytest.raises(Trouble, match=r"has no .*/missing yet\.\nRun playbooks/site\.yml"), missing.step():
+        pass
