@@ -6,6 +6,7 @@ import json
 import subprocess
 
 import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.kept import NOT_KEPT
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps import kept
 
 
@@ -17,7 +18,7 @@ def test_the_key_stays_the_same_and_another_python_has_another() -> None:
 def test_a_host_without_the_code_says_so_and_nothing_else_happens() -> None:
     ended = subprocess.run(["/bin/sh", "-c", kept.command("none", "")], capture_output=True, text=True, check=False)
 
-    assert ended.returncode == kept.NOT_KEPT
+    assert ended.returncode == NOT_KEPT
     for greeting in ("", "Welcome\n"):
         assert kept.answer_of({"rc": ended.returncode, "stdout": greeting + ended.stdout, "stderr": ended.stderr}) is None
 
