@@ -30,7 +30,8 @@ def inventory(lab: Lab, rounds: int) -> str:
         site.write_inventory()
         add_hosts(site, apps - len(site.apps))
         # In check mode the balancer is compared with what would be written, and keeps what it has.
-        return site.play("site", "--limit", lab.lb.name, "--check").must_succeed().seconds
+        # The firewalls of hosts that a limit leaves out would be looked at one by one, and nobody reaches the further ones.
+        return site.play("site", "--limit", lab.lb.name, "--check", "--skip-tags", "firewall").must_succeed().seconds
 
     few = len(site.apps)
     run(few)
