@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         os_settings,
         packages,
         postgresql_departure,
+        postgresql_diagnosis,
         postgresql_handover,
         postgresql_server,
         postgresql_sharing,

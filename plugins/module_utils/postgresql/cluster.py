@@ -38,6 +38,7 @@ select json_build_object(
     select coalesce(json_object_agg(name, current_setting(name)), '{}')
     from (select distinct name from pg_file_settings join pg_settings using (name)
           where error is not null and context = 'postmaster') waiting),
+  'statements', exists (select from pg_extension where extname = 'pg_stat_statements'),
   'overruling', (
     select coalesce(json_agg(distinct name), '[]') from pg_file_settings where sourcefile like '%/postgresql.auto.conf')
 )

@@ -8,12 +8,13 @@ import glob
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal
 from ansible_collections.hotclub.django.plugins.module_utils.machine.first_contact import told
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import accounts, others, sharing
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.accounts import ACCOUNTS, Change, Plan
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.accounts import ACCOUNTS, EXTENSIONS, Change, Plan
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import (
     STATE,
     Cluster,
@@ -34,6 +35,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.session 
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.sharing import Outcome, Part
 
 NOTHING: Mapping[str, Any] = {"users": [], "databases": []}
+# The administrator's own database, which every server has.
+HOME = "postgres"
 
 
 def serve(arguments: Mapping[str, Any], check: bool, run: Talk) -> dict[str, Any]:
@@ -98,6 +101,7 @@ def _served(cluster: Cluster, arguments: Mapping[str, Any], check: bool, run: Ta
     # A member that follows the primary has what that one has.
     follows = cluster.is_member and (survey.found()["in_recovery"] if running else not arguments["is_first"])
     planned = accounts.plan(NOTHING if follows else arguments, survey.found() if running else {})
+    planned = with_statements(planned, survey if running and not follows else None)
     if planned.changes and not check:
         make(cluster, run, planned.changes, bool(survey.found()["in_recovery"]))
     actions += _taken(keeper.steps_of_primary() if running and not follows else (), survey, check)
@@ -113,6 +117,15 @@ def _taken(needs: Iterable[Step], survey: Survey, check: bool) -> Iterator[str]:
             needed.take()
             survey.forget()
         yield needed.name
+
+
+def with_statements(planned: Plan, survey: Survey | None) -> Plan:
+    """Add what shows the counted queries, in the database of the administrator, so that no dump of a site has it."""
+    if survey is None or survey.found()["server"]["statements"] or survey.found()["in_recovery"]:
+        return planned
+    statement = f"create extension if not exists {sharing.STATEMENTS};"
+    made = Change(f"create extension {sharing.STATEMENTS} in {HOME}", EXTENSIONS, statement, HOME)
+    return replace(planned, changes=(*planned.changes, made))
 
 
 def refuse_start(cluster: Cluster, written: Sequence[str]) -> None:

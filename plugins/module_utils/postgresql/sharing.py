@@ -18,7 +18,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common import files
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError, read
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError, is_created, read
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.tuning import tuned
 
 LOCAL = "localhost"
@@ -33,6 +33,10 @@ HEADER = """\
 
 """
 FOR_ALL = {"password_encryption": "scram-sha-256", "lc_messages": "C"}
+# Counts which queries cost how much, for playbooks/diagnose.yml. Not what could hold a password, such as ALTER ROLE.
+STATEMENTS = "pg_stat_statements"
+FOR_STATEMENTS = {f"{STATEMENTS}.track_utility": "off"}
+LIBRARIES = "shared_preload_libraries"
 # Of a new server, as PGTune has it for web applications: other sites may join, and a change of the number needs a restart.
 FIRST_CONNECTIONS = 200
 # Of what is derived, so that one worker more or less is no reason for a restart.
@@ -130,11 +134,16 @@ def settings_of(parts: Mapping[str, Part], present: Mapping[str, str], certifica
         return present[name] if present.get(name) in wanted.values() else wanted[min(wanted)]
 
     values = tuned(min(known), max(part.processors for part in every), connections) if known else {}
-    values |= FOR_ALL | {
-        "listen_addresses": ", ".join(_together(part.listen_addresses for part in every)),
-        "port": agreed("port", {site: str(part.port) for site, part in parts.items()}),
-        "max_connections": str(connections),
-    }
+    values |= (
+        FOR_ALL
+        | FOR_STATEMENTS
+        | {
+            LIBRARIES: _with_statements(present.get(LIBRARIES, "")),
+            "listen_addresses": ", ".join(_together(part.listen_addresses for part in every)),
+            "port": agreed("port", {site: str(part.port) for site, part in parts.items()}),
+            "max_connections": str(connections),
+        }
+    )
     if any(part.certificate_names for part in every):
         values |= _by_tls(certificate)
     if any(part.is_copied for part in every):
@@ -142,6 +151,12 @@ def settings_of(parts: Mapping[str, Part], present: Mapping[str, str], certifica
     for name in sorted({name for part in every for name in part.settings}):
         values[name] = agreed(name, {site: part.settings[name] for site, part in parts.items() if name in part.settings})
     return Settings(values, contested)
+
+
+def _with_statements(loaded: str) -> str:
+    """Return the libraries that the server loads at its start, those of others as they were."""
+    names = [name.strip() for name in loaded.split(",") if name.strip()]
+    return ", ".join(dict.fromkeys([*names, STATEMENTS]))
 
 
 def _connections_of(parts: Mapping[str, Part], site: str, present: str) -> int:
@@ -339,7 +354,7 @@ def share(cluster: Cluster, site: str, part: Part, check: bool) -> Outcome:
     former = parts[site].connections if site in parts else {}
     part = replace(part, connections={host: count or former.get(host, 0) for host, count in part.connections.items()})
     parts |= {site: part}
-    settings = settings_of(parts, settings_in(read(settings_path(cluster))), certificate_path(cluster), site)
+    settings = settings_of(parts, present_settings(cluster), certificate_path(cluster), site)
     refuse_few_connections(parts, settings.values, site)
     outcome = _written(cluster, parts, settings, {}, check, REMEDY.format(site=site))
     port = int(outcome.settings["port"])
@@ -357,9 +372,23 @@ def leave(cluster: Cluster, site: str, check: bool) -> Outcome:
     parts = parts_of(cluster, lambda: names_in_certificate(cluster))
     parts.pop(site, None)
     gone = dict.fromkeys((part_path(cluster, site), rules_path(cluster, site)))
-    present = settings_in(read(settings_path(cluster)))
+    present = present_settings(cluster)
     settings = settings_of(parts, present, certificate_path(cluster)) if parts else Settings(present, {})
     return _written(cluster, parts, settings, gone, check, "The former ones stay. Correct what is in hotclub.d.")
+
+
+def present_settings(cluster: Cluster) -> dict[str, str]:
+    """Return the settings that the sites have given the server, with the libraries that somebody else has had it load."""
+    present = settings_in(read(settings_path(cluster)))
+    return present if LIBRARIES in present or not is_created(cluster) else {**present, LIBRARIES: libraries_of(cluster)}
+
+
+def libraries_of(cluster: Cluster) -> str:
+    """Return what the server's files have it load at its start; nothing where it objects to them, which is told elsewhere."""
+    main = f"{cluster.configuration}/postgresql.conf"
+    program = [f"{cluster.programs}/postgres", "-C", LIBRARIES, f"--config-file={main}"]
+    code, output = cluster.run(["runuser", "-u", "postgres", "--", *program])
+    return output.partition("\n")[0].strip() if code == 0 else ""
 
 
 def _written(

@@ -257,13 +257,15 @@ class Server:
             Path(path).touch()
         Path(self.cluster.access_rules).write_text(cluster.assembled_rules(self.cluster))
 
+    has_statements = True
+
     def run(self, command: list[str], data: str | None = None) -> tuple[int, str]:
         self.called.append(command)
         if data is None:
             return 0, ""
         self.scripts.append(data)
         if "pg_authid" in data:
-            state = {"server": {"loaded": 9e12, "clients": 1, "pending": {}, "overruling": []}}
+            state = {"server": {"loaded": 9e12, "clients": 1, "pending": {}, "overruling": [], "statements": self.has_statements}}
             return 0, "".join(f"{session.ANSWER}{json.dumps(said)}\n" for said in (state, self.found)) + "WARNING: stray\n"
         if self.failure:
             return 3, f"{session.STEP}0\n{session.STEP}1\npsql:<stdin>:7: ERROR:  {self.failure}\n"
@@ -298,6 +300,17 @@ def test_what_is_missing_is_made_in_one_session_more(server: Server) -> None:
     order = ["begin;", "create role", "commit;", "create database", "\\connect", "create extension"]
     places = [next(number for number, line in enumerate(lines) if line.startswith(word)) for word in order]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(("is_copy", "actions"), [(False, ["create extension pg_stat_statements in postgres"]), (True, [])])
+def test_what_shows_the_counted_queries_is_made_in_the_administrators_database(
+    server: Server, is_copy: bool, actions: list[str]
+) -> None:
+    server.has_statements = False
+    server.found |= {"in_recovery": is_copy}
+
+    assert server.serve()["actions"] == actions
+    assert [script for script in server.scripts if "dbname='postgres'" in script] == server.scripts[1:]
 
 
 def test_check_mode_says_the_same_and_makes_nothing(server: Server) -> None:

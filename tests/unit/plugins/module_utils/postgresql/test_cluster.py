@@ -27,7 +27,7 @@ class Host:
         self.root = root
         self.called: list[list[str]] = []
         self.answers: dict[str, tuple[int, str]] = {}
-        self.state: dict[str, Any] = {"loaded": 0.0, "clients": 0, "pending": {}, "overruling": []}
+        self.state: dict[str, Any] = {"loaded": 0.0, "clients": 0, "pending": {}, "overruling": [], "statements": True}
         self.wrong_rules = ""
         self.cluster = Cluster("17", "main", 5432, self.run, str(root))
         for folder in (self.cluster.data, f"{self.cluster.configuration}/pg_hba.d"):

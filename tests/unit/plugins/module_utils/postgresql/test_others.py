@@ -29,7 +29,7 @@ class Host:
     """A host with a server, which answers from tables."""
 
     def __init__(self, root: Path) -> None:
-        self.settings = {"listen_addresses": "*", "port": "5432", "max_connections": "250"}
+        self.settings = {"listen_addresses": "*", "port": "5432", "max_connections": "250", "shared_preload_libraries": ""}
         self.taken = ""
         self.is_reached = True
         self.cluster = Cluster("17", "main", 5432, self.run, str(root))

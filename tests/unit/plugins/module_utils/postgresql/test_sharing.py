@@ -48,6 +48,7 @@ class Host:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.complaint = ""
+        self.libraries = ""
         self.cluster = Cluster("17", "main", 5432, self.run, str(root))
         for folder in ("conf.d", "pg_hba.d"):
             Path(self.cluster.configuration, folder).mkdir(parents=True)
@@ -56,6 +57,8 @@ class Host:
     def run(self, command: list[str], data: str | None = None) -> tuple[int, str]:
         if command[0] == "openssl":
             return 0, "X509v3 Subject Alternative Name: \n    DNS:db1, IP Address:10.0.0.31\n"
+        if "shared_preload_libraries" in command:
+            return 0, f"{self.libraries}\n"
         return (1, self.complaint) if self.complaint and "-C" in command else (0, "")
 
     def write(self, name: str, text: str) -> None:
@@ -104,6 +107,34 @@ def test_a_site_without_others_needs_nobody_else(host: Host) -> None:
     assert held["listen_addresses"] == "localhost"
     assert held["password_encryption"] == "scram-sha-256"
     assert not [name for name in held if name.startswith(("ssl", "wal_keep"))]
+
+
+@pytest.mark.parametrize(
+    ("there", "loaded"),
+    [
+        ("", "pg_stat_statements"),
+        ("timescaledb", "timescaledb, pg_stat_statements"),
+        ("pg_stat_statements,auto_explain", "pg_stat_statements, auto_explain"),
+    ],
+)
+def test_queries_are_counted_and_what_others_have_loaded_stays_so(host: Host, there: str, loaded: str) -> None:
+    host.libraries = there
+    host.share("blog", BLOG)
+    # From now on the file says it, whatever else the server reads.
+    host.libraries = ""
+    host.share("shop", SHOP)
+    sharing.leave(host.cluster, "blog", check=False)
+
+    held = host.settings()
+    assert held["shared_preload_libraries"] == loaded
+    # Statements that could hold a password are not kept.
+    assert held["pg_stat_statements.track_utility"] == "off"
+
+
+def test_an_operator_may_have_nothing_counted(host: Host) -> None:
+    host.share("blog", replace(BLOG, settings={"shared_preload_libraries": ""}))
+
+    assert host.settings()["shared_preload_libraries"] == ""
 
 
 def test_settings_of_the_operator_win_and_are_quoted(host: Host) -> None:
