@@ -40,7 +40,7 @@ def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: 
     problems = [f"  {host}: {problem}" for host, status in statuses.items() for problem in status.get("problems", [])]
     problems += [f"  {site}: {problem}" for problem in fleet_problems(statuses)]
     verdict = [f"{site} is in trouble:", *problems] if problems else [f"{site} is well."]
-    return "\n".join([*lines, *verdict, "", "Worth knowing:", *_remarks(statuses), f"  {site}: {_backups(backups)}"])
+    return "\n".join([*lines, *verdict, "", "Worth knowing:", *_remarks(statuses), *_backups(statuses, site, backups)])
 
 
 def _remarks(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -48,10 +48,12 @@ def _remarks(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [f"  {host}: {remark}" for host, status in statuses.items() for remark in status.get("remarks", [])]
 
 
-def _backups(named: str) -> str:
+def _backups(statuses: Mapping[str, Mapping[str, Any]], site: str, named: str) -> list[str]:
     if named:
-        return f"backups: {named} (as site_backups says, not looked at)"
-    return "no backup of database and uploads is known; none is made here. Say in site_backups what makes them"
+        return [f"  {site}: backups: {named} (as site_backups says, not looked at)"]
+    if any("backups" in status for status in statuses.values()):
+        return [f"  {site}: no backup of uploads is known; none is made here. Say in site_backups what makes them"]
+    return [f"  {site}: no backup of database and uploads is known; none is made here. Say in site_backups what makes them"]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

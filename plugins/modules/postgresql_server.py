@@ -109,6 +109,10 @@ options:
         description: Whether another server copies this one.
         type: bool
         default: false
+      is_archived:
+        description: Whether pgBackRest archives its log of changes, once a repository is ready for it.
+        type: bool
+        default: false
       settings:
         description: Settings that win over the computed ones, by name.
         type: dict

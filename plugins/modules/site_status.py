@@ -41,6 +41,10 @@ options:
     description: Name of the site's database.
     type: str
     required: true
+  backups:
+    description: Whether the database's server is backed up here, so that its backups are looked at.
+    type: bool
+    default: false
   balanced_hosts:
     description: Application hosts between which HAProxy on this host should share the requests; empty where there is no HAProxy.
     type: list

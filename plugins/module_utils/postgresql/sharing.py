@@ -45,6 +45,15 @@ STEP = 50
 OTHER_CONNECTIONS = 13
 # What a copy may miss between the end of copying and its first connection.
 FOR_COPIES = {"wal_keep_size": "1GB"}
+# Nothing is archived until the repository is ready for it, and nothing any more when the backups have left the host: archive_mode
+# can't be switched without a restart, and a server that keeps what it can't archive fills its disk.
+ARCHIVED = "/var/lib/hotclub-backups/archived"
+FOR_BACKUPS = {
+    "archive_mode": "on",
+    "archive_command": f"test ! -e {ARCHIVED} || exec pgbackrest --stanza=main archive-push %p",
+    # What is lost with the host at most, in seconds: a segment that is not full yet is on no other disk.
+    "archive_timeout": "300",
+}
 REMEDY = (
     "The former ones stay. Correct postgresql_settings, postgresql_max_connections, postgresql_port or "
     "postgresql_listen_addresses of {site}."
@@ -68,6 +77,8 @@ class Part:
     certificate_names: tuple[str, ...] = ()
     # Whether other servers copy this one.
     is_copied: bool = False
+    # Whether its log of changes is archived, for backups.
+    is_archived: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -148,6 +159,8 @@ def settings_of(parts: Mapping[str, Part], present: Mapping[str, str], certifica
         values |= _by_tls(certificate)
     if any(part.is_copied for part in every):
         values |= FOR_COPIES
+    if any(part.is_archived for part in every) or present.get("archive_command") == FOR_BACKUPS["archive_command"]:
+        values |= FOR_BACKUPS
     for name in sorted({name for part in every for name in part.settings}):
         values[name] = agreed(name, {site: part.settings[name] for site, part in parts.items() if name in part.settings})
     return Settings(values, contested)

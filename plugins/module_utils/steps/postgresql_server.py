@@ -29,6 +29,7 @@ SPEC: dict[str, Any] = {
             "processors": {"type": "int", "required": True},
             "certificate_names": {"type": "list", "elements": "str", "default": []},
             "is_copied": {"type": "bool", "default": False},
+            "is_archived": {"type": "bool", "default": False},
             "settings": {"type": "dict", "default": {}},
         },
     },

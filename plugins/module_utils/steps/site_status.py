@@ -12,7 +12,9 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 from ansible_collections.hotclub.django.plugins.module_utils.front.acme import failing_renewal
 from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import HEALTH, SITE, carry_out, health_of, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.status.application import look_at_app
+from ansible_collections.hotclub.django.plugins.module_utils.status.backups import look_at_backups
 from ansible_collections.hotclub.django.plugins.module_utils.status.database import look_at_database
 from ansible_collections.hotclub.django.plugins.module_utils.status.upgrades import look_at_interpreter, look_at_updates
 from ansible_collections.hotclub.django.plugins.module_utils.status.validity import (
@@ -37,6 +39,7 @@ SPEC: dict[str, Any] = {
     "certificate_days": {"type": "int", "default": 14},
     "internal_certificates": {"type": "list", "elements": "str", "default": []},
     "database": {"type": "str", "required": True},
+    "backups": {"type": "bool", "default": False},
     "balanced_hosts": {"type": "list", "elements": "str", "default": []},
     "migrations": {"type": "bool", "default": False},
     "minimum_free_mb": {"type": "int", "default": 512},
@@ -73,8 +76,15 @@ def look(module: Call) -> dict[str, Any]:
         look_at_balancer(site, wanted["balanced_hosts"], status)
     if "db" in wanted["tiers"]:
         look_at_database(wanted["database"], status)
+    if wanted["backups"]:
+        look_at_backups(status)
     if wanted["updates"]:
-        look_at_updates(site, wanted["security_update_days"], status)
-        if "app" in wanted["tiers"]:
-            look_at_interpreter(site, Tools(wanted["uv"], wanted["python_path"], run, {}), wanted["python"], status)
+        look_at_software(site, wanted, status)
     return {"changed": False, "status": status}
+
+
+def look_at_software(site: Site, wanted: dict[str, Any], status: dict[str, Any]) -> None:
+    """Say which newer software waits."""
+    look_at_updates(site, wanted["security_update_days"], status)
+    if "app" in wanted["tiers"]:
+        look_at_interpreter(site, Tools(wanted["uv"], wanted["python_path"], run, {}), wanted["python"], status)

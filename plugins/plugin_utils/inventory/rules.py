@@ -113,6 +113,7 @@ RULES: dict[str, Rule] = {
     "site_authority_passphrase": check_not_empty,
     "site_secret_key_fallbacks": check_fallbacks,
     "site_database_password": check_not_empty,
+    "site_backup_passphrase": check_not_empty,
     "site_database_name": check_identifier,
     "site_database_user": check_identifier,
     "site_balance_hash_key": check_hash_key,

@@ -418,3 +418,14 @@ def test_the_role_says_what_its_site_needs(evaluate: Callable[..., Any]) -> None
         settings={"shared_buffers": "2GB"},
     )
     assert set(needs) <= set(postgresql_server.SPEC["needs"]["options"])
+
+
+def test_one_site_with_backups_has_the_server_archive_and_it_stays_switched_on(host: Host) -> None:
+    host.share("blog", BLOG)
+    assert "archive_mode" not in host.settings()
+    host.share("shop", replace(SHOP, is_archived=True))
+    assert host.settings()["archive_mode"] == "on"
+    # It can't be switched off without a restart; nothing is archived once the backups have left.
+    host.share("shop", SHOP)
+    assert host.settings()["archive_mode"] == "on"
+    assert host.settings()["archive_command"].startswith("test ! -e ")

@@ -1,0 +1,105 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How the backups of one host's PostgreSQL are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.backups import SETTINGS, Backups
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+# One a day, and a night's trouble with it.
+OLDEST_BACKUP = 2 * DAY + 2 * HOUR
+# The first one is made within minutes.
+FIRST_BACKUP = 2 * HOUR
+SEE = "See `journalctl -u hotclub-backups` there"
+
+
+def look_at_backups(status: dict[str, Any]) -> None:
+    """Say when PostgreSQL was backed up last, whether that can be restored, and to which moments."""
+    backups = Backups(run)
+    if not backups.keeper:
+        status["problems"].append("no backups are made: run playbooks/site.yml")
+        return
+    try:
+        look = backups.ask("look")
+    except (Trouble, KeyError, ValueError) as error:
+        status["problems"].append(f"the backups can't be looked at ({error}). {SEE}")
+        return
+    status["backups"] = look
+    now = time.time()
+    status["problems"] += problems(look, now, now - Path("/", SETTINGS).stat().st_mtime)
+    status["remarks"] += remarks(look)
+
+
+def problems(look: Mapping[str, Any], now: float, age: float) -> list[str]:
+    """Return what is wrong with the backups.
+
+    :param age: for how long they have been made as they are, in seconds.
+    """
+    found = [f"the last backup failed: {look['failure']}. {SEE}"] if look["failure"] else []
+    for repository in look["repositories"]:
+        where, newest = repository["where"], repository["newest"]
+        if repository["error"]:
+            found.append(f"the backups in {where} can't be read: {repository['error']}")
+        elif newest is None and age > FIRST_BACKUP:
+            found.append(f"there is no backup in {where}. {SEE}")
+        elif newest and now - newest["stop"] > OLDEST_BACKUP:
+            found.append(f"the newest backup in {where} is {_days(now - newest['stop'])} old. {SEE}")
+        if repository.get("open_gaps"):
+            found.append(
+                f"{where} lacks {', '.join(repository['open_gaps'])} of the log of changes, and no full backup is newer: no "
+                "restore can go past that. Run playbooks/backup.yml, or wait for the hour: a full backup is due"
+            )
+    drill, days = look["drill"], look["drill_days"]
+    if drill and not drill["good"]:
+        found.append(
+            f"the last drill, a restore of {drill['backup']}, failed: {drill['said']}. "
+            "Run playbooks/drill.yml when it is corrected"
+        )
+    elif days and drill and now - drill["at"] > (2 * days + 1) * DAY:
+        found.append(f"the last drill is {_days(now - drill['at'])} old. {SEE}")
+    return found
+
+
+def remarks(look: Mapping[str, Any]) -> list[str]:
+    """Return what is worth knowing of the backups."""
+    found = []
+    for repository in look["repositories"]:
+        where, newest = repository["where"], repository["newest"]
+        if newest is None:
+            if not repository["error"]:
+                found.append(f"no backup of the database yet in {where}: the first one begins within minutes")
+            continue
+        found.append(
+            f"the newest backup of the database ({newest['type']}) is of {_moment(newest['stop'])}, in {where}; "
+            f"a restore can go to any moment since {_moment(repository['since'])}"
+        )
+        closed = [gap for gap in repository["gaps"] if gap not in repository["open_gaps"]]
+        if closed:
+            found.append(f"{where} lacks {', '.join(closed)} of the log of changes; a newer full backup makes up for it")
+    if not any(repository["elsewhere"] for repository in look["repositories"]):
+        found.append(
+            "no backup is on another machine: whoever loses this host loses them all. Name one in pgbackrest_repositories"
+        )
+    if drill := look["drill"]:
+        result = "succeeded" if drill["good"] else "failed"
+        found.append(f"the last drill restored {drill['backup']}, {_moment(drill['at'])}, in {drill['seconds']} s, and {result}")
+    elif look["drill_days"]:
+        found.append("no restore has been rehearsed yet")
+    return found
+
+
+def _moment(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment)) if moment else "the next full backup"
+
+
+def _days(seconds: float) -> str:
+    return f"{seconds / DAY:.0f} days" if seconds >= 2 * DAY else f"{seconds / HOUR:.0f} hours"

@@ -1,0 +1,59 @@
+"""Which backup is due, and how far back a restore can go; asked of what is in the repository, so that nothing is forgotten."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wal import File, Gap
+
+DAY = 86400.0
+HALF_A_DAY = DAY / 2
+# A drill right after the first backup would prove what has just been written.
+REST = 3000.0
+
+Backup = Mapping[str, Any]
+
+
+def last_night(now: float, hour: int) -> float:
+    """Return when it was this hour last, by the clock of the host."""
+    local = datetime.datetime.fromtimestamp(now).astimezone()
+    night = local.replace(hour=hour, minute=0, second=0, microsecond=0)
+    return (night if night <= local else night - datetime.timedelta(days=1)).timestamp()
+
+
+def fulls(backups: Sequence[Backup]) -> list[Backup]:
+    """Return the full ones that are whole."""
+    return [backup for backup in backups if backup["type"] == "full" and not backup.get("error")]
+
+
+def due(backups: Sequence[Backup], gaps: Sequence[Gap], now: float, hour: int, full_days: int) -> str:
+    """Return the type of the backup that is due; nothing when none is."""
+    whole = fulls(backups)
+    if not whole:
+        return "full"
+    newest_full = whole[-1]
+    if any(gap.last.number >= File.of(newest_full["archive"]["start"]).number for gap in gaps):
+        return "full"
+    night = last_night(now, hour)
+    if max(backup["timestamp"]["start"] for backup in backups) >= night:
+        return ""
+    return "full" if night - newest_full["timestamp"]["start"] >= full_days * DAY - HALF_A_DAY else "diff"
+
+
+def restorable_since(backups: Sequence[Backup], gaps: Sequence[Gap]) -> float:
+    """Return from when on a restore can go to any moment; 0 when there is no backup after the last gap."""
+    last = max((gap.last.number for gap in gaps), default=-1)
+    after = [backup for backup in fulls(backups) if File.of(backup["archive"]["start"]).number > last]
+    return float(after[0]["timestamp"]["stop"]) if after else 0.0
+
+
+def drill_is_due(backups: Sequence[Backup], last: Mapping[str, Any], now: float, days: int) -> bool:
+    """Say whether a restore is to be rehearsed: now and then, and the day after one that failed."""
+    if days < 1 or not any(now - backup["timestamp"]["stop"] > REST for backup in backups):
+        return False
+    if not last:
+        return True
+    wait = days * DAY - HALF_A_DAY if last["good"] else DAY
+    return bool(now - last["at"] >= wait)

@@ -1,0 +1,55 @@
+"""What pgBackRest is asked and told."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+STANZA = "main"
+ERROR = re.compile(r"^.*?(?:ERROR|P\d+ +ERROR): *(\[\d+\]: *)?", re.MULTILINE)
+SHOWN_LINES = 12
+
+
+class BackupError(Exception):
+    """What can't be done, and why."""
+
+
+def run(*words: str) -> str:
+    """Run a program and return what it prints.
+
+    :raises BackupError: it failed; says how.
+    """
+    done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, cwd="/")
+    if done.returncode:
+        said = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-SHOWN_LINES:])
+        raise BackupError(f"{' '.join(word for word in words if not word.startswith('-'))} failed: {said or done.returncode}")
+    return done.stdout
+
+
+def pgbackrest(*words: str) -> str:
+    """Run pgBackRest for the cluster of this host."""
+    return run("pgbackrest", f"--stanza={STANZA}", "--log-level-console=off", "--log-level-stderr=warn", *words)
+
+
+def repository(number: int) -> dict[str, Any]:
+    """Return what pgBackRest says of one repository: its backups from the oldest on, or why it can't be read."""
+    told = json.loads(pgbackrest("info", "--output=json", f"--repo={number}") or "[]")
+    if not told:
+        return {"backups": [], "exists": False, "error": ""}
+    status = next((repo["status"] for repo in told[0].get("repo", []) if repo["key"] == number), told[0]["status"])
+    exists = status["code"] not in (1, 3)
+    error = status["message"] if status["code"] == 99 else ""
+    backups = [backup for backup in told[0].get("backup", []) if backup["database"]["repo-key"] == number]
+    archives = [archive for archive in told[0].get("archive", []) if archive["database"]["repo-key"] == number]
+    return {"backups": backups, "exists": exists, "error": error, "archive": archives[-1]["id"] if archives else ""}
+
+
+def archived_paths(number: int, archive: str) -> Sequence[str]:
+    """Return what lies in the archive of a repository."""
+    if not archive:
+        return ()
+    place = f"archive/{STANZA}/{archive}"
+    return list(json.loads(run("pgbackrest", "repo-ls", f"--repo={number}", "--recurse", "--output=json", place)))

@@ -1,0 +1,68 @@
+"""What PostgreSQL is asked and told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from kept import Settings
+from pgbackrest import BackupError, run
+
+# A row for each look: what a restored copy has to have.
+BEAT = """
+create schema if not exists hotclub;
+create table if not exists hotclub.heartbeat (moment timestamptz primary key);
+delete from hotclub.heartbeat where moment < now() - interval '60 days';
+insert into hotclub.heartbeat values (clock_timestamp()) returning extract(epoch from moment);
+"""
+NEWEST_BEAT = "select coalesce(extract(epoch from max(moment)), 0) from hotclub.heartbeat"
+
+
+class Postgres:
+    """The server of this host, or a copy of it."""
+
+    def __init__(self, settings: Settings, socket: str = "", port: int = 0) -> None:
+        self.settings = settings
+        self.port = port or settings.port
+        self.socket = socket
+
+    @property
+    def programs(self) -> Path:
+        """The folder of the programs of its version."""
+        return Path(f"/usr/lib/postgresql/{self.settings.version}/bin")
+
+    @property
+    def data(self) -> Path:
+        """The folder of its data."""
+        return Path(f"/var/lib/postgresql/{self.settings.version}/{self.settings.cluster}")
+
+    @property
+    def starts_by_itself(self) -> bool:
+        """Whether it is to run: one that was moved elsewhere is not."""
+        try:
+            said = Path(f"/etc/postgresql/{self.settings.version}/{self.settings.cluster}/start.conf").read_text(encoding="utf-8")
+        except OSError:
+            return False
+        return "auto" in [line.strip() for line in said.splitlines()]
+
+    def ask(self, query: str) -> str:
+        """Return the answer to a query."""
+        place = [f"host={self.socket}"] if self.socket else []
+        address = " ".join([*place, f"port={self.port}", "dbname=postgres", "options='-c client_min_messages=error'"])
+        return run(str(self.programs / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", address, "-c", query).strip()
+
+    def state(self) -> tuple[bool, bool]:
+        """Return whether it follows another server, and whether it archives."""
+        follows, archives = self.ask("select pg_is_in_recovery(), current_setting('archive_mode') <> 'off'").split("|")
+        return follows == "t", archives == "t"
+
+    def beat(self) -> float:
+        """Leave a row by which a copy is known to have this moment; return the moment."""
+        return float(self.ask(BEAT))
+
+    def name_moment(self, name: str) -> float:
+        """Name this moment in the log of changes; return the moment."""
+        if not re.fullmatch(r"[\w.-]{1,63}", name, re.ASCII):
+            raise BackupError(f"{name!r} is no name for a moment: take letters, digits, dashes and dots.")
+        self.ask(f"select pg_create_restore_point('{name}')")
+        return float(self.ask("select extract(epoch from clock_timestamp())"))

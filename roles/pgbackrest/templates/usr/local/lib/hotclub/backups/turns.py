@@ -1,0 +1,177 @@
+"""What is done each time: the server proved to archive, a gap looked for, the backup made that is due, a restore rehearsed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import due
+import wal
+from drill import Drill
+from kept import Kept, Settings
+from pgbackrest import BackupError, archived_paths, pgbackrest, repository
+from postgres import Postgres
+
+PATIENCE_SECONDS = 3600.0
+
+
+class Turns:
+    """The backups of this host."""
+
+    def __init__(self, settings: Settings, kept: Kept) -> None:
+        self.settings = settings
+        self.kept = kept
+        self.server = Postgres(settings)
+
+    # --- the verbs
+
+    def turn(self) -> None:
+        """Do what is due, and remember what went wrong."""
+        if not self.server.starts_by_itself or self.server.state()[0]:
+            # Moved elsewhere, or a copy of another one, which has backups of its own.
+            return
+        with self.kept.alone():
+            failures = []
+            try:
+                beat = self.prepare()
+                for number in self.numbers:
+                    try:
+                        self.back_up_if_due(number)
+                    except BackupError as error:
+                        failures.append(str(error))
+                if not failures and due.drill_is_due(
+                    repository(self.numbers[0])["backups"], self.kept.read("drill", {}), time.time(), self.settings.drill_days
+                ):
+                    self.rehearse(beat)
+            except BackupError as error:
+                failures.append(str(error))
+            self.kept.write("failure", {"at": time.time(), "said": "; ".join(failures)})
+        drill = self.kept.read("drill", {})
+        if drill and not drill["good"] and drill["at"] > time.time() - PATIENCE_SECONDS:
+            failures.append(f"the drill failed: {drill['said']}")
+        if failures:
+            raise BackupError("\n".join(failures))
+
+    def backup(self, kind: str) -> dict[str, Any]:
+        """Make a backup in every repository now."""
+        with self.kept.alone(PATIENCE_SECONDS):
+            self.prepare()
+            for number in self.numbers:
+                self.make(number, kind)
+                self.noted_gaps(number, repository(number))
+            self.kept.write("failure", {"at": time.time(), "said": ""})
+        return self.look()
+
+    def drill(self) -> dict[str, Any]:
+        """Rehearse a restore now.
+
+        :raises BackupError: it failed.
+        """
+        with self.kept.alone(PATIENCE_SECONDS):
+            result = self.rehearse(self.prepare())
+        if not result["good"]:
+            raise BackupError(f"The drill failed: {result['said']}")
+        return result
+
+    def point(self, name: str) -> dict[str, Any]:
+        """Name this moment."""
+        moment = self.server.name_moment(name)
+        self.kept.remember_point(name, moment)
+        return {"name": name, "moment": moment}
+
+    def look(self) -> dict[str, Any]:
+        """Return how the backups are, without a change."""
+        return {
+            "site": self.settings.site,
+            "hour": self.settings.hour,
+            "drill_days": self.settings.drill_days,
+            "archives": self.kept.archived.exists(),
+            "repositories": [self.described(said) for said in self.settings.repositories],
+            "failure": self.kept.read("failure", {}).get("said", ""),
+            "drill": self.kept.read("drill", {}),
+            "points": self.kept.read("points", {}),
+        }
+
+    # --- what they are made of
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the repositories."""
+        return [said["number"] for said in self.settings.repositories]
+
+    def prepare(self) -> float:
+        """Have every repository ready and the server archive into it; return the newest moment that is archived.
+
+        :raises BackupError: it doesn't.
+        """
+        _follows, archives = self.server.state()
+        if not archives:
+            raise BackupError(
+                "PostgreSQL archives nothing before it is restarted: playbooks/backup.yml restarts it while requests are held"
+            )
+        if not all(repository(number)["exists"] for number in self.numbers):
+            pgbackrest("stanza-create")
+        self.kept.archived.touch()
+        beat = self.server.beat()
+        pgbackrest("check")
+        return beat
+
+    def back_up_if_due(self, number: int) -> None:
+        """Look for gaps in a repository, and make the backup that is due."""
+        found = repository(number)
+        gaps = self.noted_gaps(number, found)
+        wanted = due.due(found["backups"], gaps, time.time(), self.settings.hour, self.settings.full_days)
+        if gaps and wanted == "full":
+            print(f"Repository {number} lacks {', '.join(map(str, gaps))}: a new full backup begins.", flush=True)
+        if wanted:
+            self.make(number, wanted)
+            self.noted_gaps(number, repository(number))
+
+    def noted_gaps(self, number: int, found: dict[str, Any]) -> list[wal.Gap]:
+        """Return what is missing in a repository since its oldest backup, and remember it."""
+        whole = due.fulls(found["backups"])
+        files = wal.archived(archived_paths(number, found["archive"])) if whole else []
+        gaps = wal.gaps(files, wal.File.of(whole[0]["archive"]["start"])) if whole else []
+        self.kept.write(f"gaps-{number}", [[str(gap.first), str(gap.last)] for gap in gaps])
+        return gaps
+
+    def make(self, number: int, kind: str) -> None:
+        """Make a backup in one repository; what is too old goes with it."""
+        pgbackrest("backup", f"--type={kind}", f"--repo={number}")
+
+    def rehearse(self, beat: float) -> dict[str, Any]:
+        """Rehearse a restore from the repository whose turn it is, and remember how it went."""
+        last = self.kept.read("drill", {})
+        position = (
+            (self.numbers.index(last["repository"]) + 1) % len(self.numbers) if last.get("repository") in self.numbers else 0
+        )
+        number = self.numbers[position]
+        backups = repository(number)["backups"]
+        if not backups:
+            raise BackupError(f"there is no backup in repository {number} to rehearse with")
+        result = Drill(self.settings).rehearse(number, backups[-1], beat)
+        self.kept.write("drill", result)
+        return result
+
+    def described(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Return how one repository is."""
+        try:
+            found = repository(said["number"])
+        except BackupError as error:
+            return {**said, "error": str(error), "newest": None, "since": 0, "gaps": []}
+        gaps = [wal.Gap(*map(wal.File.of, pair)) for pair in self.kept.read(f"gaps-{said['number']}", [])]
+        newest = found["backups"][-1] if found["backups"] else None
+        whole = due.fulls(found["backups"])
+        open_gaps = [gap for gap in gaps if not whole or gap.last.number >= wal.File.of(whole[-1]["archive"]["start"]).number]
+        return {
+            **said,
+            "error": found["error"],
+            "newest": newest and {"label": newest["label"], "type": newest["type"], "stop": newest["timestamp"]["stop"]},
+            "backups": [
+                {"label": backup["label"], "stop": backup["timestamp"]["stop"], "size": backup["info"]["size"]}
+                for backup in found["backups"]
+            ],
+            "since": due.restorable_since(found["backups"], gaps),
+            "gaps": [str(gap) for gap in gaps],
+            "open_gaps": [str(gap) for gap in open_gaps],
+        }

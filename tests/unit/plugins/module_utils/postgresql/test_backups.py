@@ -1,0 +1,142 @@
+"""What pgBackRest is told, and by which of the sites that share a server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal, Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import backups
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.backups import Backups, Wanted
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.sharing import FOR_BACKUPS
+
+SHOP = Wanted("shop", "17", 5432, "pass-of-shop", [{"type": "local"}], 2, 7, 2, 7, 0, 1)
+BUCKET = {
+    "type": "s3",
+    "bucket": "backups",
+    "endpoint": "s3.example.org",
+    "access_key_id": "key",
+    "secret_access_key": "key-of-s3",
+    "kept_fulls": 8,
+}
+RUNS = "ActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n"
+
+
+class Host:
+    """A host whose timer is in a state of our choice."""
+
+    def __init__(self, root: Path, patch: pytest.MonkeyPatch) -> None:
+        self.root, self.shown = root, RUNS
+        self.commands: list[str] = []
+        self.backups = Backups(self.run, str(root))
+        patch.setattr(backups.pwd, "getpwnam", lambda _name: SimpleNamespace(pw_gid=0))
+        patch.setattr(backups.files, "put", lambda path, text, _mode=0, _owner=None: Path(path).write_text(text))
+
+    def run(self, command: list[str], **_more: Any) -> Outcome:
+        self.commands.append(" ".join(command))
+        return Outcome(0, self.shown if "show" in command else "")
+
+    def take(self, steps: Iterable[Any]) -> list[str]:
+        taken = []
+        for name, do in steps:
+            taken.append(name)
+            do()
+        return taken
+
+    def read(self, path: str) -> str:
+        return (self.root / path).read_text()
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return Host(tmp_path, monkeypatch)
+
+
+def test_a_second_run_does_nothing(host: Host) -> None:
+    assert host.take(host.backups.steps(SHOP)) == [backups.CONFIGURATION, backups.SETTINGS, "start"]
+    assert host.take(host.backups.steps(SHOP)) == []
+
+
+def test_a_new_host_has_its_timer_started(host: Host) -> None:
+    host.shown = "ActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\n"
+    assert host.take(host.backups.steps(SHOP))[2:] == ["daemon-reload", "enable", "start"]
+
+
+def test_only_pgbackrests_own_file_has_secrets(host: Host) -> None:
+    host.take(host.backups.steps(replace(SHOP, repositories=[BUCKET])))
+    for secret in ("pass-of-shop", "key-of-s3"):
+        assert secret in host.read(backups.CONFIGURATION)
+        assert secret not in host.read(backups.SETTINGS)
+        assert not any(secret in command for command in host.commands)
+
+
+def test_a_repository_on_the_host_itself() -> None:
+    lines = SHOP.configuration().splitlines()
+    assert "repo1-path=/var/lib/pgbackrest/shop" in lines
+    assert {"repo1-cipher-type=aes-256-cbc", "repo1-cipher-pass=pass-of-shop", "repo1-retention-full=2"} <= set(lines)
+    assert "pg1-path=/var/lib/postgresql/17/main" in lines
+    assert not any("async" in line or "queue" in line for line in lines)
+    assert not SHOP.is_elsewhere
+
+
+def test_several_repositories_are_archived_beside_the_server() -> None:
+    wanted = replace(SHOP, repositories=[{"type": "local", "path": "/mnt/backups"}, BUCKET], queue_mb=4096)
+    lines = set(wanted.configuration().splitlines())
+    assert {"repo1-path=/mnt/backups/shop", "repo2-type=s3", "repo2-s3-endpoint=s3.example.org", "repo2-path=/shop"} <= lines
+    assert {"repo1-retention-full=2", "repo2-retention-full=8", "repo2-cipher-pass=pass-of-shop"} <= lines
+    assert {"archive-async=y", "archive-push-queue-max=4096MiB"} <= lines
+    places = json.loads(wanted.settings())["repositories"]
+    assert [(place["number"], place["where"], place["elsewhere"]) for place in places] == [
+        (1, "/mnt/backups/shop", False),
+        (2, "s3.example.org/backups/shop", True),
+    ]
+
+
+def test_a_server_is_backed_up_for_the_first_of_its_sites_until_it_leaves(host: Host) -> None:
+    blog = replace(SHOP, site="blog", passphrase="pass-of-blog")
+    host.take(host.backups.steps(SHOP))
+    assert host.take(host.backups.steps(blog)) == []
+    assert host.take(host.backups.leave("blog")) == []
+    (host.root / backups.ARCHIVED).parent.mkdir(parents=True)
+    (host.root / backups.ARCHIVED).touch()
+    assert host.take(host.backups.leave("shop")) == ["disable", backups.ARCHIVED, backups.SETTINGS, backups.CONFIGURATION]
+    assert host.backups.keeper == ""
+    assert host.take(host.backups.steps(blog))
+    assert "/var/lib/pgbackrest/blog" in host.read(backups.CONFIGURATION)
+
+
+def test_another_passphrase_than_that_of_the_backups_is_refused(host: Host) -> None:
+    host.take(host.backups.steps(SHOP))
+    other = replace(SHOP, passphrase="made-by-another-controller")
+    with pytest.raises(Refusal, match="another passphrase"):
+        host.take(host.backups.steps(other))
+    host.take(host.backups.steps(replace(other, repositories=[{"type": "local", "path": "/mnt/anew"}])))
+
+
+@pytest.mark.parametrize("path", ["etc/postgresql/17/main/postgresql.conf", "etc/postgresql/17/main/conf.d/own.conf"])
+def test_a_server_that_something_else_archives_is_left_to_it(host: Host, path: str) -> None:
+    file = host.root / path
+    file.parent.mkdir(parents=True)
+    file.write_text("archive_command = 'wal-g wal-push %p'\n")
+    with pytest.raises(Refusal, match="wal-g"):
+        host.take(host.backups.steps(SHOP))
+    file.write_text(f"#archive_command = 'x'\narchive_command = ''\narchive_command = '{FOR_BACKUPS['archive_command']}'\n")
+    host.take(host.backups.steps(SHOP))
+
+
+def test_a_host_without_backups_says_so(host: Host) -> None:
+    with pytest.raises(Trouble, match="makes no backups"):
+        host.backups.ask("look")
+
+
+def test_what_the_program_says_is_the_message(host: Host) -> None:
+    host.take(host.backups.steps(SHOP))
+    host.backups.run = lambda *_words, **_more: Outcome(1, "", "backup failed: no room\n")
+    with pytest.raises(Trouble, match="no room"):
+        host.backups.ask("backup", "full")

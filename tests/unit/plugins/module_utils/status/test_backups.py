@@ -1,0 +1,65 @@
+"""What the status says of backups: trouble where there is some, else since when a restore is possible."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.status.backups import DAY, HOUR, problems, remarks
+
+NOW = 1_800_000_000.0
+NEWEST = {"label": "a", "type": "full", "stop": NOW - 10 * HOUR}
+WELL = {
+    "number": 1,
+    "where": "/r",
+    "elsewhere": False,
+    "error": "",
+    "newest": NEWEST,
+    "since": NOW - DAY,
+    "gaps": [],
+    "open_gaps": [],
+}
+DRILL = {"good": True, "at": NOW - DAY, "seconds": 9.5, "backup": "a", "said": ""}
+
+
+def look(drill: dict[str, Any] | None = None, failure: str = "", **repository: Any) -> dict[str, Any]:
+    return {"repositories": [WELL | repository], "failure": failure, "drill": DRILL if drill is None else drill, "drill_days": 7}
+
+
+def test_all_is_well() -> None:
+    assert problems(look(), NOW, DAY) == []
+    said = " ".join(remarks(look()))
+    assert "any moment since" in said and "in 9.5 s, and succeeded" in said
+
+
+@pytest.mark.parametrize(
+    ("looked", "said"),
+    [
+        (look(failure="no room"), "the last backup failed: no room"),
+        (look(error="timeout"), "can't be read: timeout"),
+        (look(newest=None), "there is no backup in /r"),
+        (look(newest=NEWEST | {"stop": NOW - 3 * DAY}), "3 days old"),
+        (look(open_gaps=["000000010000000000000003"]), "lacks 000000010000000000000003"),
+        (look(DRILL | {"good": False, "said": "checksum error"}), "failed: checksum error"),
+        (look(DRILL | {"at": NOW - 20 * DAY}), "the last drill is 20 days old"),
+    ],
+)
+def test_what_is_trouble(looked: dict[str, Any], said: str) -> None:
+    found = problems(looked, NOW, DAY)
+    assert len(found) == 1 and said in found[0]
+
+
+def test_the_first_backup_has_its_time() -> None:
+    assert problems(look({}, newest=None), NOW, HOUR) == []
+    assert "no backup of the database yet" in remarks(look({}, newest=None))[0]
+
+
+def test_a_gap_that_a_newer_backup_makes_up_for_is_worth_knowing() -> None:
+    looked = look(gaps=["000000010000000000000003"])
+    assert problems(looked, NOW, DAY) == []
+    assert any("makes up for it" in remark for remark in remarks(looked))
+
+
+def test_backups_on_the_same_host_alone_are_worth_knowing() -> None:
+    assert any("no backup is on another machine" in remark for remark in remarks(look()))
+    assert not any("no backup is on another machine" in remark for remark in remarks(look(elsewhere=True)))

@@ -1,0 +1,38 @@
+"""The program that makes the backups, as it lies on the host of PostgreSQL."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from tools.docs import CHECKOUT
+
+# Python puts the folder of a program there as well.
+sys.path.append(str(CHECKOUT / "roles/pgbackrest/templates/usr/local/lib/hotclub/backups"))
+
+import drill
+import due
+import kept
+import pgbackrest
+import turns
+import wal
+
+__all__ = ["drill", "due", "kept", "pgbackrest", "turns", "wal"]
+
+DAY = 86400.0
+# A Monday, at noon.
+NOON = 1_800_014_400.0
+
+
+def backup(kind: str, days_ago: float, first: int = 1, now: float = NOON) -> dict[str, Any]:
+    """A backup as pgBackRest tells of it, an hour long."""
+    start = now - days_ago * DAY
+    return {
+        "label": f"{kind}-{days_ago}",
+        "type": kind,
+        "timestamp": {"start": start, "stop": start + 3600},
+        "archive": {"start": f"{1:08X}{0:08X}{first:08X}", "stop": f"{1:08X}{0:08X}{first + 1:08X}"},
+        "database": {"id": 1, "repo-key": 1},
+        "info": {"size": 1024},
+        "error": False,
+    }

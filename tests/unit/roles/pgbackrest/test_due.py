@@ -1,0 +1,93 @@
+"""Which backup is due follows from those that there are; what failed or was slept through is due an hour later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.unit.roles.pgbackrest.program import DAY, NOON, backup, due, wal
+
+NIGHT = 2
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    import time
+
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def wanted(*backups: dict[str, Any], gaps: tuple[wal.Gap, ...] = (), now: float = NOON) -> str:
+    return str(due.due(backups, gaps, now, NIGHT, 7))
+
+
+def gap(number: int) -> wal.Gap:
+    return wal.Gap(wal.File(1, number), wal.File(1, number))
+
+
+def test_the_night_is_the_last_one_by_the_clock() -> None:
+    assert due.last_night(NOON, NIGHT) == NOON - 10 * 3600
+    assert due.last_night(NOON, 13) == NOON - 23 * 3600
+
+
+@pytest.mark.parametrize(
+    ("backups", "kind"),
+    [
+        ([], "full"),
+        ([backup("full", 0.1)], ""),
+        ([backup("full", 1.4)], "diff"),
+        ([backup("full", 3), backup("diff", 0.3)], ""),
+        ([backup("full", 3), backup("diff", 1.3)], "diff"),
+        # Of a week ago, whatever hour it was made in.
+        ([backup("full", 7.2), backup("diff", 1.3)], "full"),
+        ([backup("full", 7.4), backup("diff", 0.3)], ""),
+        # The host was off for a month.
+        ([backup("full", 30)], "full"),
+        ([backup("full", 0.1) | {"error": True}], "full"),
+    ],
+)
+def test_what_is_due_at_noon(backups: list[dict[str, Any]], kind: str) -> None:
+    assert wanted(*backups) == kind
+
+
+def test_before_the_hour_the_day_before_counts() -> None:
+    assert wanted(backup("full", 1), now=NOON - 11 * 3600) == ""
+
+
+def test_a_gap_wants_a_full_backup_at_once_and_only_one() -> None:
+    assert wanted(backup("full", 0.1, first=5), gaps=(gap(9),)) == "full"
+    assert wanted(backup("full", 0.1, first=5), backup("full", 0.01, first=10), gaps=(gap(9),)) == ""
+
+
+def test_a_restore_can_go_back_to_the_first_backup_after_the_last_gap() -> None:
+    backups = [backup("full", 8, first=5), backup("full", 1, first=20)]
+    assert due.restorable_since(backups, []) == backups[0]["timestamp"]["stop"]
+    assert due.restorable_since(backups, [gap(9)]) == backups[1]["timestamp"]["stop"]
+    assert due.restorable_since(backups, [gap(30)]) == 0
+    assert due.restorable_since([], []) == 0
+
+
+@pytest.mark.parametrize(
+    ("last", "days", "is_due"),
+    [
+        ({}, 7, True),
+        ({}, 0, False),
+        ({"good": True, "at": NOON - 2 * DAY}, 7, False),
+        ({"good": True, "at": NOON - 6.6 * DAY}, 7, True),
+        ({"good": False, "at": NOON - 0.5 * DAY}, 7, False),
+        ({"good": False, "at": NOON - 1.1 * DAY}, 7, True),
+    ],
+)
+def test_when_a_restore_is_rehearsed(last: dict[str, Any], days: int, is_due: bool) -> None:
+    assert due.drill_is_due([backup("full", 2)], last, NOON, days) is is_due
+
+
+def test_no_backup_is_rehearsed_that_was_just_made() -> None:
+    assert not due.drill_is_due([backup("full", 0.05)], {}, NOON, 7)
+    assert not due.drill_is_due([], {}, NOON, 7)

@@ -1,0 +1,186 @@
+"""What a turn does, with pgBackRest and PostgreSQL played by lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.roles.pgbackrest.program import backup, drill, due, kept, pgbackrest, turns, wal
+
+
+class Host:
+    """A host with PostgreSQL and one repository."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.calls: list[str] = []
+        self.backups: list[dict[str, Any]] = []
+        self.exists = False
+        self.files: list[int] = []
+        self.fails = ""
+        self.drilled: dict[str, Any] = {"good": True, "said": ""}
+        settings = kept.Settings("shop", "17", "main", 5432, ({"number": 1, "where": "/r", "elsewhere": False},), 2, 7, 7)
+        self.kept = kept.Kept(folder)
+        self.turns = turns.Turns(settings, self.kept)
+        self.turns.server = self
+        patch.setattr(turns, "pgbackrest", self.pgbackrest)
+        patch.setattr(
+            turns, "repository", lambda _number: {"backups": self.backups, "exists": self.exists, "error": "", "archive": "17-1"}
+        )
+        patch.setattr(turns, "archived_paths", lambda _number, _archive: [f"{wal.File(1, n)}-{'0' * 40}.zst" for n in self.files])
+        patch.setattr(
+            drill.Drill,
+            "rehearse",
+            lambda _self, number, made, _beat: {"at": 0, "repository": number, "backup": made["label"], **self.drilled},
+        )
+
+    # The server.
+    starts_by_itself = True
+    follows, archives = False, True
+
+    def state(self) -> tuple[bool, bool]:
+        return self.follows, self.archives
+
+    def beat(self) -> float:
+        return 1.0
+
+    def name_moment(self, _name: str) -> float:
+        return 5.0
+
+    def pgbackrest(self, *words: str) -> str:
+        self.calls.append(" ".join(words))
+        if words[0] == self.fails:
+            raise pgbackrest.BackupError(f"{words[0]} failed: no room")
+        if words[0] == "stanza-create":
+            self.exists = True
+        if words[0] == "backup":
+            first = max(self.files, default=0) + 1
+            self.files += [first, first + 1]
+            made = backup("full", 0, first=first, now=turns.time.time() - 3600)
+            self.backups.append(made | {"type": words[1].removeprefix("--type=")})
+        return ""
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    monkeypatch.setattr(due, "last_night", lambda now, _hour: now - 7200)
+    return Host(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def failing(host: Host) -> Callable[[], str]:
+    def turn() -> str:
+        with pytest.raises(pgbackrest.BackupError) as raised:
+            host.turns.turn()
+        return str(raised.value)
+
+    return turn
+
+
+def test_the_first_turn_makes_the_repository_and_a_full_backup_and_the_second_nothing(host: Host) -> None:
+    host.turns.turn()
+    assert host.calls == ["stanza-create", "check", "backup --type=full --repo=1"]
+    assert host.kept.archived.exists()
+    host.calls.clear()
+    host.turns.turn()
+    assert host.calls == ["check"]
+
+
+def test_nothing_is_archived_before_the_repository_is_there(host: Host, failing: Callable[[], str]) -> None:
+    host.fails = "stanza-create"
+    assert "no room" in failing()
+    assert not host.kept.archived.exists()
+    assert "no room" in host.turns.look()["failure"]
+
+
+def test_a_failure_is_remembered_until_a_turn_succeeds(host: Host, failing: Callable[[], str]) -> None:
+    host.fails = "backup"
+    failing()
+    assert host.turns.look()["failure"]
+    host.fails = ""
+    host.turns.turn()
+    assert host.turns.look()["failure"] == ""
+
+
+def test_a_gap_is_told_and_a_full_backup_begins(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    host.turns.turn()
+    host.files += [5, 6]
+    looked = host.turns.look()["repositories"][0]
+    assert looked["gaps"] == []
+    host.calls.clear()
+    host.turns.turn()
+    assert host.calls == ["check", "backup --type=full --repo=1"]
+    assert f"lacks {wal.File(1, 3)} to {wal.File(1, 4)}" in capsys.readouterr().out
+    looked = host.turns.look()["repositories"][0]
+    assert looked["gaps"] and looked["open_gaps"] == []
+    assert looked["since"] == host.backups[-1]["timestamp"]["stop"]
+    host.calls.clear()
+    host.turns.turn()
+    assert host.calls == ["check"]
+
+
+def test_a_gap_stays_open_while_the_full_backup_fails(host: Host, failing: Callable[[], str]) -> None:
+    host.turns.turn()
+    host.files += [5, 6]
+    host.fails = "backup"
+    failing()
+    assert host.turns.look()["repositories"][0]["open_gaps"]
+
+
+def test_a_server_that_does_not_archive_yet_names_the_remedy(host: Host, failing: Callable[[], str]) -> None:
+    host.archives = False
+    assert "playbooks/backup.yml" in failing()
+    assert host.calls == []
+
+
+@pytest.mark.parametrize("state", [{"follows": True}, {"starts_by_itself": False}])
+def test_a_copy_and_a_server_that_was_moved_are_left_alone(host: Host, state: dict[str, bool]) -> None:
+    for name, value in state.items():
+        setattr(host, name, value)
+    host.turns.turn()
+    assert host.calls == []
+
+
+def test_a_failed_drill_is_told_and_kept(host: Host) -> None:
+    host.turns.backup("full")
+    host.drilled = {"good": False, "said": "checksum error"}
+    with pytest.raises(pgbackrest.BackupError, match="checksum error"):
+        host.turns.drill()
+    assert host.turns.look()["drill"]["good"] is False
+
+
+def test_names_of_moments_are_remembered_beside_the_database(host: Host) -> None:
+    host.turns.point("before")
+    assert host.turns.look()["points"] == {"before": 5.0}
+    for number in range(300):
+        host.kept.remember_point(f"release-{number}", number)
+    assert len(host.turns.look()["points"]) == kept.POINTS_AT_MOST
+
+
+def test_only_one_makes_backups_at_a_time(host: Host) -> None:
+    with host.kept.alone(), pytest.raises(kept.Busy):
+        host.turns.turn()
+
+
+def test_no_room_for_a_drill_is_told_in_figures(host: Host, tmp_path: Path) -> None:
+    with pytest.raises(pgbackrest.BackupError, match="MiB free"):
+        drill.Drill(host.turns.settings, tmp_path / "drill").make_room(10**18)
+
+
+def test_what_pgbackrest_says_of_a_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [
+        {
+            "status": {"code": 0, "message": "ok"},
+            "repo": [{"key": 1, "status": {"code": 99, "message": "timeout"}}],
+            "backup": [backup("full", 1)],
+            "archive": [{"database": {"repo-key": 1}, "id": "17-1"}],
+        }
+    ]
+    monkeypatch.setattr(pgbackrest, "pgbackrest", lambda *_words: json.dumps(told))
+    found = pgbackrest.repository(1)
+    assert (found["error"], found["exists"], found["archive"], len(found["backups"])) == ("timeout", True, "17-1", 1)
+    monkeypatch.setattr(pgbackrest, "pgbackrest", lambda *_words: "[]")
+    assert pgbackrest.repository(1)["exists"] is False

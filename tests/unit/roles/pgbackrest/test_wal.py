@@ -1,0 +1,59 @@
+"""A file that is missing in the archive is seen, which pgBackRest itself is content with."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.roles.pgbackrest.program import wal
+
+DIGEST = "0123456789abcdef0123456789abcdef01234567"
+
+
+def file(number: int, timeline: int = 1) -> wal.File:
+    return wal.File(timeline, number)
+
+
+def files(*numbers: int, timeline: int = 1) -> list[wal.File]:
+    return [file(number, timeline) for number in numbers]
+
+
+def told(found: list[wal.Gap]) -> list[tuple[int, int]]:
+    return [(gap.first.number, gap.last.number) for gap in found]
+
+
+def test_names_count_on_from_one_log_to_the_next() -> None:
+    last, first = "0000000100000000000000FF", "000000010000000100000000"
+    assert wal.File.of(first).number == wal.File.of(last).number + 1
+    assert [str(wal.File.of(name)) for name in (last, first)] == [last, first]
+
+
+def test_only_whole_files_of_the_log_count() -> None:
+    paths = [
+        f"0000000100000000/000000010000000000000002-{DIGEST}.zst",
+        f"0000000100000000/000000010000000000000001-{DIGEST}",
+        f"0000000100000000/000000010000000000000003.partial-{DIGEST}.zst",
+        f"0000000100000000/000000010000000000000002.00000028.backup-{DIGEST}",
+        "00000002.history",
+        "0000000100000000",
+    ]
+    assert [found.number for found in wal.archived(paths)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("there", "gaps"),
+    [
+        (files(3, 4, 5), []),
+        (files(3, 5, 6), [(4, 4)]),
+        (files(3, 7, 8, 10), [(4, 6), (9, 9)]),
+        # The backup itself can't be restored without its own.
+        (files(5, 6), [(3, 4)]),
+        # What is older than the oldest backup was expired.
+        (files(1, 3, 4), []),
+        ([], []),
+        # A restore to the middle of the fifth file began a new timeline.
+        (files(3, 4, 5, 6) + files(5, 6, 7, timeline=2), []),
+        (files(3, 4, 5) + files(7, 8, timeline=2), [(6, 6)]),
+    ],
+)
+def test_what_is_missing_since_the_oldest_backup(there: list[wal.File], gaps: list[tuple[int, int]]) -> None:
+    assert told(wal.gaps(there, file(3))) == gaps
