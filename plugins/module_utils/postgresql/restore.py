@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import shutil
 import time
@@ -82,14 +83,16 @@ def target_of(look: Mapping[str, Any], wanted: Mapping[str, str], now: float) ->
         for repository in look["repositories"]:
             for backup in repository.get("backups", []):
                 if backup["label"] == name:
-                    return Target(backup["stop"], repository["number"], name, ("--type=immediate", "--target-action=promote"))
+                    options = ("--type=immediate", "--target-action=promote", "--target-timeline=current")
+                    return Target(backup["stop"], repository["number"], name, options)
         raise Trouble(f"There is no backup {name!r}.", f"There are {_labels(look)}.")
     if name := wanted.get("name"):
         if name not in look["points"]:
             raise Trouble(f"No moment is named {name!r}.", f"Known are {', '.join(look['points']) or 'none'}; or say a time.")
-        moment = float(look["points"][name])
-        number, label = beginning(look, moment)
-        return Target(moment, number, label, ("--type=name", f"--target={name}", "--target-action=promote"))
+        point = look["points"][name]
+        number, label = beginning(look, float(point["moment"]), undone_until=float(point["moment"]))
+        way = ("--target-action=promote", f"--target-timeline={point['timeline']}")
+        return Target(float(point["moment"]), number, label, ("--type=name", f"--target={name}", *way))
     if text := wanted.get("time"):
         moment = moment_of(text)
         if moment >= now:
@@ -100,13 +103,20 @@ def target_of(look: Mapping[str, Any], wanted: Mapping[str, str], now: float) ->
     return Target(now, number, label, ("--type=default",))
 
 
-def beginning(look: Mapping[str, Any], moment: float) -> tuple[int, str]:
+def beginning(look: Mapping[str, Any], moment: float, undone_until: float = math.inf) -> tuple[int, str]:
     """Return the repository and its newest backup before a moment, from which nothing is missing up to it.
 
+    :param undone_until: restores in place after that don't count: a moment that was undone is reached by what led to it.
     :raises Trouble: there is none.
     """
+    undone = [one for one in look["returns"] if one["until"] < undone_until]
     for repository in look["repositories"]:
-        earlier = [backup for backup in repository.get("backups", []) if repository["since"] <= backup["stop"] <= moment]
+        earlier = [
+            backup
+            for backup in repository.get("backups", [])
+            if repository["since"] <= backup["stop"] <= moment
+            and not any(one["since"] < backup["stop"] <= one["until"] for one in undone)
+        ]
         if repository["since"] and earlier:
             return repository["number"], earlier[-1]["label"]
     since = [repository["since"] for repository in look["repositories"] if repository["since"]]
@@ -149,6 +159,7 @@ class Restore:
             self._stop()
             self._bring(self.cluster.data, target, "--delta")
             self._recover(self.cluster)
+            self.backups.ask("returned", str(target.moment))
         finally:
             self._control_timer("start")
         return self._told(target, self.cluster, began) | {"former": former}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -25,7 +26,7 @@ class Host:
         settings = kept.Settings("shop", "17", "main", 5432, ({"number": 1, "where": "/r", "elsewhere": False},), 2, 7, 7)
         self.kept = kept.Kept(folder)
         self.turns = turns.Turns(settings, self.kept)
-        self.turns.server = self
+        self.turns.server = cast(Any, self)
         patch.setattr(turns, "pgbackrest", self.pgbackrest)
         patch.setattr(
             turns, "repository", lambda _number: {"backups": self.backups, "exists": self.exists, "error": "", "archive": "17-1"}
@@ -47,8 +48,8 @@ class Host:
     def beat(self) -> float:
         return 1.0
 
-    def name_moment(self, _name: str) -> float:
-        return 5.0
+    def name_moment(self, _name: str) -> tuple[float, int]:
+        return 5.0, 2
 
     def pgbackrest(self, *words: str) -> str:
         self.calls.append(" ".join(words))
@@ -59,7 +60,7 @@ class Host:
         if words[0] == "backup":
             first = max(self.files, default=0) + 1
             self.files += [first, first + 1]
-            made = backup("full", 0, first=first, now=turns.time.time() - 3600)
+            made = backup("full", 0, first=first, now=time.time() - 3600)
             self.backups.append(made | {"type": words[1].removeprefix("--type=")})
         return ""
 
@@ -154,9 +155,9 @@ def test_a_failed_drill_is_told_and_kept(host: Host) -> None:
 
 def test_names_of_moments_are_remembered_beside_the_database(host: Host) -> None:
     host.turns.point("before")
-    assert host.turns.look()["points"] == {"before": 5.0}
+    assert host.turns.look()["points"] == {"before": {"moment": 5.0, "timeline": 2}}
     for number in range(300):
-        host.kept.remember_point(f"release-{number}", number)
+        host.kept.remember_point(f"release-{number}", number, 1)
     assert len(host.turns.look()["points"]) == kept.POINTS_AT_MOST
 
 
@@ -184,3 +185,14 @@ def test_what_pgbackrest_says_of_a_repository(monkeypatch: pytest.MonkeyPatch) -
     assert (found["error"], found["exists"], found["archive"], len(found["backups"])) == ("timeout", True, "17-1", 1)
     monkeypatch.setattr(pgbackrest, "pgbackrest", lambda *_words: "[]")
     assert pgbackrest.repository(1)["exists"] is False
+
+
+def test_after_a_restore_in_place_a_full_backup_is_due_and_what_was_undone_is_rehearsed_no_more(host: Host) -> None:
+    host.turns.turn()
+    host.calls.clear()
+    host.turns.note_return(time.time() - 10 * 3600)
+    with pytest.raises(pgbackrest.BackupError, match="no backup"):
+        host.turns.drill()
+    host.calls.clear()
+    host.turns.turn()
+    assert "backup --type=full --repo=1" in host.calls

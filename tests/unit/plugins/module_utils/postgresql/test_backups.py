@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pwd
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common import files
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Refusal, Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import backups
@@ -35,8 +37,8 @@ class Host:
         self.root, self.shown = root, RUNS
         self.commands: list[str] = []
         self.backups = Backups(self.run, str(root))
-        patch.setattr(backups.pwd, "getpwnam", lambda _name: SimpleNamespace(pw_gid=0))
-        patch.setattr(backups.files, "put", lambda path, text, _mode=0, _owner=None: Path(path).write_text(text))
+        patch.setattr(pwd, "getpwnam", lambda _name: SimpleNamespace(pw_gid=0))
+        patch.setattr(files, "put", lambda path, text, _mode=0, _owner=None: Path(path).write_text(text))
 
     def run(self, command: list[str], **_more: Any) -> Outcome:
         self.commands.append(" ".join(command))

@@ -29,7 +29,8 @@ def repository(number: int, since: float, **stops: float) -> dict[str, Any]:
 
 LOOK = {
     "repositories": [repository(1, NOW - 900, a=NOW - 900, b=NOW - 100), repository(2, NOW - 9000, old=NOW - 9000, a2=NOW - 900)],
-    "points": {"before-import": NOW - 500},
+    "points": {"before-import": {"moment": NOW - 500, "timeline": 3}},
+    "returns": [],
 }
 
 
@@ -53,10 +54,11 @@ def test_a_moment_is_by_the_hosts_clock_unless_it_says_otherwise() -> None:
 def test_a_name_leads_to_the_moment_that_was_named() -> None:
     target = going(name="before-import")
     assert (target.repository, target.backup, target.options[:2]) == (1, "a", ("--type=name", "--target=before-import"))
+    assert "--target-timeline=3" in target.options
 
 
 def test_a_backup_is_taken_as_it_is() -> None:
-    assert going(backup="old").options == ("--type=immediate", "--target-action=promote")
+    assert going(backup="old").options == ("--type=immediate", "--target-action=promote", "--target-timeline=current")
 
 
 def test_without_a_moment_it_is_the_newest_one() -> None:
@@ -79,7 +81,7 @@ def test_what_leads_nowhere_is_refused_with_what_does(wanted: dict[str, str], sa
 
 
 def test_nothing_is_restored_across_a_gap() -> None:
-    look = {"repositories": [repository(1, NOW - 100, before=NOW - 900, after=NOW - 100)], "points": {}}
+    look = {"repositories": [repository(1, NOW - 100, before=NOW - 900, after=NOW - 100)], "points": {}, "returns": []}
     with pytest.raises(Trouble, match="No backup leads"):
         target_of(look, {"time": restore.shown(NOW - 500)}, NOW)
     assert target_of(look, {"time": restore.shown(NOW - 50)}, NOW).backup == "after"
@@ -87,4 +89,17 @@ def test_nothing_is_restored_across_a_gap() -> None:
 
 def test_without_any_backup_that_is_said() -> None:
     with pytest.raises(Trouble, match="no whole backup yet"):
-        target_of({"repositories": [repository(1, 0)], "points": {}}, {}, NOW)
+        target_of({"repositories": [repository(1, 0)], "points": {}, "returns": []}, {}, NOW)
+
+
+def test_what_a_restore_has_undone_leads_to_no_later_moment_but_to_its_own() -> None:
+    # At 400 the server went back to 700.
+    look = {
+        "repositories": [repository(1, NOW - 900, a=NOW - 900, undone=NOW - 600)],
+        "points": {"before-restore": {"moment": NOW - 401, "timeline": 1}},
+        "returns": [{"since": NOW - 700, "until": NOW - 400}],
+    }
+    assert target_of(look, {}, NOW).backup == "a"
+    assert target_of(look, {"time": restore.shown(NOW - 500)}, NOW).backup == "a"
+    back = target_of(look, {"name": "before-restore"}, NOW)
+    assert back.backup == "undone" and "--target-timeline=1" in back.options

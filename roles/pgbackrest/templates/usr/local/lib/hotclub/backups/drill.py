@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class Drill:
         self.data = folder / "data"
         self.copy = Postgres(settings, str(folder), PORT)
 
-    def rehearse(self, number: int, backup: dict[str, Any], beat: float) -> dict[str, Any]:
+    def rehearse(self, number: int, backup: Mapping[str, Any], beat: float) -> dict[str, Any]:
         """Restore a repository's newest backup and look through it; return how that went.
 
         :param beat: the newest row that the copy must have.

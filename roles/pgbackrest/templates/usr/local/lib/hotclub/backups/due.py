@@ -28,13 +28,18 @@ def fulls(backups: Sequence[Backup]) -> list[Backup]:
     return [backup for backup in backups if backup["type"] == "full" and not backup.get("error")]
 
 
-def due(backups: Sequence[Backup], gaps: Sequence[Gap], now: float, hour: int, full_days: int) -> str:
-    """Return the type of the backup that is due; nothing when none is."""
+def due(backups: Sequence[Backup], gaps: Sequence[Gap], now: float, hour: int, full_days: int, returned: float = 0) -> str:
+    """Return the type of the backup that is due; nothing when none is.
+
+    :param returned: when the server last went back to an earlier moment.
+    """
     whole = fulls(backups)
     if not whole:
         return "full"
     newest_full = whole[-1]
     if any(gap.last.number >= File.of(newest_full["archive"]["start"]).number for gap in gaps):
+        return "full"
+    if newest_full["timestamp"]["start"] < returned:
         return "full"
     night = last_night(now, hour)
     if max(backup["timestamp"]["start"] for backup in backups) >= night:
@@ -47,6 +52,13 @@ def restorable_since(backups: Sequence[Backup], gaps: Sequence[Gap]) -> float:
     last = max((gap.last.number for gap in gaps), default=-1)
     after = [backup for backup in fulls(backups) if File.of(backup["archive"]["start"]).number > last]
     return float(after[0]["timestamp"]["stop"]) if after else 0.0
+
+
+def leading(backups: Sequence[Backup], returns: Sequence[Mapping[str, float]]) -> list[Backup]:
+    """Return the backups that lead to the present: none of what a restore in place has undone."""
+    return [
+        backup for backup in backups if not any(one["since"] < backup["timestamp"]["stop"] <= one["until"] for one in returns)
+    ]
 
 
 def drill_is_due(backups: Sequence[Backup], last: Mapping[str, Any], now: float, days: int) -> bool:

@@ -65,12 +65,17 @@ class Kept:
         beside.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
         os.replace(beside, path)
 
-    def remember_point(self, name: str, moment: float) -> None:
-        """Remember when a moment was named; the last one of a name counts."""
+    def remember_point(self, name: str, moment: float, timeline: int) -> None:
+        """Remember when a moment was named, and on which timeline; the last one of a name counts."""
         points = {**self.read("points", {})}
         points.pop(name, None)
-        points[name] = moment
+        points[name] = {"moment": moment, "timeline": timeline}
         self.write("points", dict(list(points.items())[-POINTS_AT_MOST:]))
+
+    def remember_return(self, since: float) -> None:
+        """Remember that the server went back: what it did from that moment up to now is on no way to a later one."""
+        returns = [*self.read("returns", []), {"since": since, "until": time.time()}]
+        self.write("returns", returns[-POINTS_AT_MOST:])
 
     @contextlib.contextmanager
     def alone(self, seconds: float = 0) -> Iterator[None]:

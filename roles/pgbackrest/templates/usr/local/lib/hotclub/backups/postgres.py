@@ -60,9 +60,10 @@ class Postgres:
         """Leave a row by which a copy is known to have this moment; return the moment."""
         return float(self.ask(BEAT))
 
-    def name_moment(self, name: str) -> float:
-        """Name this moment in the log of changes; return the moment."""
+    def name_moment(self, name: str) -> tuple[float, int]:
+        """Name this moment in the log of changes; return the moment, and the timeline."""
         if not re.fullmatch(r"[\w.-]{1,63}", name, re.ASCII):
             raise BackupError(f"{name!r} is no name for a moment: take letters, digits, dashes and dots.")
         self.ask(f"select pg_create_restore_point('{name}')")
-        return float(self.ask("select extract(epoch from clock_timestamp())"))
+        moment, file = self.ask("select extract(epoch from clock_timestamp()), pg_walfile_name(pg_current_wal_lsn())").split("|")
+        return float(moment), int(file[:8], 16)

@@ -75,9 +75,14 @@ class Turns:
 
     def point(self, name: str) -> dict[str, Any]:
         """Name this moment."""
-        moment = self.server.name_moment(name)
-        self.kept.remember_point(name, moment)
+        moment, timeline = self.server.name_moment(name)
+        self.kept.remember_point(name, moment, timeline)
         return {"name": name, "moment": moment}
+
+    def note_return(self, since: float) -> dict[str, Any]:
+        """Note that the server went back to an earlier moment: a full backup is due."""
+        self.kept.remember_return(since)
+        return {"since": since}
 
     def look(self) -> dict[str, Any]:
         """Return how the backups are, without a change."""
@@ -90,14 +95,25 @@ class Turns:
             "failure": self.kept.read("failure", {}).get("said", ""),
             "drill": self.kept.read("drill", {}),
             "points": self.kept.read("points", {}),
+            "returns": self.returns,
         }
 
     # --- what they are made of
 
     @property
+    def returns(self) -> list[dict[str, float]]:
+        """The restores in place, each with the moment to which it went, and when that was."""
+        return list(self.kept.read("returns", []))
+
+    @property
     def numbers(self) -> list[int]:
         """The numbers of the repositories."""
         return [said["number"] for said in self.settings.repositories]
+
+    @property
+    def returned(self) -> float:
+        """When the server last went back to an earlier moment."""
+        return max((one["until"] for one in self.returns), default=0.0)
 
     def prepare(self) -> float:
         """Have every repository ready and the server archive into it; return the newest moment that is archived.
@@ -120,7 +136,7 @@ class Turns:
         """Look for gaps in a repository, and make the backup that is due."""
         found = repository(number)
         gaps = self.noted_gaps(number, found)
-        wanted = due.due(found["backups"], gaps, time.time(), self.settings.hour, self.settings.full_days)
+        wanted = due.due(found["backups"], gaps, time.time(), self.settings.hour, self.settings.full_days, self.returned)
         if gaps and wanted == "full":
             print(f"Repository {number} lacks {', '.join(map(str, gaps))}: a new full backup begins.", flush=True)
         if wanted:
@@ -146,7 +162,7 @@ class Turns:
             (self.numbers.index(last["repository"]) + 1) % len(self.numbers) if last.get("repository") in self.numbers else 0
         )
         number = self.numbers[position]
-        backups = repository(number)["backups"]
+        backups = due.leading(repository(number)["backups"], self.returns)
         if not backups:
             raise BackupError(f"there is no backup in repository {number} to rehearse with")
         result = Drill(self.settings).rehearse(number, backups[-1], beat)
