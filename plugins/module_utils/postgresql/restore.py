@@ -83,8 +83,7 @@ def target_of(look: Mapping[str, Any], wanted: Mapping[str, str], now: float) ->
         for repository in look["repositories"]:
             for backup in repository.get("backups", []):
                 if backup["label"] == name:
-                    options = ("--type=immediate", "--target-action=promote", "--target-timeline=current")
-                    return Target(backup["stop"], repository["number"], name, options)
+                    return Target(backup["stop"], repository["number"], name, ("--type=immediate", "--target-action=promote"))
         raise Trouble(f"There is no backup {name!r}.", f"There are {_labels(look)}.")
     if name := wanted.get("name"):
         if name not in look["points"]:

@@ -58,7 +58,7 @@ def test_a_name_leads_to_the_moment_that_was_named() -> None:
 
 
 def test_a_backup_is_taken_as_it_is() -> None:
-    assert going(backup="old").options == ("--type=immediate", "--target-action=promote", "--target-timeline=current")
+    assert going(backup="old").options == ("--type=immediate", "--target-action=promote")
 
 
 def test_without_a_moment_it_is_the_newest_one() -> None:

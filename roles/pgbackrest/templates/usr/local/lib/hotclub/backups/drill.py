@@ -61,6 +61,7 @@ class Drill:
     def make_room(self, size: int) -> None:
         """Make the folder, where there is room for the data."""
         self.folder.mkdir(mode=0o700)
+        self.data.mkdir(mode=0o700)
         free = shutil.disk_usage(self.folder).free
         if free < size + SPARE:
             raise BackupError(
