@@ -152,23 +152,25 @@ class Restore:
         """Take the server back; what it was is named, so that a restore can lead there."""
         target = target_of(self.backups.ask("look"), wanted, time.time())
         began = time.monotonic()
-        self._control_timer("stop")
+        ran = self.cluster.run(["systemctl", "is-active", "--quiet", TIMER])[0] == 0
+        self.cluster.run(["systemctl", "stop", TIMER, SERVICE])
         try:
-            former = self._name_present() if is_running(self.cluster) else ""
+            former = self._name_present("restore") if is_running(self.cluster) else ""
             self._stop()
             self._bring(self.cluster.data, target, "--delta")
             self._recover(self.cluster)
             self.backups.ask("returned", str(target.moment))
         finally:
-            self._control_timer("start")
+            if ran:
+                self.cluster.run(["systemctl", "start", TIMER])
         return self._told(target, self.cluster, began) | {"former": former}
 
-    def _name_present(self) -> str:
+    def _name_present(self, what: str) -> str:
         """Name the present moment, and see that everything up to it is archived.
 
         Without that the way to a moment after the last change would have no end, and the server would not start.
         """
-        name = f"before-restore-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
+        name = f"before-{what}-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
         self.backups.ask("point", name)
         last = self.cluster.ask(SWITCHED)
         if not until(lambda: self.cluster.ask(ARCHIVED)[8:24] >= last[8:24], ARCHIVE_SECONDS):
@@ -185,11 +187,6 @@ class Restore:
         if code or is_running(self.cluster):
             raise PostgresqlError(f"{self.cluster.unit} does not stop: {said.strip()}")
 
-    def _control_timer(self, verb: str) -> None:
-        self.cluster.run(["systemctl", verb, TIMER])
-        if verb == "stop":
-            self.cluster.run(["systemctl", "stop", SERVICE])
-
     # --- beside
 
     def beside(self, wanted: Mapping[str, str], copy: Cluster) -> dict[str, Any]:
@@ -204,6 +201,8 @@ class Restore:
         target = target_of(look, wanted, time.time())
         self._refuse_small(look, target, os.path.dirname(copy.data))
         began = time.monotonic()
+        if is_running(self.cluster):
+            self._name_present("copy")
         options = ["--start-conf=manual", f"--port={copy.port}", "--locale=C.UTF-8", "--encoding=UTF8"]
         code, said = self.cluster.run(["pg_createcluster", *options, copy.version, copy.name])
         if code:

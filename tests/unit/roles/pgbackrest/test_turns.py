@@ -22,6 +22,7 @@ class Host:
         self.exists = False
         self.files: list[int] = []
         self.fails = ""
+        self.timeline = 1
         self.drilled: dict[str, Any] = {"good": True, "said": ""}
         settings = kept.Settings("shop", "17", "main", 5432, ({"number": 1, "where": "/r", "elsewhere": False},), 2, 7, 7)
         self.kept = kept.Kept(folder)
@@ -31,7 +32,11 @@ class Host:
         patch.setattr(
             turns, "repository", lambda _number: {"backups": self.backups, "exists": self.exists, "error": "", "archive": "17-1"}
         )
-        patch.setattr(turns, "archived_paths", lambda _number, _archive: [f"{wal.File(1, n)}-{'0' * 40}.zst" for n in self.files])
+        patch.setattr(
+            turns,
+            "archived_paths",
+            lambda _number, _archive: [f"{wal.File(self.timeline, n)}-{'0' * 40}.zst" for n in self.files],
+        )
         patch.setattr(
             drill.Drill,
             "rehearse",
@@ -194,5 +199,6 @@ def test_after_a_restore_in_place_a_full_backup_is_due_and_what_was_undone_is_re
     with pytest.raises(pgbackrest.BackupError, match="no backup"):
         host.turns.drill()
     host.calls.clear()
+    host.timeline = 2
     host.turns.turn()
     assert "backup --type=full --repo=1" in host.calls

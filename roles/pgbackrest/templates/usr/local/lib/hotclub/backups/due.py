@@ -28,10 +28,10 @@ def fulls(backups: Sequence[Backup]) -> list[Backup]:
     return [backup for backup in backups if backup["type"] == "full" and not backup.get("error")]
 
 
-def due(backups: Sequence[Backup], gaps: Sequence[Gap], now: float, hour: int, full_days: int, returned: float = 0) -> str:
+def due(backups: Sequence[Backup], gaps: Sequence[Gap], now: float, hour: int, full_days: int, timeline: int = 0) -> str:
     """Return the type of the backup that is due; nothing when none is.
 
-    :param returned: when the server last went back to an earlier moment.
+    :param timeline: that of the newest file of the log. It counts on when the server went back to an earlier moment.
     """
     whole = fulls(backups)
     if not whole:
@@ -39,7 +39,7 @@ def due(backups: Sequence[Backup], gaps: Sequence[Gap], now: float, hour: int, f
     newest_full = whole[-1]
     if any(gap.last.number >= File.of(newest_full["archive"]["start"]).number for gap in gaps):
         return "full"
-    if newest_full["timestamp"]["start"] < returned:
+    if File.of(newest_full["archive"]["stop"]).timeline < timeline:
         return "full"
     night = last_night(now, hour)
     if max(backup["timestamp"]["start"] for backup in backups) >= night:

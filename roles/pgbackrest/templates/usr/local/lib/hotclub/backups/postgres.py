@@ -61,9 +61,13 @@ class Postgres:
         return float(self.ask(BEAT))
 
     def name_moment(self, name: str) -> tuple[float, int]:
-        """Name this moment in the log of changes; return the moment, and the timeline."""
+        """Name this moment in the log of changes; return the moment, and the timeline.
+
+        Something is written after it: a restore to a moment goes on until it meets what is later.
+        """
         if not re.fullmatch(r"[\w.-]{1,63}", name, re.ASCII):
             raise BackupError(f"{name!r} is no name for a moment: take letters, digits, dashes and dots.")
         self.ask(f"select pg_create_restore_point('{name}')")
         moment, file = self.ask("select extract(epoch from clock_timestamp()), pg_walfile_name(pg_current_wal_lsn())").split("|")
+        self.beat()
         return float(moment), int(file[:8], 16)

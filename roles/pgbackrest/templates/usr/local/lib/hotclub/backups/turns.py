@@ -90,7 +90,6 @@ class Turns:
             "site": self.settings.site,
             "hour": self.settings.hour,
             "drill_days": self.settings.drill_days,
-            "archives": self.kept.archived.exists(),
             "repositories": [self.described(said) for said in self.settings.repositories],
             "failure": self.kept.read("failure", {}).get("said", ""),
             "drill": self.kept.read("drill", {}),
@@ -109,11 +108,6 @@ class Turns:
     def numbers(self) -> list[int]:
         """The numbers of the repositories."""
         return [said["number"] for said in self.settings.repositories]
-
-    @property
-    def returned(self) -> float:
-        """When the server last went back to an earlier moment."""
-        return max((one["until"] for one in self.returns), default=0.0)
 
     def prepare(self) -> float:
         """Have every repository ready and the server archive into it; return the newest moment that is archived.
@@ -136,7 +130,8 @@ class Turns:
         """Look for gaps in a repository, and make the backup that is due."""
         found = repository(number)
         gaps = self.noted_gaps(number, found)
-        wanted = due.due(found["backups"], gaps, time.time(), self.settings.hour, self.settings.full_days, self.returned)
+        timeline = max((file.timeline for file in wal.archived(archived_paths(number, found["archive"]))), default=0)
+        wanted = due.due(found["backups"], gaps, time.time(), self.settings.hour, self.settings.full_days, timeline)
         if gaps and wanted == "full":
             print(f"Repository {number} lacks {', '.join(map(str, gaps))}: a new full backup begins.", flush=True)
         if wanted:
