@@ -86,6 +86,11 @@ class Drill:
             self._control("start", "-w", "-t", "43200", "-l", str(self.folder / "log"), "-o", options)
         except BackupError as error:
             raise BackupError(f"the copy does not start: {self._log() or error}") from error
+        # It is started as soon as it follows the log of changes, and takes connections at the end of that.
+        while (self.data / "recovery.signal").exists() or not self._answers():
+            if not (self.data / "postmaster.pid").exists():
+                raise BackupError(f"the copy does not come to the end of the log of changes: {self._log()}")
+            time.sleep(0.2)
 
     def check(self, beat: float) -> None:
         """Look through every table and index, and for the newest row."""
@@ -100,6 +105,12 @@ class Drill:
             with contextlib.suppress(BackupError):
                 self._control("stop", "-m", "immediate", "-w")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.copy.ask("select 1"))
+        except BackupError:
+            return False
 
     def _control(self, *words: str) -> None:
         run(str(self.copy.programs / "pg_ctl"), "-s", "-D", str(self.data), *words)
