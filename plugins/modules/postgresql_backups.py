@@ -97,6 +97,12 @@ options:
     description: Processes that a backup uses at a time.
     type: int
     default: 1
+  anew:
+    description: >-
+      Whether the site has new secrets on purpose. Local backups that are encrypted by another passphrase are then set aside,
+      where it is refused otherwise.
+    type: bool
+    default: false
   kind:
     description: What V(backup) makes.
     type: str

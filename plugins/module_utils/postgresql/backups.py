@@ -8,6 +8,7 @@ until it leaves; the next run of another one then begins anew, in a repository o
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import pwd
@@ -55,6 +56,8 @@ class Wanted:
     drill_days: int
     queue_mb: int
     processes: int
+    # Whether the site has new secrets on purpose.
+    anew: bool = False
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Wanted:
@@ -110,6 +113,16 @@ class Wanted:
         return options | ({"storage-ca-file": str(repository["ca_path"])} if repository.get("ca_path") else {})
 
 
+def other_passphrase(wanted: Wanted) -> Refusal:
+    """Return why backups can't go on with this passphrase."""
+    return Refusal(
+        f"The backups of {wanted.site} on {os.uname().nodename} are encrypted by another passphrase than "
+        "site_backup_passphrase, and could not be read by it.",
+        "Put the former one back, from where the inventory's secrets are kept; or begin anew with "
+        "pgbackrest_repositories in another path.",
+    )
+
+
 def place(repository: Mapping[str, Any], site: str) -> str:
     """Return where a repository is, in a word for people; the path of a local one."""
     if repository["type"] == "local":
@@ -157,7 +170,10 @@ class Backups:
         if self.keeper not in ("", wanted.site):
             return
         former = _text(self.root / CONFIGURATION)
-        self._refuse_other_passphrase(wanted, former)
+        if self._has_other_passphrase(wanted, former):
+            if not wanted.anew or wanted.repositories[0]["type"] != "local":
+                raise other_passphrase(wanted)
+            yield "begin anew", lambda: self._set_aside(place(wanted.repositories[0], wanted.site))
         if not self.keeper:
             self._refuse_other_archive(wanted)
         changed = False
@@ -175,15 +191,17 @@ class Backups:
             # It looks soon after its start what is due.
             yield "start", lambda: self._systemctl("restart", TIMER)
 
-    def _refuse_other_passphrase(self, wanted: Wanted, former: str) -> None:
+    @staticmethod
+    def _has_other_passphrase(wanted: Wanted, former: str) -> bool:
         mark = f"repo1-path={place(wanted.repositories[0], wanted.site)}\n"
-        if mark in former and f"cipher-pass={wanted.passphrase}\n" not in former:
-            raise Refusal(
-                f"The backups of {wanted.site} on {os.uname().nodename} are encrypted by another passphrase than "
-                "site_backup_passphrase, and could not be read by it.",
-                "Put the former one back, from where the inventory's secrets are kept; or begin anew with "
-                "pgbackrest_repositories in another path.",
-            )
+        return mark in former and f"cipher-pass={wanted.passphrase}\n" not in former
+
+    def _set_aside(self, path: str) -> None:
+        """Leave backups that the site can't read any more, and have nothing archived until there is a new repository."""
+        files.remove(self.root / ARCHIVED)
+        full = self.root / path.lstrip("/")
+        if full.exists():
+            full.rename(f"{full}.{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}")
 
     def _refuse_other_archive(self, wanted: Wanted) -> None:
         folder = self.root / "etc/postgresql" / wanted.version / CLUSTER

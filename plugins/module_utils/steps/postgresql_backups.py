@@ -39,6 +39,7 @@ SPEC: dict[str, Any] = {
     "drill_days": {"type": "int", "default": 7},
     "queue_mb": {"type": "int", "default": 0},
     "processes": {"type": "int", "default": 1},
+    "anew": {"type": "bool", "default": False},
     "kind": {"type": "str", "choices": ["full", "diff"], "default": "full"},
     "name": {"type": "str", "default": ""},
 }

@@ -142,3 +142,17 @@ def test_what_the_program_says_is_the_message(host: Host) -> None:
     host.backups.run = lambda *_words, **_more: Outcome(1, "", "backup failed: no room\n")
     with pytest.raises(Trouble, match="no room"):
         host.backups.ask("backup", "full")
+
+
+def test_a_site_with_new_secrets_sets_its_backups_aside_and_begins_anew(host: Host) -> None:
+    host.take(host.backups.steps(SHOP))
+    (host.root / "var/lib/pgbackrest/shop/backup").mkdir(parents=True)
+    archived = host.root / backups.ARCHIVED
+    archived.parent.mkdir(parents=True)
+    archived.touch()
+    anew = replace(SHOP, passphrase="another", anew=True)
+    assert host.take(host.backups.steps(anew)) == ["begin anew", backups.CONFIGURATION, "start"]
+    assert not archived.exists()
+    assert [path.name.partition(".")[0] for path in (host.root / "var/lib/pgbackrest").iterdir()] == ["shop"]
+    assert not (host.root / "var/lib/pgbackrest/shop").exists()
+    assert host.take(host.backups.steps(anew)) == []
