@@ -31,10 +31,14 @@ class Copy(Database):
 def backed_up(plain: Site, db: Machine) -> Iterator[Site]:
     """The site with a backup that was made while it served; nothing else makes one meanwhile."""
     db.run("systemctl stop hotclub-backups.timer hotclub-backups.service")
+    # As a version without backups has left it: what must change needs a restart.
+    db.run("sed -i /^archive_/d /etc/postgresql/*/main/conf.d/hotclub.conf; systemctl restart 'postgresql@*-main'")
+    assert plain.database.value("SHOW archive_mode") == "off"
     plan = plain.load(rate=20)
     with constant_load(plan) as load:
         plain.play("backup", backup_name="before-the-tests").must_succeed()
     assert (verdict := judge(load.finish(), plain.stored(plan))).flawless, str(verdict)
+    assert plain.database.value("SHOW archive_mode") == "on"
     yield plain
     db.run("systemctl start hotclub-backups.timer")
 
