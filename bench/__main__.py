@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench import (
+    backups,
     balancing,
     checkouts,
     cluster,
@@ -72,6 +73,7 @@ SERVERS: Mapping[str, OfServers] = {
     "serving": OfServers(lambda options: serving.serving(options.rounds, _serving_seconds(options)), BOTH),
     "nochange": OfServers(lambda options: earlier.unchanged(options.rounds, options.commit), WITH_EARLIER, usual=False),
     "redeploy": OfServers(lambda options: earlier.deploy(options.rounds, options.commit), WITH_EARLIER, usual=False),
+    "backups": OfServers(lambda options: backups.unchanged(options.rounds), (hosts.OURS,), usual=False),
     "eight": OfServers(lambda options: wide.unchanged(options.rounds), (hosts.OURS, hosts.EIGHT), usual=False),
 }
 CLUSTERS: Mapping[str, OfClusters] = {
