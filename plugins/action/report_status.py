@@ -31,9 +31,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         backups = str(arguments.get("backups") or "")
         report = {"site": arguments["site"], **_verdict(statuses), "backups": backups, "hosts": statuses}
         as_json = json.dumps(report, indent=2, default=str)
+        table = status_table(statuses, arguments["site"], backups, str(arguments.get("backups_obstacle") or ""))
         if arguments.get("path"):
             Path(arguments["path"]).write_text(as_json + "\n")
-        Display().display(as_json if arguments.get("format") == "json" else status_table(statuses, arguments["site"], backups))
+        Display().display(as_json if arguments.get("format") == "json" else table)
         if report["healthy"]:
             return {"changed": False}
         return {"failed": True, "msg": f"{arguments['site']} is in trouble; the report above says where and what to do."}

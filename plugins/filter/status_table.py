@@ -28,19 +28,20 @@ COLUMNS = (
 SEEN_BY = "SEEN BY"
 
 
-def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: str = "") -> str:
+def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: str = "", obstacle: str = "") -> str:
     """Return a table with a line for each host, one with how each balancer sees each of them, and below it what is wrong.
 
     :param statuses: what ``site_status`` found, by host; an unreachable host has only ``problems``.
     :param site: name of the site.
     :param backups: what backs it up, in the operator's words.
+    :param obstacle: why the database has no backups, in a few words.
     """
     tables = [[COLUMNS, *(_row(host, status) for host, status in statuses.items())], _views(statuses)]
     lines = [line for table in tables if table for line in [*_aligned(table), ""]]
     problems = [f"  {host}: {problem}" for host, status in statuses.items() for problem in status.get("problems", [])]
     problems += [f"  {site}: {problem}" for problem in fleet_problems(statuses)]
     verdict = [f"{site} is in trouble:", *problems] if problems else [f"{site} is well."]
-    return "\n".join([*lines, *verdict, "", "Worth knowing:", *_remarks(statuses), *_backups(statuses, site, backups)])
+    return "\n".join([*lines, *verdict, "", "Worth knowing:", *_remarks(statuses), *_backups(statuses, site, backups, obstacle)])
 
 
 def _remarks(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -48,12 +49,13 @@ def _remarks(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [f"  {host}: {remark}" for host, status in statuses.items() for remark in status.get("remarks", [])]
 
 
-def _backups(statuses: Mapping[str, Mapping[str, Any]], site: str, named: str) -> list[str]:
+def _backups(statuses: Mapping[str, Mapping[str, Any]], site: str, named: str, obstacle: str) -> list[str]:
     if named:
         return [f"  {site}: backups: {named} (as site_backups says, not looked at)"]
     if any("backups" in status for status in statuses.values()):
         return [f"  {site}: no backup of uploads is known; none is made here. Say in site_backups what makes them"]
-    return [f"  {site}: no backup of database and uploads is known; none is made here. Say in site_backups what makes them"]
+    why = f", since {obstacle}" if obstacle else ""
+    return [f"  {site}: no backup of database and uploads is known; none is made here{why}. Say in site_backups what makes them"]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -25,6 +25,10 @@ options:
     description: What backs up the site, in the operator's words; empty where nothing is known of backups.
     type: str
     default: ""
+  backups_obstacle:
+    description: Why the database has no backups, in a few words; empty where it has.
+    type: str
+    default: ""
   format:
     description: How to print it.
     type: str

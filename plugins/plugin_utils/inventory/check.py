@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.certificate import check_certificate
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.fleet import (
+    check_backups,
     check_becoming_root,
     check_challenge,
     check_fleet,
@@ -43,6 +44,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     check_becoming_root(inventory, findings)
     check_fleet(inventory, findings)
     check_shared_addresses(inventory, findings)
+    check_backups(inventory, findings)
     check_certificate(inventory, findings)
     check_signed_source(inventory, findings)
     check_challenge(inventory, findings)

@@ -73,6 +73,18 @@ def check_shared_addresses(inventory: Inventory, findings: Findings) -> None:
             return
 
 
+def check_backups(inventory: Inventory, findings: Findings) -> None:
+    """Refuse backups where the database has no host, or several."""
+    databases = inventory.groups.get("db", [])
+    if len(databases) == 1:
+        return
+    has = f"has {', '.join(databases)}, which can't be backed up yet" if databases else "has no host that could make them"
+    for setting in inventory.by_name("site_backups_enabled"):
+        if _true(setting.value):
+            remedy = "Take the line out, have something else back up the database, and say in site_backups what it is."
+            findings.add(Complaint(setting.name, f"is true, and the group db {has}", remedy), setting.place, [setting.host])
+
+
 def check_signed_source(inventory: Inventory, findings: Findings) -> None:
     """Refuse to ask a folder for signatures."""
     folders = {setting.host for setting in inventory.by_name("site_source") if str(setting.value).startswith("/")}

@@ -67,3 +67,9 @@ def test_the_status_says_that_it_knows_of_no_backup() -> None:
 
     assert unknown.splitlines()[-1].startswith("  shop: no backup of database and uploads is known")
     assert named.splitlines()[-1] == "  shop: backups: pgBackRest to backup1, nightly (as site_backups says, not looked at)"
+
+
+def test_the_status_says_why_there_are_no_backups() -> None:
+    told = status_table({"db1": {"tiers": ["db"]}}, "shop", "", "the group db has db1, db2, db3")
+
+    assert "none is made here, since the group db has db1, db2, db3. Say in site_backups what makes them" in told.splitlines()[-1]

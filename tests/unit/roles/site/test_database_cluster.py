@@ -18,6 +18,7 @@ Known = Callable[..., Any]
 ONE = "[lb]\nweb1\n[app]\nweb1\n[db]\ndb1 private_address=10.0.0.31\n"
 THREE = f"{ONE}db2 private_address=10.0.0.32\ndb3 private_address=10.0.0.33\n"
 DECIDED_ELSEWHERE = f"{ONE}db2 private_address=10.0.0.32\n[dcs]\nd1 private_address=10.0.0.41\nd2 private_address=10.0.0.42\nd3\n"
+NONE = "[lb]\nweb1\n[app]\nweb1\n"
 SITE = {"site_name": "shop", "site_domain": "shop.example.org", "site_database_password": "a/b", "inventory_dir": "/inventory"}
 
 
@@ -66,6 +67,7 @@ def test_copies_are_offered_where_there_are_any(known: Known) -> None:
 def test_who_has_which_role(known: Known, hosts: str, host: str, roles: list[str]) -> None:
     found = known("site_host_roles", hosts, host)
 
+    assert ("pgbackrest" in found, "pgbackrest.leave" in found) == (roles == ["postgresql"], "patroni" in roles)
     assert [role for role in found if role in ("etcd", "patroni", "postgresql", "database_endpoint")] == roles
 
 
@@ -101,3 +103,43 @@ def test_a_limit_that_leaves_out_a_member_is_refused(known: Known) -> None:
 
     assert known(left_out, THREE, "db1", ansible_play_hosts_all=["web1", "db1", "db2", "db3"]) == []
     assert known(left_out, THREE, "db1", ansible_play_hosts_all=["web1", "db1"]) == ["db2", "db3"]
+
+
+def test_backups_are_those_of_a_single_database_host(known: Known) -> None:
+    names = "[site_backups_enabled, postgresql_archive_enabled, django_restore_point_host]"
+    assert known(names, ONE, "db1") == [True, True, "db1"]
+    assert known(names, THREE, "db1") == [False, False, ""]
+    assert known(names, NONE, "web1") == [False, False, ""]
+    assert known(names, ONE, "db1", site_backups_enabled=False) == [False, False, ""]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host", "more", "said"),
+    [
+        (ONE, "db1", {}, ""),
+        (ONE, "db1", {"site_backups_enabled": False}, "site_backups_enabled is false"),
+        (THREE, "db1", {}, "the group db has db1, db2, db3, and only a single database host can be backed up"),
+        (NONE, "web1", {}, "the group db has no host, so that whoever runs the database backs it up"),
+    ],
+)
+def test_what_is_in_the_way_of_backups_is_told_by_name(
+    known: Known, hosts: str, host: str, more: dict[str, Any], said: str
+) -> None:
+    assert known("site_backups_obstacle", hosts, host, **more) == said
+
+
+@pytest.mark.parametrize("playbook", ["backup", "drill", "restore"])
+def test_what_needs_backups_refuses_where_there_are_none_before_it_does_anything(playbook: str) -> None:
+    plays = yaml.safe_load((CHECKOUT / "playbooks" / f"{playbook}.yml").read_text(encoding="utf-8"))
+    first = plays[1]["tasks"][0]
+
+    # Not the group db alone, which may be empty.
+    assert plays[1]["hosts"] == "{{ groups | hotclub.django.all_tiers }}"
+    assert first["ansible.builtin.import_tasks"] == "tasks/refuse_without_backups.yml"
+    assert first["vars"]["refused_without_backups"] == f"playbooks/{playbook}.yml"
+
+
+def test_the_status_is_told_why_there_are_no_backups() -> None:
+    plays = yaml.safe_load((CHECKOUT / "playbooks" / "status.yml").read_text(encoding="utf-8"))
+
+    assert plays[2]["tasks"][0]["hotclub.django.report_status"]["backups_obstacle"] == "{{ site_backups_obstacle }}"

@@ -44,3 +44,21 @@ def test_the_share_of_a_host_that_takes_no_requests_is_refused() -> None:
     found = check_inventory(Inventory(groups, [Setting("db1", "site_app_weight", 2)]), Rules({}, ()))
 
     assert any("application hosts alone" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("databases", "said", "wrong"),
+    [
+        (["db1"], True, ""),
+        (["db1", "db2", "db3"], False, ""),
+        (["db1", "db2", "db3"], True, "is true, and the group db has db1, db2, db3, which can't be backed up yet"),
+        ([], "yes", "is true, and the group db has no host that could make them"),
+    ],
+)
+def test_backups_of_several_database_hosts_and_of_none_are_refused(databases: list[str], said: Any, wrong: str) -> None:
+    groups = {"all": ["web1", *databases], "lb": ["web1"], "app": ["web1"], "db": databases}
+    settings = [Setting(host, "site_backups_enabled", said) for host in groups["all"]]
+    found = [line for line in check_inventory(Inventory(groups, settings), Rules({}, ())) if "and the group db has" in line]
+
+    assert len(found) == bool(wrong) and wrong in "".join(found)
+    assert all(line.startswith("site_backups_enabled") for line in found)
