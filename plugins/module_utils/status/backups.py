@@ -19,6 +19,12 @@ DAY = 24 * HOUR
 OLDEST_BACKUP = 2 * DAY + 2 * HOUR
 # The first one is made within minutes.
 FIRST_BACKUP = 2 * HOUR
+# Some turns of archive_timeout, which has each file archived that is not full.
+LONG_WAIT = 0.5 * HOUR
+NOT_ARCHIVED = (
+    "PostgreSQL archives nothing until it restarts (archive_mode is still off), so no backup is made and no restore can go to "
+    "a later moment. Run playbooks/backup.yml: it restarts it while requests are held, and makes the first backup"
+)
 SEE = "See `journalctl -u hotclub-backups` there"
 
 
@@ -35,8 +41,27 @@ def look_at_backups(status: dict[str, Any]) -> None:
         return
     status["backups"] = look
     now = time.time()
-    status["problems"] += problems(look, now, now - Path("/", SETTINGS).stat().st_mtime)
+    status["problems"] += [
+        *waiting(look, now, int(backups.settings.get("queue_mb", 0))),
+        *problems(look, now, now - Path("/", SETTINGS).stat().st_mtime),
+    ]
     status["remarks"] += remarks(look)
+
+
+def waiting(look: Mapping[str, Any], now: float, queue_mb: int) -> list[str]:
+    """Return what a repository that takes nothing does to the disk of PostgreSQL."""
+    queue = look.get("waiting") or {}
+    if not queue.get("since") or now - queue["since"] < LONG_WAIT:
+        return []
+    end = (
+        f"what is beyond {queue_mb} MiB is dropped (pgbackrest_queue_mb)"
+        if queue_mb
+        else "PostgreSQL stops when it is full; pgbackrest_queue_mb has it drop them before that"
+    )
+    return [
+        f"{queue['mb']} MiB of changes wait since {_moment(queue['since'])} to be archived, on a disk with "
+        f"{queue['free_mb']} MiB free: {end}. Correct what is in the repositories' way. {SEE}"
+    ]
 
 
 def problems(look: Mapping[str, Any], now: float, age: float) -> list[str]:
@@ -44,12 +69,15 @@ def problems(look: Mapping[str, Any], now: float, age: float) -> list[str]:
 
     :param age: for how long they have been made as they are, in seconds.
     """
-    found = [f"the last backup failed: {look['failure']}. {SEE}"] if look["failure"] else []
+    if look.get("archives") is False:
+        found = [NOT_ARCHIVED]
+    else:
+        found = [f"the last backup failed: {look['failure']}. {SEE}"] if look["failure"] else []
     for repository in look["repositories"]:
         where, newest = repository["where"], repository["newest"]
         if repository["error"]:
             found.append(f"the backups in {where} can't be read: {repository['error']}")
-        elif newest is None and age > FIRST_BACKUP:
+        elif newest is None and age > FIRST_BACKUP and look.get("archives") is not False:
             found.append(f"there is no backup in {where}. {SEE}")
         elif newest and now - newest["stop"] > OLDEST_BACKUP:
             found.append(f"the newest backup in {where} is {_days(now - newest['stop'])} old. {SEE}")
@@ -75,7 +103,7 @@ def remarks(look: Mapping[str, Any]) -> list[str]:
     for repository in look["repositories"]:
         where, newest = repository["where"], repository["newest"]
         if newest is None:
-            if not repository["error"]:
+            if not repository["error"] and look.get("archives") is not False:
                 found.append(f"no backup of the database yet in {where}: the first one begins within minutes")
             continue
         found.append(

@@ -14,10 +14,11 @@ import drill
 import due
 import kept
 import pgbackrest
+import postgres
 import turns
 import wal
 
-__all__ = ["drill", "due", "kept", "pgbackrest", "turns", "wal"]
+__all__ = ["drill", "due", "kept", "pgbackrest", "postgres", "turns", "wal"]
 
 DAY = 86400.0
 # A Monday, at noon.
@@ -33,6 +34,6 @@ def backup(kind: str, days_ago: float, first: int = 1, now: float = NOON) -> dic
         "timestamp": {"start": start, "stop": start + 3600},
         "archive": {"start": f"{1:08X}{0:08X}{first:08X}", "stop": f"{1:08X}{0:08X}{first + 1:08X}"},
         "database": {"id": 1, "repo-key": 1},
-        "info": {"size": 1024},
+        "info": {"size": 1024, "repository": {"delta": 100 * 2**20}},
         "error": False,
     }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from tests.unit.roles.pgbackrest.program import backup, drill, due, kept, pgbackrest, turns, wal
+from tests.unit.roles.pgbackrest.program import backup, drill, due, kept, pgbackrest, postgres, turns, wal
 
 
 class Host:
@@ -21,7 +24,10 @@ class Host:
         self.backups: list[dict[str, Any]] = []
         self.exists = False
         self.files: list[int] = []
-        self.fails = ""
+        self.fails = self.error = self.system_of_repository = ""
+        self.free = 2**40
+        self.bytes = str(4 * 2**30)
+        self.cleared = 0
         self.timeline = 1
         self.drilled: dict[str, Any] = {"good": True, "said": ""}
         settings = kept.Settings("shop", "17", "main", 5432, ({"number": 1, "where": "/r", "elsewhere": False},), 2, 7, 7)
@@ -30,13 +36,23 @@ class Host:
         self.turns.server = cast(Any, self)
         patch.setattr(turns, "pgbackrest", self.pgbackrest)
         patch.setattr(
-            turns, "repository", lambda _number: {"backups": self.backups, "exists": self.exists, "error": "", "archive": "17-1"}
+            turns,
+            "repository",
+            lambda _number: {
+                "backups": self.backups,
+                "exists": self.exists,
+                "error": self.error,
+                "archive": "17-1",
+                "system": self.system_of_repository,
+            },
         )
+        patch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=self.free))
         patch.setattr(
             turns,
             "archived_paths",
             lambda _number, _archive: [f"{wal.File(self.timeline, n)}-{'0' * 40}.zst" for n in self.files],
         )
+        patch.setattr(drill.Drill, "clear", self.clear)
         patch.setattr(
             drill.Drill,
             "rehearse",
@@ -49,6 +65,21 @@ class Host:
 
     def state(self) -> tuple[bool, bool]:
         return self.follows, self.archives
+
+    def archiving(self) -> bool | None:
+        return None if self.follows else self.archives
+
+    def waiting(self) -> dict[str, Any]:
+        return {"mb": 0, "since": 0, "free_mb": 0}
+
+    def system(self) -> str:
+        return "7001"
+
+    def size(self) -> int:
+        return int(self.bytes)
+
+    def clear(self) -> None:
+        self.cleared += 1
 
     def beat(self) -> float:
         return 1.0
@@ -182,7 +213,8 @@ def test_what_pgbackrest_says_of_a_repository(monkeypatch: pytest.MonkeyPatch) -
             "status": {"code": 0, "message": "ok"},
             "repo": [{"key": 1, "status": {"code": 99, "message": "timeout"}}],
             "backup": [backup("full", 1)],
-            "archive": [{"database": {"repo-key": 1}, "id": "17-1"}],
+            "db": [{"id": 1, "repo-key": 1, "system-id": 7001, "version": "17"}],
+            "archive": [{"database": {"id": 1, "repo-key": 1}, "id": "17-1"}],
         }
     ]
     monkeypatch.setattr(pgbackrest, "pgbackrest", lambda *_words: json.dumps(told))
@@ -202,3 +234,90 @@ def test_after_a_restore_in_place_a_full_backup_is_due_and_what_was_undone_is_re
     host.timeline = 2
     host.turns.turn()
     assert "backup --type=full --repo=1" in host.calls
+
+
+def test_backups_of_an_earlier_major_version_lead_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        "status": {"code": 0, "message": "ok"},
+        "backup": [backup("full", 1)],
+        "db": [{"id": n, "repo-key": 1, "system-id": 7000 + n, "version": str(16 + n)} for n in (1, 2)],
+        "archive": [{"database": {"id": 1, "repo-key": 1}, "id": "17-1"}, {"database": {"id": 2, "repo-key": 1}, "id": "18-2"}],
+    }
+    monkeypatch.setattr(pgbackrest, "pgbackrest", lambda *_words: json.dumps([told]))
+    found = pgbackrest.repository(1)
+    assert (found["backups"], found["archive"], found["system"]) == ([], "18-2", "7002")
+
+
+def test_nothing_is_archived_into_the_backups_of_another_server(host: Host, failing: Callable[[], str]) -> None:
+    host.turns.turn()
+    host.calls.clear()
+    host.system_of_repository = "6999"
+    assert "stanza-upgrade" in failing()
+    assert not host.kept.archived.exists(), "what waits for them would fill the disk"
+    assert host.calls == []
+
+
+def test_archiving_does_not_begin_into_backups_that_can_not_be_read(host: Host, failing: Callable[[], str]) -> None:
+    host.exists, host.error = True, "[CryptoError] cipher header invalid"
+    assert "cipher header invalid" in failing()
+    assert not host.kept.archived.exists()
+
+
+def test_what_is_archived_already_waits_for_a_repository_that_is_away(host: Host, failing: Callable[[], str]) -> None:
+    host.turns.turn()
+    host.error, host.fails = "timeout", "check"
+    failing()
+    assert host.kept.archived.exists()
+
+
+@pytest.mark.parametrize(("free_gib", "made"), [(2.4, False), (2.6, True)])
+def test_the_first_backup_is_not_begun_where_it_would_fill_the_disk(host: Host, free_gib: float, made: bool) -> None:
+    host.free = int(free_gib * 2**30)
+    if made:
+        host.turns.turn()
+    else:
+        with pytest.raises(pgbackrest.BackupError, match="a full backup needs about 2560 MiB, and / has 2457 MiB free"):
+            host.turns.turn()
+    assert ("backup --type=full --repo=1" in host.calls) == made
+
+
+def test_a_later_backup_needs_what_the_one_before_it_has(host: Host) -> None:
+    host.turns.turn()
+    host.free = 600 * 2**20
+    with pytest.raises(pgbackrest.BackupError, match="needs about 632 MiB"):
+        host.turns.backup("full")
+    host.turns.backup("diff")
+
+
+def test_a_turn_throws_away_what_an_interrupted_drill_has_left(host: Host) -> None:
+    host.turns.turn()
+    assert host.cleared == 1
+
+
+def test_a_fault_that_nobody_has_thought_of_is_remembered_too(host: Host, failing: Callable[[], str]) -> None:
+    host.bytes = "no number"
+    assert "ValueError" in failing()
+    assert "ValueError" in host.turns.look()["failure"]
+
+
+def test_the_look_tells_whether_the_server_archives(host: Host) -> None:
+    assert host.turns.look()["archives"] is True
+    host.archives = False
+    assert host.turns.look()["archives"] is False
+    host.follows = True
+    assert host.turns.look()["archives"] is None
+    host.follows, host.starts_by_itself = False, False
+    assert host.turns.look()["archives"] is None
+
+
+def test_what_waits_to_be_archived_is_counted_without_the_server(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = tmp_path / "pg_wal/archive_status"
+    status.mkdir(parents=True)
+    for number, name in enumerate(("1.ready", "2.ready", "3.done")):
+        (status / name).touch()
+        os.utime(status / name, (1000 + number, 1000 + number))
+    host.free = 7 * 2**20
+    monkeypatch.setattr(postgres.Postgres, "data", tmp_path)
+    assert postgres.Postgres(host.turns.settings).waiting() == {"mb": 32, "since": 1000.0, "free_mb": 7}

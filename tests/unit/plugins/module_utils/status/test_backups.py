@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.status.backups import DAY, HOUR, problems, remarks
+from ansible_collections.hotclub.django.plugins.module_utils.status.backups import DAY, HOUR, problems, remarks, waiting
 
 NOW = 1_800_000_000.0
 NEWEST = {"label": "a", "type": "full", "stop": NOW - 10 * HOUR}
@@ -63,3 +63,26 @@ def test_a_gap_that_a_newer_backup_makes_up_for_is_worth_knowing() -> None:
 def test_backups_on_the_same_host_alone_are_worth_knowing() -> None:
     assert any("no backup is on another machine" in remark for remark in remarks(look()))
     assert not any("no backup is on another machine" in remark for remark in remarks(look(elsewhere=True)))
+
+
+def test_a_server_that_archives_nothing_before_a_restart_is_trouble_with_its_remedy() -> None:
+    for looked in (look({}, newest=None), look({}, newest=None, failure="PostgreSQL archives nothing"), look()):
+        [found] = problems(looked | {"archives": False}, NOW, HOUR)
+        assert "archives nothing until it restarts (archive_mode is still off)" in found
+        assert "Run playbooks/backup.yml: it restarts it while requests are held" in found
+    assert "begins within minutes" not in " ".join(remarks(look({}, newest=None) | {"archives": False}))
+    assert problems(look({}, newest=None) | {"archives": True}, NOW, HOUR) == []
+
+
+@pytest.mark.parametrize(
+    ("queue_mb", "end"), [(0, "PostgreSQL stops when it is full; pgbackrest_queue_mb"), (4096, "beyond 4096 MiB is dropped")]
+)
+def test_changes_that_wait_fill_the_disk_and_are_trouble(queue_mb: int, end: str) -> None:
+    looked = look() | {"waiting": {"mb": 640, "since": NOW - HOUR, "free_mb": 900}}
+    [found] = waiting(looked, NOW, queue_mb)
+    assert "640 MiB of changes wait since" in found and "900 MiB free" in found and end in found
+
+
+@pytest.mark.parametrize("queue", [None, {"mb": 0, "since": 0, "free_mb": 0}, {"mb": 16, "since": NOW - 300, "free_mb": 9}])
+def test_changes_wait_for_moments_by_nature(queue: dict[str, Any] | None) -> None:
+    assert waiting(look() | {"waiting": queue}, NOW, 0) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 STANZA = "main"
@@ -38,13 +38,27 @@ def repository(number: int) -> dict[str, Any]:
     """Return what pgBackRest says of one repository: its backups from the oldest on, or why it can't be read."""
     told = json.loads(pgbackrest("info", "--output=json", f"--repo={number}") or "[]")
     if not told:
-        return {"backups": [], "exists": False, "error": ""}
+        return {"backups": [], "exists": False, "error": "", "archive": "", "system": ""}
     status = next((repo["status"] for repo in told[0].get("repo", []) if repo["key"] == number), told[0]["status"])
     exists = status["code"] not in (1, 3)
     error = status["message"] if status["code"] == 99 else ""
-    backups = [backup for backup in told[0].get("backup", []) if backup["database"]["repo-key"] == number]
-    archives = [archive for archive in told[0].get("archive", []) if archive["database"]["repo-key"] == number]
-    return {"backups": backups, "exists": exists, "error": error, "archive": archives[-1]["id"] if archives else ""}
+    # Those of an earlier major version lead nowhere any more.
+    server = max((one for one in told[0].get("db", []) if one["repo-key"] == number), key=lambda one: one["id"], default=None)
+    mine = (number, server["id"]) if server else None
+    backups = [backup for backup in told[0].get("backup", []) if _server_of(backup) == mine]
+    archives = [archive for archive in told[0].get("archive", []) if _server_of(archive) == mine]
+    return {
+        "backups": backups,
+        "exists": exists,
+        "error": error,
+        "archive": archives[-1]["id"] if archives else "",
+        "system": str(server["system-id"]) if server else "",
+    }
+
+
+def _server_of(one: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the repository of a backup or an archive, and the number by which that knows the server."""
+    return one["database"]["repo-key"], one["database"]["id"]
 
 
 def archived_paths(number: int, archive: str) -> Sequence[str]:

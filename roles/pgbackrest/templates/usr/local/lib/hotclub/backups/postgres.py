@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 from kept import Settings
 from pgbackrest import BackupError, run
@@ -16,6 +19,9 @@ delete from hotclub.heartbeat where moment < now() - interval '60 days';
 insert into hotclub.heartbeat values (clock_timestamp()) returning extract(epoch from moment);
 """
 NEWEST_BEAT = "select coalesce(extract(epoch from max(moment)), 0) from hotclub.heartbeat"
+MEBI = 1024 * 1024
+# Of a file of the log of changes.
+FILE_MB = 16
 
 
 class Postgres:
@@ -55,6 +61,31 @@ class Postgres:
         """Return whether it follows another server, and whether it archives."""
         follows, archives = self.ask("select pg_is_in_recovery(), current_setting('archive_mode') <> 'off'").split("|")
         return follows == "t", archives == "t"
+
+    def archiving(self) -> bool | None:
+        """Return whether it archives; None where nobody expects that: of a server that is down, or follows another one."""
+        try:
+            follows, archives = self.state()
+        except BackupError:
+            return None
+        return None if follows else archives
+
+    def waiting(self) -> dict[str, Any]:
+        """Return how much of its log waits to be archived, and since when."""
+        since = []
+        for path in (self.data / "pg_wal/archive_status").glob("*.ready"):
+            with contextlib.suppress(OSError):
+                since.append(path.stat().st_mtime)
+        free = shutil.disk_usage(self.data).free // MEBI if since else 0
+        return {"mb": len(since) * FILE_MB, "since": min(since, default=0), "free_mb": free}
+
+    def system(self) -> str:
+        """Return the number of the server, which its copies share and a new or upgraded one doesn't."""
+        return self.ask("select system_identifier from pg_control_system()")
+
+    def size(self) -> int:
+        """Return how many bytes its databases have."""
+        return int(self.ask("select sum(pg_database_size(oid))::bigint from pg_database"))
 
     def beat(self) -> float:
         """Leave a row by which a copy is known to have this moment; return the moment."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from pathlib import Path
 from typing import Any
 
 import due
 import wal
-from drill import Drill
+from drill import MEBI, SPARE, Drill
 from kept import Kept, Settings
 from pgbackrest import BackupError, archived_paths, pgbackrest, repository
 from postgres import Postgres
 
 PATIENCE_SECONDS = 3600.0
+# What is expected of a backup: a little more than the one before has, and of the first one that data packs to half of it.
+GROWTH, PACKED = 1.2, 2
 
 
 class Turns:
@@ -31,6 +35,8 @@ class Turns:
             # Moved elsewhere, or a copy of another one, which has backups of its own.
             return
         with self.kept.alone():
+            # What an interrupted drill has left takes the room of the data once more.
+            Drill(self.settings).clear()
             failures = []
             try:
                 beat = self.prepare()
@@ -45,6 +51,8 @@ class Turns:
                     self.rehearse(beat)
             except BackupError as error:
                 failures.append(str(error))
+            except (OSError, ValueError, LookupError) as error:
+                failures.append(f"{type(error).__name__}: {error}")
             self.kept.write("failure", {"at": time.time(), "said": "; ".join(failures)})
         drill = self.kept.read("drill", {})
         if drill and not drill["good"] and drill["at"] > time.time() - PATIENCE_SECONDS:
@@ -89,6 +97,8 @@ class Turns:
         return {
             "site": self.settings.site,
             "hour": self.settings.hour,
+            "archives": self.server.archiving() if self.server.starts_by_itself else None,
+            "waiting": self.server.waiting(),
             "drill_days": self.settings.drill_days,
             "repositories": [self.described(said) for said in self.settings.repositories],
             "failure": self.kept.read("failure", {}).get("said", ""),
@@ -119,12 +129,51 @@ class Turns:
             raise BackupError(
                 "PostgreSQL archives nothing before it is restarted: playbooks/backup.yml restarts it while requests are held"
             )
-        if not all(repository(number)["exists"] for number in self.numbers):
+        found = {said["where"]: repository(said["number"]) for said in self.settings.repositories}
+        self.refuse_what_can_not_be_archived(found)
+        if not all(each["exists"] for each in found.values()):
             pgbackrest("stanza-create")
         self.kept.archived.touch()
         beat = self.server.beat()
         pgbackrest("check")
         return beat
+
+    def refuse_what_can_not_be_archived(self, found: dict[str, dict[str, Any]]) -> None:
+        """Have nothing archived into a repository that would never take it: what waits for it would fill the disk.
+
+        :raises BackupError: there is such a one.
+        """
+        system = self.server.system()
+        for where, each in found.items():
+            if each["error"] and not self.kept.archived.exists():
+                raise BackupError(f"the backups in {where} can't be read, so nothing is archived: {each['error']}")
+            if each["system"] not in ("", system):
+                self.kept.archived.unlink(missing_ok=True)
+                raise BackupError(
+                    f"the backups in {where} are of another server ({each['system']}) than this one ({system}), so nothing is "
+                    "archived. If PostgreSQL was upgraded, run as postgres: pgbackrest --stanza=main stanza-upgrade. "
+                    "If the server is a new one, playbooks/restore.yml brings their data into it; or move them away, or name "
+                    "another path in pgbackrest_repositories"
+                )
+
+    def refuse_too_large(self, number: int, kind: str) -> None:
+        """Refuse a backup that would fill a disk of this host, on which PostgreSQL may live as well.
+
+        :raises BackupError: there is no room for it.
+        """
+        said = next(one for one in self.settings.repositories if one["number"] == number)
+        if said["elsewhere"]:
+            return
+        alike = [one["info"] for one in repository(number)["backups"] if one["type"] == kind]
+        sizes = [info.get("repository", {}).get("delta", 0) for info in alike]
+        needed = int(sizes[-1] * GROWTH) if sizes else self.server.size() // PACKED if kind == "full" else 0
+        place = next(path for path in (Path(said["where"]), *Path(said["where"]).parents) if path.exists())
+        free = shutil.disk_usage(place).free
+        if free < needed + SPARE:
+            raise BackupError(
+                f"no room: a {kind} backup needs about {(needed + SPARE) // MEBI} MiB, and {place} has {free // MEBI} MiB free. "
+                "Make room there, set pgbackrest_kept_fulls lower, or name another place in pgbackrest_repositories"
+            )
 
     def back_up_if_due(self, number: int) -> None:
         """Look for gaps in a repository, and make the backup that is due."""
@@ -148,6 +197,7 @@ class Turns:
 
     def make(self, number: int, kind: str) -> None:
         """Make a backup in one repository; what is too old goes with it."""
+        self.refuse_too_large(number, kind)
         pgbackrest("backup", f"--type={kind}", f"--repo={number}")
 
     def rehearse(self, beat: float) -> dict[str, Any]:
