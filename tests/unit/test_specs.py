@@ -78,7 +78,7 @@ def test_lists_and_dictionaries_say_what_is_in_them(role: Role) -> None:
 
 
 def test_what_looks_like_a_secret_is_marked(role: Role) -> None:
-    secret = re.compile(r"(password|secret|private_key|deploy_key|secret_key|token)$")
+    secret = re.compile(r"(password|passphrase|secret|private_key|deploy_key|secret_key|secret_access_key|token)$")
 
     assert [
         name

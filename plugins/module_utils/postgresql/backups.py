@@ -13,6 +13,7 @@ import json
 import os
 import pwd
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,12 @@ SETTINGS = "etc/hotclub/backups.json"
 CONFIGURATION = "etc/pgbackrest/pgbackrest.conf"
 # Its presence has PostgreSQL archive: see FOR_BACKUPS in sharing.py.
 ARCHIVED = "var/lib/hotclub-backups/archived"
+# What is left of a drill that was interrupted.
+DRILL = "var/lib/hotclub-backups/drill"
 CLUSTER = "main"
 LOCAL = "/var/lib/pgbackrest"
+# A line of its own file, by the number of a repository.
+OPTION = re.compile(r"^repo([0-9]+)-([a-z0-9-]+)=(.*)$", re.MULTILINE)
 ARCHIVE_COMMAND = re.compile(r"^[ \t]*archive_command[ \t=]+'(?P<command>(?:[^']|'')+)'", re.MULTILINE)
 HEADER = """\
 # Backups of PostgreSQL {version}, of the site {site}.
@@ -76,15 +81,19 @@ class Wanted:
             for number, repository in enumerate(self.repositories, 1)
         ]
         said = {"site": self.site, "version": self.version, "cluster": CLUSTER, "port": self.port, "repositories": places}
-        return (
-            json.dumps({**said, "hour": self.hour, "full_days": self.full_days, "drill_days": self.drill_days}, indent=2) + "\n"
-        )
+        said |= {"hour": self.hour, "full_days": self.full_days, "drill_days": self.drill_days, "queue_mb": self.queue_mb}
+        return json.dumps(said, indent=2) + "\n"
 
     def configuration(self) -> str:
         """Return pgBackRest's own file."""
         lines = ["[global]"]
         for number, repository in enumerate(self.repositories, 1):
-            options = {**self._place(repository), "cipher-type": "aes-256-cbc", "cipher-pass": self.passphrase, "bundle": "y"}
+            options = {
+                **self.options_of_place(repository),
+                "cipher-type": "aes-256-cbc",
+                "cipher-pass": self.passphrase,
+                "bundle": "y",
+            }
             options["retention-full"] = str(repository.get("kept_fulls") or self.kept_fulls)
             lines += [f"repo{number}-{name}={value}" for name, value in options.items()]
         lines += ["start-fast=y", "compress-type=zst", f"process-max={self.processes}", "lock-path=/run/postgresql/pgbackrest"]
@@ -97,7 +106,8 @@ class Wanted:
         own = [f"[{CLUSTER}]", f"pg1-path={data}", f"pg1-port={self.port}", "pg1-socket-path=/run/postgresql"]
         return HEADER.format(version=self.version, site=self.site) + "\n".join([*lines, "", *own]) + "\n"
 
-    def _place(self, repository: Mapping[str, Any]) -> dict[str, str]:
+    def options_of_place(self, repository: Mapping[str, Any]) -> dict[str, str]:
+        """Return where pgBackRest finds a repository."""
         if repository["type"] == "local":
             return {"path": place(repository, self.site)}
         options = {
@@ -170,12 +180,14 @@ class Backups:
         if self.keeper not in ("", wanted.site):
             return
         former = _text(self.root / CONFIGURATION)
-        if self._has_other_passphrase(wanted, former):
-            if not wanted.anew or wanted.repositories[0]["type"] != "local":
-                raise other_passphrase(wanted)
-            yield "begin anew", lambda: self._set_aside(place(wanted.repositories[0], wanted.site))
+        unreadable = _of_other_passphrase(wanted, former)
+        if unreadable and (not wanted.anew or any(repository["type"] != "local" for repository in unreadable)):
+            raise other_passphrase(wanted)
+        for repository in unreadable:
+            yield "begin anew", lambda repository=repository: self._set_aside(place(repository, wanted.site))  # type: ignore[misc]
         if not self.keeper:
             self._refuse_other_archive(wanted)
+        yield from self._folders(wanted, "" if unreadable else former)
         changed = False
         for path, text, secret in ((CONFIGURATION, wanted.configuration(), True), (SETTINGS, wanted.settings(), False)):
             if _text(self.root / path) != text:
@@ -184,17 +196,39 @@ class Backups:
         shown = self.run(["systemctl", "show", TIMER, "--property=ActiveState,UnitFileState,NeedDaemonReload"]).stdout
         unit = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         if unit.get("NeedDaemonReload") == "yes" or unit.get("UnitFileState", "") == "":
-            yield "daemon-reload", lambda: self._systemctl("daemon-reload")
+            yield "reload", lambda: self._systemctl("daemon-reload")
         if unit.get("UnitFileState") != "enabled":
             yield "enable", lambda: self._systemctl("enable", "--quiet", TIMER)
         if unit.get("ActiveState") != "active" or changed:
             # It looks soon after its start what is due.
             yield "start", lambda: self._systemctl("restart", TIMER)
 
+    def _folders(self, wanted: Wanted, former: str) -> Iterator[tuple[str, Callable[[], None]]]:
+        """Return what is left to do until PostgreSQL's account can write to folders that are not pgBackRest's own.
+
+        :param former: pgBackRest's file as far as it still counts.
+        :raises Refusal: a folder is not there; made here, it would be beside a disk that has not been mounted.
+        """
+        for repository in wanted.repositories:
+            if repository["type"] != "local" or not repository.get("path"):
+                continue
+            path = place(repository, wanted.site)
+            full = self.root / path.lstrip("/")
+            if full.is_dir():
+                continue
+            missing = path if f"-path={path}\n" in former else repository["path"]
+            if missing == path or not full.parent.is_dir():
+                raise Refusal(
+                    f"The folder {missing} of pgbackrest_repositories is not on {os.uname().nodename}.",
+                    "Mount its disk. To begin anew, make the folder, and in it an empty one of postgres with the site's name.",
+                )
+            yield path, lambda full=full: self._make(full)  # type: ignore[misc]
+
     @staticmethod
-    def _has_other_passphrase(wanted: Wanted, former: str) -> bool:
-        mark = f"repo1-path={place(wanted.repositories[0], wanted.site)}\n"
-        return mark in former and f"cipher-pass={wanted.passphrase}\n" not in former
+    def _make(folder: Path) -> None:
+        folder.mkdir(mode=0o750)
+        postgres = pwd.getpwnam("postgres")
+        os.chown(folder, postgres.pw_uid, postgres.pw_gid)
 
     def _set_aside(self, path: str) -> None:
         """Leave backups that the site can't read any more, and have nothing archived until there is a new repository."""
@@ -227,9 +261,13 @@ class Backups:
         if self.keeper != site:
             return
         yield "disable", lambda: self._systemctl("disable", "--quiet", "--now", TIMER)
+        # One that is under way would have PostgreSQL archive again, into a repository that nothing names any more.
+        yield "stop", lambda: self._systemctl("stop", SERVICE)
         for path in (ARCHIVED, SETTINGS, CONFIGURATION):
             if (self.root / path).exists():
                 yield path, lambda path=path: files.remove(self.root / path)  # type: ignore[misc]
+        if (self.root / DRILL).exists():
+            yield "drill", lambda: shutil.rmtree(self.root / DRILL)
 
     def _systemctl(self, *words: str) -> None:
         done = self.run(["systemctl", *words])
@@ -247,6 +285,23 @@ class Backups:
             raise Trouble(done.stderr.strip() or f"{PROGRAM} {' '.join(words)} ended with {done.code}.")
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return answer
+
+
+def _of_other_passphrase(wanted: Wanted, former: str) -> list[Mapping[str, Any]]:
+    """Return the repositories of which pgBackRest's present file says that they are encrypted by another passphrase."""
+    said: dict[str, dict[str, str]] = {}
+    for number, name, value in OPTION.findall(former):
+        said.setdefault(number, {})[name] = value
+    found = []
+    for repository in wanted.repositories:
+        told = wanted.options_of_place(repository)
+        mark = {name: told[name] for name in ("path", "s3-bucket", "s3-endpoint") if name in told}
+        if any(
+            mark.items() <= one.items() and one.get("type") == told.get("type") and one.get("cipher-pass") != wanted.passphrase
+            for one in said.values()
+        ):
+            found.append(repository)
+    return found
 
 
 def _text(path: Path) -> str:

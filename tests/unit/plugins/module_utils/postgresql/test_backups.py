@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pwd
 from collections.abc import Iterable
 from dataclasses import replace
@@ -27,6 +28,7 @@ BUCKET = {
     "secret_access_key": "key-of-s3",
     "kept_fulls": 8,
 }
+KEPT = [backups.ARCHIVED, backups.SETTINGS, backups.CONFIGURATION]
 RUNS = "ActiveState=active\nUnitFileState=enabled\nNeedDaemonReload=no\n"
 
 
@@ -37,7 +39,7 @@ class Host:
         self.root, self.shown = root, RUNS
         self.commands: list[str] = []
         self.backups = Backups(self.run, str(root))
-        patch.setattr(pwd, "getpwnam", lambda _name: SimpleNamespace(pw_gid=0))
+        patch.setattr(pwd, "getpwnam", lambda _name: SimpleNamespace(pw_uid=os.getuid(), pw_gid=os.getgid()))
         patch.setattr(files, "put", lambda path, text, _mode=0, _owner=None: Path(path).write_text(text))
 
     def run(self, command: list[str], **_more: Any) -> Outcome:
@@ -67,7 +69,7 @@ def test_a_second_run_does_nothing(host: Host) -> None:
 
 def test_a_new_host_has_its_timer_started(host: Host) -> None:
     host.shown = "ActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\n"
-    assert host.take(host.backups.steps(SHOP))[2:] == ["daemon-reload", "enable", "start"]
+    assert host.take(host.backups.steps(SHOP))[2:] == ["reload", "enable", "start"]
 
 
 def test_only_pgbackrests_own_file_has_secrets(host: Host) -> None:
@@ -93,6 +95,7 @@ def test_several_repositories_are_archived_beside_the_server() -> None:
     assert {"repo1-path=/mnt/backups/shop", "repo2-type=s3", "repo2-s3-endpoint=s3.example.org", "repo2-path=/shop"} <= lines
     assert {"repo1-retention-full=2", "repo2-retention-full=8", "repo2-cipher-pass=pass-of-shop"} <= lines
     assert {"archive-async=y", "archive-push-queue-max=4096MiB"} <= lines
+    assert json.loads(wanted.settings())["queue_mb"] == 4096
     places = json.loads(wanted.settings())["repositories"]
     assert [(place["number"], place["where"], place["elsewhere"]) for place in places] == [
         (1, "/mnt/backups/shop", False),
@@ -107,7 +110,7 @@ def test_a_server_is_backed_up_for_the_first_of_its_sites_until_it_leaves(host: 
     assert host.take(host.backups.leave("blog")) == []
     (host.root / backups.ARCHIVED).parent.mkdir(parents=True)
     (host.root / backups.ARCHIVED).touch()
-    assert host.take(host.backups.leave("shop")) == ["disable", backups.ARCHIVED, backups.SETTINGS, backups.CONFIGURATION]
+    assert host.take(host.backups.leave("shop")) == ["disable", "stop", *KEPT]
     assert host.backups.keeper == ""
     assert host.take(host.backups.steps(blog))
     assert "/var/lib/pgbackrest/blog" in host.read(backups.CONFIGURATION)
@@ -118,7 +121,47 @@ def test_another_passphrase_than_that_of_the_backups_is_refused(host: Host) -> N
     other = replace(SHOP, passphrase="made-by-another-controller")
     with pytest.raises(Refusal, match="another passphrase"):
         host.take(host.backups.steps(other))
+    (host.root / "mnt/anew").mkdir(parents=True)
     host.take(host.backups.steps(replace(other, repositories=[{"type": "local", "path": "/mnt/anew"}])))
+
+
+@pytest.mark.parametrize("repositories", [[BUCKET], [{"type": "local"}, BUCKET], [BUCKET, {"type": "local"}]])
+def test_another_passphrase_is_refused_wherever_the_backups_are(host: Host, repositories: list[dict[str, Any]]) -> None:
+    wanted = replace(SHOP, repositories=repositories)
+    host.take(host.backups.steps(wanted))
+    for anew in (False, True):
+        # A storage elsewhere can't be set aside.
+        with pytest.raises(Refusal, match="another passphrase"):
+            host.take(host.backups.steps(replace(wanted, passphrase="other", anew=anew, repositories=repositories[::-1])))
+    assert "cipher-pass=other" not in host.read(backups.CONFIGURATION)
+    host.take(host.backups.steps(replace(wanted, passphrase="other", repositories=[BUCKET | {"bucket": "another"}])))
+
+
+def test_a_folder_for_backups_has_to_be_there_since_its_disk_may_not_be_mounted(host: Host) -> None:
+    wanted = replace(SHOP, repositories=[{"type": "local", "path": "/mnt/backups"}])
+    with pytest.raises(Refusal, match="/mnt/backups of pgbackrest_repositories is not on"):
+        host.take(host.backups.steps(wanted))
+    (host.root / "mnt/backups").mkdir(parents=True)
+    folder = host.root / "mnt/backups/shop"
+    assert host.take(host.backups.steps(wanted))[0] == "/mnt/backups/shop"
+    assert folder.stat().st_mode & 0o777 == 0o750
+    assert host.take(host.backups.steps(wanted)) == []
+    # With new secrets it is set aside, and begun anew.
+    anew = host.take(host.backups.steps(replace(wanted, passphrase="another", anew=True)))
+    assert anew[:2] == ["begin anew", "/mnt/backups/shop"] and folder.is_dir()
+    # One that has gone since.
+    folder.rmdir()
+    with pytest.raises(Refusal, match="/mnt/backups/shop of pgbackrest_repositories is not on"):
+        host.take(host.backups.steps(replace(wanted, passphrase="another")))
+
+
+def test_backups_that_end_stop_one_that_is_under_way_before_anything_is_removed(host: Host) -> None:
+    host.take(host.backups.steps(SHOP))
+    (host.root / backups.DRILL / "data").mkdir(parents=True)
+    host.commands.clear()
+    assert host.take(host.backups.leave("shop"))[-1] == "drill"
+    assert host.commands == [f"systemctl disable --quiet --now {backups.TIMER}", f"systemctl stop {backups.SERVICE}"]
+    assert not (host.root / backups.DRILL).exists()
 
 
 @pytest.mark.parametrize("path", ["etc/postgresql/17/main/postgresql.conf", "etc/postgresql/17/main/conf.d/own.conf"])
@@ -156,3 +199,16 @@ def test_a_site_with_new_secrets_sets_its_backups_aside_and_begins_anew(host: Ho
     assert [path.name.partition(".")[0] for path in (host.root / "var/lib/pgbackrest").iterdir()] == ["shop"]
     assert not (host.root / "var/lib/pgbackrest/shop").exists()
     assert host.take(host.backups.steps(anew)) == []
+
+
+def test_nobody_but_postgresql_reads_the_passphrase(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes = {}
+    monkeypatch.setattr(files, "put", lambda path, _text, mode=0, owner=None: modes.update({Path(path).name: (mode, owner)}))
+    host.take(host.backups.steps(SHOP))
+    assert modes == {"pgbackrest.conf": (0o640, (0, os.getgid())), "backups.json": (0o644, None)}
+
+
+def test_check_mode_writes_nothing(host: Host) -> None:
+    assert [name for name, _do in host.backups.steps(SHOP)] == [backups.CONFIGURATION, backups.SETTINGS, "start"]
+    assert list(host.root.iterdir()) == []
+    assert all(command.startswith("systemctl show") for command in host.commands)
