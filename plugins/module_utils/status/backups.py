@@ -21,6 +21,7 @@ OLDEST_BACKUP = 2 * DAY + 2 * HOUR
 FIRST_BACKUP = 2 * HOUR
 # Some turns of archive_timeout, which has each file archived that is not full.
 LONG_WAIT = 0.5 * HOUR
+LEAST_FREE_MB = 1024
 NOT_ARCHIVED = (
     "PostgreSQL archives nothing until it restarts (archive_mode is still off), so no backup is made and no restore can go to "
     "a later moment. Run playbooks/backup.yml: it restarts it while requests are held, and makes the first backup"
@@ -77,10 +78,15 @@ def problems(look: Mapping[str, Any], now: float, age: float) -> list[str]:
         where, newest = repository["where"], repository["newest"]
         if repository["error"]:
             found.append(f"the backups in {where} can't be read: {repository['error']}")
-        elif newest is None and age > FIRST_BACKUP and look.get("archives") is not False:
+        elif newest is None and age > FIRST_BACKUP and look.get("archives") is not False and not repository.get("busy"):
             found.append(f"there is no backup in {where}. {SEE}")
         elif newest and now - newest["stop"] > OLDEST_BACKUP:
             found.append(f"the newest backup in {where} is {_days(now - newest['stop'])} old. {SEE}")
+        if (free := repository.get("free_mb")) is not None and free < LEAST_FREE_MB:
+            found.append(
+                f"only {free} MiB are left on the disk of the backups in {where}. Make room, set pgbackrest_kept_fulls lower, or "
+                "name another place in pgbackrest_repositories: what can't be archived fills PostgreSQL's disk as well"
+            )
         if repository.get("open_gaps"):
             found.append(
                 f"{where} lacks {', '.join(repository['open_gaps'])} of the log of changes, and no full backup is newer: no "
@@ -104,7 +110,8 @@ def remarks(look: Mapping[str, Any]) -> list[str]:
         where, newest = repository["where"], repository["newest"]
         if newest is None:
             if not repository["error"] and look.get("archives") is not False:
-                found.append(f"no backup of the database yet in {where}: the first one begins within minutes")
+                comes = "is being made" if repository.get("busy") else "begins within minutes"
+                found.append(f"no backup of the database yet in {where}: the first one {comes}")
             continue
         found.append(
             f"the newest backup of the database ({newest['type']}) is of {_moment(newest['stop'])}, in {where}; "

@@ -17,6 +17,7 @@ from tests.load import constant_load, judge
 pytestmark = [pytest.mark.debian13, pytest.mark.about("pgbackrest", "postgresql", "backup", "restore", "drill")]
 
 REPOSITORY = 'python3 -c \'import json; print(json.load(open("/etc/hotclub/backups.json"))["repositories"][0]["where"])\''
+LOOK = "cd /; runuser -u postgres -- python3 -I /usr/local/lib/hotclub/backups look"
 COPY_PORT = 5499
 
 
@@ -34,6 +35,7 @@ def backed_up(plain: Site, db: Machine) -> Iterator[Site]:
     # As a version without backups has left it: what must change needs a restart.
     db.run("sed -i /^archive_/d /etc/postgresql/*/main/conf.d/hotclub.conf; systemctl restart 'postgresql@*-main'")
     assert plain.database.value("SHOW archive_mode") == "off"
+    assert '"archives": false' in db.run(LOOK), "status would not say that nothing is archived before a restart"
     plan = plain.load(rate=20)
     with constant_load(plan) as load:
         plain.play("backup", backup_name="before-the-tests").must_succeed()

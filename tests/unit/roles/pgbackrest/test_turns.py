@@ -31,7 +31,7 @@ class Host:
         self.timeline = 1
         self.drilled: dict[str, Any] = {"good": True, "said": ""}
         settings = kept.Settings("shop", "17", "main", 5432, ({"number": 1, "where": "/r", "elsewhere": False},), 2, 7, 7)
-        self.kept = kept.Kept(folder)
+        self.kept = kept.Kept("shop", folder)
         self.turns = turns.Turns(settings, self.kept)
         self.turns.server = cast(Any, self)
         patch.setattr(turns, "pgbackrest", self.pgbackrest)
@@ -43,6 +43,7 @@ class Host:
                 "exists": self.exists,
                 "error": self.error,
                 "archive": "17-1",
+                "busy": False,
                 "system": self.system_of_repository,
             },
         )
@@ -62,6 +63,7 @@ class Host:
     # The server.
     starts_by_itself = True
     follows, archives = False, True
+    segment = "16MB"
 
     def state(self) -> tuple[bool, bool]:
         return self.follows, self.archives
@@ -74,6 +76,9 @@ class Host:
 
     def system(self) -> str:
         return "7001"
+
+    def segment_size(self) -> str:
+        return self.segment
 
     def size(self) -> int:
         return int(self.bytes)
@@ -276,7 +281,7 @@ def test_the_first_backup_is_not_begun_where_it_would_fill_the_disk(host: Host, 
     if made:
         host.turns.turn()
     else:
-        with pytest.raises(pgbackrest.BackupError, match="a full backup needs about 2560 MiB, and / has 2457 MiB free"):
+        with pytest.raises(pgbackrest.BackupError, match="a full backup needs about 2560 MiB, and /r has 2457 MiB free"):
             host.turns.turn()
     assert ("backup --type=full --repo=1" in host.calls) == made
 
@@ -321,3 +326,24 @@ def test_what_waits_to_be_archived_is_counted_without_the_server(
     host.free = 7 * 2**20
     monkeypatch.setattr(postgres.Postgres, "data", tmp_path)
     assert postgres.Postgres(host.turns.settings).waiting() == {"mb": 32, "since": 1000.0, "free_mb": 7}
+
+
+def test_a_log_in_files_of_another_size_is_not_archived(host: Host, failing: Callable[[], str]) -> None:
+    host.segment = "64MB"
+    assert "in files of 64MB" in failing()
+    assert not host.kept.archived.exists()
+
+
+def test_what_is_remembered_of_one_site_is_nothing_of_the_next(host: Host, tmp_path: Path) -> None:
+    host.drilled = {"good": False, "said": "checksum error"}
+    host.turns.backup("full")
+    with pytest.raises(pgbackrest.BackupError):
+        host.turns.drill()
+    next_one = kept.Kept("blog", tmp_path)
+    assert host.kept.read("drill", {}) and not next_one.read("drill", {})
+    assert next_one.archived == host.kept.archived
+
+
+def test_the_look_tells_how_much_room_backups_on_the_host_have(host: Host) -> None:
+    host.free = 700 * 2**20
+    assert host.turns.look()["repositories"][0]["free_mb"] == 700

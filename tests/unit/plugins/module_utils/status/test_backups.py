@@ -39,6 +39,7 @@ def test_all_is_well() -> None:
         (look(error="timeout"), "can't be read: timeout"),
         (look(newest=None), "there is no backup in /r"),
         (look(newest=NEWEST | {"stop": NOW - 3 * DAY}), "3 days old"),
+        (look(free_mb=700), "only 700 MiB are left on the disk of the backups in /r"),
         (look(open_gaps=["000000010000000000000003"]), "lacks 000000010000000000000003"),
         (look(DRILL | {"good": False, "said": "checksum error"}), "failed: checksum error"),
         (look(DRILL | {"at": NOW - 20 * DAY}), "the last drill is 20 days old"),
@@ -86,3 +87,13 @@ def test_changes_that_wait_fill_the_disk_and_are_trouble(queue_mb: int, end: str
 @pytest.mark.parametrize("queue", [None, {"mb": 0, "since": 0, "free_mb": 0}, {"mb": 16, "since": NOW - 300, "free_mb": 9}])
 def test_changes_wait_for_moments_by_nature(queue: dict[str, Any] | None) -> None:
     assert waiting(look() | {"waiting": queue}, NOW, 0) == []
+
+
+def test_a_first_backup_may_take_hours() -> None:
+    looked = look({}, newest=None, busy=True)
+    assert problems(looked, NOW, DAY) == []
+    assert "the first one is being made" in remarks(looked)[0]
+
+
+def test_room_elsewhere_is_not_looked_at() -> None:
+    assert problems(look(free_mb=None), NOW, DAY) == problems(look(free_mb=5000), NOW, DAY) == []

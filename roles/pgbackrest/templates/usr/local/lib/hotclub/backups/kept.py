@@ -44,23 +44,26 @@ class Settings:
 
 
 class Kept:
-    """What is remembered, where a restore doesn't reach it."""
+    """What is remembered of a site's backups, where a restore doesn't reach it."""
 
-    def __init__(self, folder: Path = STATE) -> None:
+    def __init__(self, site: str, folder: Path = STATE) -> None:
         self.folder = folder
+        # Another site may have been backed up here before, of which these remember nothing.
+        self.notes = folder / "sites" / site
         # Its presence has PostgreSQL archive.
         self.archived = folder / "archived"
 
     def read(self, name: str, default: Any) -> Any:
         """Return what is remembered under a name."""
         try:
-            return json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
+            return json.loads((self.notes / f"{name}.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return default
 
     def write(self, name: str, value: Any) -> None:
         """Remember something."""
-        path = self.folder / f"{name}.json"
+        self.notes.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.notes / f"{name}.json"
         beside = path.with_suffix(".new")
         beside.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
         os.replace(beside, path)

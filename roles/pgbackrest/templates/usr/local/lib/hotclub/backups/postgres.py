@@ -83,6 +83,10 @@ class Postgres:
         """Return the number of the server, which its copies share and a new or upgraded one doesn't."""
         return self.ask("select system_identifier from pg_control_system()")
 
+    def segment_size(self) -> str:
+        """Return how large the files of its log are."""
+        return self.ask("show wal_segment_size")
+
     def size(self) -> int:
         """Return how many bytes its databases have."""
         return int(self.ask("select sum(pg_database_size(oid))::bigint from pg_database"))

@@ -17,6 +17,12 @@ from postgres import Postgres
 PATIENCE_SECONDS = 3600.0
 # What is expected of a backup: a little more than the one before has, and of the first one that data packs to half of it.
 GROWTH, PACKED = 1.2, 2
+SEGMENT = "16MB"
+
+
+def free_at(where: str) -> int:
+    """Return how many bytes are free where a folder is, or will be."""
+    return shutil.disk_usage(next(path for path in (Path(where), *Path(where).parents) if path.exists())).free
 
 
 class Turns:
@@ -143,6 +149,11 @@ class Turns:
 
         :raises BackupError: there is such a one.
         """
+        if (size := self.server.segment_size()) != SEGMENT:
+            raise BackupError(
+                f"PostgreSQL writes its log of changes in files of {size}, and gaps can be told among files of {SEGMENT} alone, "
+                "so nothing is archived. Have something else back it up, and set site_backups_enabled: false"
+            )
         system = self.server.system()
         for where, each in found.items():
             if each["error"] and not self.kept.archived.exists():
@@ -167,12 +178,12 @@ class Turns:
         alike = [one["info"] for one in repository(number)["backups"] if one["type"] == kind]
         sizes = [info.get("repository", {}).get("delta", 0) for info in alike]
         needed = int(sizes[-1] * GROWTH) if sizes else self.server.size() // PACKED if kind == "full" else 0
-        place = next(path for path in (Path(said["where"]), *Path(said["where"]).parents) if path.exists())
-        free = shutil.disk_usage(place).free
+        free = free_at(said["where"])
         if free < needed + SPARE:
             raise BackupError(
-                f"no room: a {kind} backup needs about {(needed + SPARE) // MEBI} MiB, and {place} has {free // MEBI} MiB free. "
-                "Make room there, set pgbackrest_kept_fulls lower, or name another place in pgbackrest_repositories"
+                f"no room: a {kind} backup needs about {(needed + SPARE) // MEBI} MiB, and {said['where']} has "
+                f"{free // MEBI} MiB free. Make room there, set pgbackrest_kept_fulls lower, or name another place in "
+                "pgbackrest_repositories"
             )
 
     def back_up_if_due(self, number: int) -> None:
@@ -227,6 +238,8 @@ class Turns:
         return {
             **said,
             "error": found["error"],
+            "busy": found["busy"],
+            "free_mb": None if said["elsewhere"] else free_at(said["where"]) // MEBI,
             "newest": newest and {"label": newest["label"], "type": newest["type"], "stop": newest["timestamp"]["stop"]},
             "backups": [
                 {"label": backup["label"], "stop": backup["timestamp"]["stop"], "size": backup["info"]["size"]}

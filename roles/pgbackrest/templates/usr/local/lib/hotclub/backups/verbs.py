@@ -12,7 +12,8 @@ from turns import Turns
 
 def main(verb: str, *words: str) -> int:
     """Do what is asked, and say on one's way out why it failed."""
-    turns = Turns(Settings.read(), Kept())
+    settings = Settings.read()
+    turns = Turns(settings, Kept(settings.site))
     try:
         if verb == "look":
             print(json.dumps(turns.look()))
