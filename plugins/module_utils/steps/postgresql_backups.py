@@ -50,10 +50,11 @@ def take(module: Call) -> None:
     wanted, backups = module.params, Backups(run)
     if wanted["state"] in ("present", "absent"):
         module.exit_json(**_kept(module, backups))
-    if module.check_mode:
-        module.exit_json(changed=True)
     if wanted["state"] == "point":
         module.exit_json(**_point(module, backups))
+    backups.refuse_none()
+    if module.check_mode:
+        module.exit_json(changed=True)
     said: dict[str, Any] = {}
     if wanted["state"] == "backup":
         said = {"backups": backups.ask("backup", wanted["kind"])}
@@ -78,8 +79,8 @@ def _kept(module: Call, backups: Backups) -> dict[str, Any]:
 
 def _point(module: Call, backups: Backups) -> dict[str, Any]:
     """Name this moment; that it fails must not keep anybody from what the moment is named for."""
-    if not backups.keeper:
-        return {"changed": False}
+    if module.check_mode or not backups.keeper:
+        return {"changed": bool(backups.keeper)}
     try:
         return {"changed": True, "point": backups.ask("point", module.params["name"])}
     except Trouble as trouble:
