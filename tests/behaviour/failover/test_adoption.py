@@ -36,4 +36,6 @@ def test_one_server_with_data_grows_to_three(trio: Trio, figure: Callable[[str],
         assert database.value("SELECT system_identifier FROM pg_control_system()") == system
     assert not verdict.acknowledged_not_stored, str(verdict)
     assert outage(outcomes) < PAUSE_SECONDS_AT_MOST, str(verdict)
+    ended = "test ! -e /etc/pgbackrest/pgbackrest.conf && ! systemctl is-active --quiet hotclub-backups.timer"
+    assert trio.lab.db.succeeds(ended), "the backups of the server that was alone go on, and nothing looks at them"
     assert trio.play("site").must_succeed().changed == 0
