@@ -42,7 +42,7 @@ options:
     description: Where the backups are, in the order in which a restore looks for one.
     type: list
     elements: dict
-    default: [{type: local}]
+    default: []
     suboptions:
       type:
         description: A folder of the host, or a storage that speaks S3.

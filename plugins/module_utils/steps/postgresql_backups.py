@@ -20,7 +20,7 @@ SPEC: dict[str, Any] = {
     "repositories": {
         "type": "list",
         "elements": "dict",
-        "default": [{"type": "local"}],
+        "default": [],
         "options": {
             "type": {"type": "str", "choices": ["local", "s3"], "default": "local"},
             "path": {"type": "str"},

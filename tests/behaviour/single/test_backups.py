@@ -32,8 +32,11 @@ class Copy(Database):
 def backed_up(plain: Site, db: Machine) -> Iterator[Site]:
     """The site with a backup that was made while it served; nothing else makes one meanwhile."""
     db.run("systemctl stop hotclub-backups.timer hotclub-backups.service")
-    # As a version without backups has left it: what must change needs a restart.
-    db.run("sed -i /^archive_/d /etc/postgresql/*/main/conf.d/hotclub.conf; systemctl restart 'postgresql@*-main'")
+    # As a run leaves a server that a version without backups has set up: what must change waits for a restart.
+    db.run(
+        "cd /etc/postgresql/*/main/conf.d; sed -i.whole /^archive_/d hotclub.conf; systemctl restart 'postgresql@*.service'; "
+        "mv hotclub.conf.whole hotclub.conf; touch hotclub.conf"
+    )
     assert plain.database.value("SHOW archive_mode") == "off"
     assert '"archives": false' in db.run(LOOK), "status would not say that nothing is archived before a restart"
     plan = plain.load(rate=20)
