@@ -137,6 +137,8 @@ def test_migrations_are_applied_once_and_before_the_switch(plain: Site, clean_sc
     assert set(verdict.versions) <= {serving, "additive"}, str(verdict)
     assert plain.database.value("SELECT count(*) FROM django_migrations WHERE app = 'journal' AND name = '0002_note'") == "1"
     assert plain.database.value("SELECT count(*) FROM journal_entry WHERE note IS NOT NULL") == "0"
+    named = plain.lab.db.run("cat /var/lib/hotclub-backups/sites/*/points.json")
+    assert f'"{plain.name}-{plain.current()}"' in named, f"no restore can go to the moment before the migrations: {named}"
 
 
 @pytest.mark.debian13
