@@ -1,0 +1,206 @@
+"""The units of workers: what is right for each program, and what an operator says instead."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.hotclub.django.plugins.filter.worker_units import KINDS, worker_units
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import check_workers
+
+from tests.unit.conftest import CHECKOUT, evaluate_for_role, render_template, wiring
+from tools.docs import read_roles
+
+PYTHON = "/srv/shop/releases/%i/venv/bin/python"
+UNIT = "etc/systemd/system/_site_-worker-_worker_@.service.j2"
+SHOP: dict[str, Any] = {"workers_site_name": "shop", "workers_denied_addresses": []}
+
+
+def unit_of(**said: Any) -> dict[str, Any]:
+    [unit] = worker_units([{"name": "mail", **said}], "/srv/shop")
+    return unit
+
+
+@pytest.mark.parametrize(
+    ("said", "command"),
+    [
+        (
+            {"kind": "celery", "application": "shop.tasks", "queues": ["a", "b"], "processes": 3, "arguments": "-O fair"},
+            f"{PYTHON} -m celery --app shop.tasks worker --hostname mail-%i@%%h --loglevel INFO --concurrency 3 "
+            "--queues a,b -O fair",
+        ),
+        (
+            {"kind": "celery"},
+            '/bin/sh -c \'exec "$$0" -m celery --app "$${SITE_SETTINGS_MODULE%%%%.*}" "$$@"\' '
+            f"{PYTHON} worker --hostname mail-%i@%%h --loglevel INFO --concurrency 1",
+        ),
+        ({"kind": "django_tasks", "queues": ["a", "b"]}, f"{PYTHON} manage.py db_worker --queue-name a,b"),
+        ({"kind": "rq"}, f"{PYTHON} manage.py rqworker default"),
+        (
+            {"kind": "dramatiq", "finish_seconds": 60, "queues": ["a", "b"]},
+            f"{PYTHON} manage.py rundramatiq --processes 1 --worker-shutdown-timeout 50000 --queues a b",
+        ),
+        ({"kind": "huey", "processes": 2}, f"{PYTHON} manage.py run_huey --worker-type process --workers 2"),
+        ({"kind": "channels", "queues": ["thumbs"]}, f"{PYTHON} manage.py runworker thumbs"),
+        ({"command": "python manage.py crunch --at 5% ${MODE}"}, "/usr/bin/env python manage.py crunch --at 5%% ${MODE}"),
+    ],
+)
+def test_each_kind_is_run_by_its_own_command(said: dict[str, Any], command: str) -> None:
+    assert unit_of(**said)["command"] == command
+
+
+def test_the_shell_finds_celery_s_application_in_the_package_of_the_settings() -> None:
+    # As systemd reads it: one of each two signs.
+    line = unit_of(kind="celery")["command"].replace("$$", "$").replace("%%", "%")
+
+    assert "${SITE_SETTINGS_MODULE%%.*}" in line and '"$0"' in line and '"$@"' in line
+
+
+@pytest.mark.parametrize(
+    ("said", "signal", "seconds", "overlap"),
+    [
+        ({"kind": "celery"}, "SIGTERM", 3600, True),
+        ({"kind": "celery", "arguments": "--beat"}, "SIGTERM", 3600, False),
+        ({"kind": "celery", "arguments": "-B", "overlap": True}, "SIGTERM", 3600, True),
+        ({"kind": "django_tasks"}, "SIGTERM", 3600, True),
+        ({"kind": "huey"}, "SIGINT", 60, False),
+        ({"kind": "huey", "arguments": "--no-periodic", "overlap": True, "finish_seconds": 7200}, "SIGINT", 7200, True),
+        ({"kind": "channels", "queues": ["x"]}, "SIGINT", 10, True),
+        ({"command": "x"}, "SIGTERM", 60, True),
+        ({"command": "x", "stop_signal": "SIGQUIT"}, "SIGQUIT", 60, True),
+    ],
+)
+def test_each_kind_finishes_in_its_own_way(said: dict[str, Any], signal: str, seconds: int, overlap: bool) -> None:
+    unit = unit_of(**said)
+
+    assert (unit["signal"], unit["finish_seconds"], unit["overlap"]) == (signal, seconds, overlap)
+
+
+def test_a_program_that_runs_one_task_at_a_time_is_as_many_units() -> None:
+    said = [{"name": "rows", "kind": "django_tasks", "processes": 3}, {"name": "mail", "kind": "celery", "processes": 3}]
+
+    assert [unit["name"] for unit in worker_units(said, "/srv/shop")] == ["rows", "rows-2", "rows-3", "mail"]
+
+
+def test_a_unit_tells_its_program_once_and_waits_as_long_as_its_tasks_may_take() -> None:
+    unit = unit_of(kind="celery", memory_max_mb=300, finish_seconds=7200)
+
+    lines = render_template("workers", UNIT, **SHOP, item=unit).splitlines()
+
+    assert {"KillMode=mixed", "KillSignal=SIGTERM", "TimeoutStopSec=7200", "MemoryMax=300M", "User=shop"} <= set(lines)
+    assert f"ExecStart={unit['command']}" in lines
+    # In this order: what is said of the worker alone comes last.
+    assert [line.partition("=")[2] for line in lines if line.startswith("EnvironmentFile=")] == [
+        "/srv/shop/etc/environment",
+        "/srv/shop/releases/%i/release.env",
+        "/srv/shop/etc/workers/mail.env",
+    ]
+    assert "MemoryMax" not in render_template("workers", UNIT, **SHOP, item=unit_of(command="x"))
+
+
+def test_a_worker_may_do_what_the_site_may() -> None:
+    """The roles know nothing of each other, so that each has this list; nobody may change one alone."""
+    same: dict[str, Any] = {"writable_paths": ["/srv/more"], "denied_addresses": ["10.0.0.1"], "bindable_ports": [9000]}
+    same |= {"media_path": "/data/shop"}
+    same |= {"site_name": "shop", "open_files": 2048, "executable_memory_denied": True}
+
+    found = [
+        str(evaluate_for_role(role, f"{{{{ __{role}_sandbox }}}}", **{f"{role}_{name}": value for name, value in same.items()}))
+        for role in ("gunicorn", "workers")
+    ]
+
+    assert found[0] == found[1]
+    assert "MemoryDenyWriteExecute=yes" in found[0]
+
+
+def test_the_release_engine_is_told_of_each_unit() -> None:
+    programs = [{"name": "rows", "kind": "django_tasks", "processes": 2}, {"name": "huey", "kind": "huey"}]
+
+    text = render_template("workers", "srv/_site_/etc/workers.json.j2", **SHOP, workers_programs=programs)
+
+    assert json.loads(text) == {
+        "finishing_releases": 2,
+        "proof_seconds": 5,
+        "units": {"huey": False, "rows": True, "rows-2": True},
+        "when_too_many": "refuse",
+    }
+
+
+def test_a_value_of_a_worker_s_environment_is_data() -> None:
+    unit = unit_of(command="x", environment={"A": 'b "$c"'})
+
+    text = render_template("workers", "srv/_site_/etc/workers/_worker_.env.j2", **SHOP, item=unit)
+
+    assert 'A="b \\"\\$c\\""' in text.splitlines()
+
+
+def test_limits_beyond_the_host_s_memory_are_refused() -> None:
+    programs = [{"name": "mail", "kind": "rq", "processes": 3, "memory_max_mb": 400}]
+
+    def refused(memory: int) -> bool:
+        given = SHOP | {"workers_programs": programs, "ansible_facts": {"memtotal_mb": memory}, "inventory_hostname": "app1"}
+        [refusal] = evaluate_for_role("workers", "{{ __workers_refusals }}", **given)
+        return not refusal["that"]
+
+    assert refused(1024) and not refused(2048)
+
+
+@pytest.mark.parametrize(
+    ("group", "host", "runs"),
+    [("", "app1", True), ("[worker]\napp2", "app1", False), ("[worker]\napp2", "app2", True)],
+)
+def test_workers_run_on_the_hosts_of_their_group_else_on_every_application_host(
+    inventory_vars: Callable[..., dict[str, Any]], tmp_path: Path, group: str, host: str, runs: bool
+) -> None:
+    site = "[all:vars]\nsite_name=shop\nsite_domain=shop.example.org"
+    given = inventory_vars(tmp_path, {"hosts": f"[lb]\napp1\n[app]\napp1\napp2\n[db]\napp1\n{group}\n{site}"})
+    defaults = given["loader"].load_from_file(str(CHECKOUT / "roles/site/defaults/main.yml"), trusted_as_template=True)
+    known = defaults | wiring() | {"groups": given["groups"], "hostvars": given["hostvars"], "inventory_hostname": host}
+    known |= {"site_name": "shop", "site_workers": [{"name": "mail", "kind": "celery"}]}
+
+    programs = evaluate_for_role("workers", "{{ workers_programs }}", **{**known, "workers_programs": known["workers_programs"]})
+
+    assert bool(programs) is runs
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({"name": "Mail", "kind": "rq"}, "not the name of a worker"),
+        ({"name": "mail-2", "kind": "rq"}, "not the name of a worker"),
+        ({"name": "mail"}, "has no command"),
+        ({"name": "mail", "kind": "rq", "command": "x"}, "has its own"),
+        ({"name": "mail", "kind": "channels"}, "no queues"),
+        ({"name": "mail", "kind": "huey", "queues": ["x"]}, "mean nothing"),
+        ({"name": "mail", "kind": "celery", "application": "a b"}, 'application "a b"'),
+        ({"name": "mail", "kind": "rq", "application": "a"}, 'application "a"'),
+        ({"name": "mail", "kind": "rq", "queues": ["a b"]}, 'queue "a b"'),
+        ({"name": "mail", "kind": "rq", "processes": 0}, "processes: 0"),
+        ({"name": "mail", "command": "a 'b"}, "can't be read"),
+        ({"name": "mail", "command": "a ; b"}, "semicolon"),
+        ({"name": "mail", "kind": "rq", "arguments": "a \\"}, "can't be read"),
+        ({"name": "mail", "kind": "rq", "environment": {"A B": "x"}}, "the worker mail"),
+    ],
+)
+def test_a_worker_that_no_unit_could_run_is_refused_by_name(said: dict[str, Any], wrong: str) -> None:
+    found = list(check_workers([said]))
+
+    assert len(found) == 1 and wrong in found[0][0], found
+
+
+def test_two_workers_of_one_name_are_refused_and_good_ones_are_not() -> None:
+    mail = {"name": "mail", "kind": "celery", "application": "shop.celery:app", "queues": ["a.b", "c:d"]}
+
+    assert ["2 workers" in what for what, _remedy in check_workers([mail, mail])] == [True]
+    assert not list(check_workers([mail, {"name": "other", "command": "sh -c 'a; b'", "environment": {"A": "b"}}]))
+
+
+def test_specs_and_the_filter_know_the_same_kinds() -> None:
+    roles = {role.name: role for role in read_roles(CHECKOUT)}
+    described = [roles["site"].options["site_workers"], roles["workers"].options["workers_programs"]]
+
+    assert described[0]["options"] == described[1]["options"]
+    assert described[0]["options"]["kind"]["choices"] == list(KINDS)
