@@ -99,9 +99,9 @@ class Worker:
         return " ".join([*words, *([literal(self.more)] if self.more else [])])
 
 
-# Celery's application is in the package of the settings, as Celery's own guide for Django has it. systemd takes one of each two
-# dollar and percent signs.
-OF_SETTINGS = """'exec "$$0" -m celery --app "$${SITE_SETTINGS_MODULE%%%%.*}" "$$@"'"""
+# Celery's application is in the package of the project's own settings, as Celery's guide for Django has it. systemd takes one of
+# each two dollar and percent signs.
+OF_SETTINGS = """'own=$${SITE_SETTINGS_MODULE:-$$DJANGO_SETTINGS_MODULE}; exec "$$0" -m celery --app "$${own%%%%.*}" "$$@"'"""
 
 
 def _celery(worker: Worker) -> list[str]:

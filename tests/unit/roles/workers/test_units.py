@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible_collections.hotclub.django.plugins.filter.worker_units import KINDS, worker_units
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import ABSENT, Wanted
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.rendering import Renderer
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import check_workers
 
 from tests.unit.conftest import CHECKOUT, evaluate_for_role, render_template, wiring
@@ -34,7 +41,8 @@ def unit_of(**said: Any) -> dict[str, Any]:
         ),
         (
             {"kind": "celery"},
-            '/bin/sh -c \'exec "$$0" -m celery --app "$${SITE_SETTINGS_MODULE%%%%.*}" "$$@"\' '
+            "/bin/sh -c 'own=$${SITE_SETTINGS_MODULE:-$$DJANGO_SETTINGS_MODULE}; "
+            'exec "$$0" -m celery --app "$${own%%%%.*}" "$$@"\' '
             f"{PYTHON} worker --hostname mail-%i@%%h --loglevel INFO --concurrency 1",
         ),
         ({"kind": "django_tasks", "queues": ["a", "b"]}, f"{PYTHON} manage.py db_worker --queue-name a,b"),
@@ -52,11 +60,21 @@ def test_each_kind_is_run_by_its_own_command(said: dict[str, Any], command: str)
     assert unit_of(**said)["command"] == command
 
 
-def test_the_shell_finds_celery_s_application_in_the_package_of_the_settings() -> None:
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"SITE_SETTINGS_MODULE": "config.settings.production", "DJANGO_SETTINGS_MODULE": "site_settings"},
+        {"DJANGO_SETTINGS_MODULE": "config.settings"},
+    ],
+)
+def test_the_shell_finds_celery_s_application_in_the_package_of_the_settings(environment: dict[str, str]) -> None:
     # As systemd reads it: one of each two signs.
     line = unit_of(kind="celery")["command"].replace("$$", "$").replace("%%", "%")
+    words = shlex.split(line.replace(PYTHON, "/bin/echo"))
 
-    assert "${SITE_SETTINGS_MODULE%%.*}" in line and '"$0"' in line and '"$@"' in line
+    told = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+
+    assert told.stdout.startswith("-m celery --app config worker --hostname mail-%i@%h ")
 
 
 @pytest.mark.parametrize(
@@ -204,3 +222,36 @@ def test_specs_and_the_filter_know_the_same_kinds() -> None:
 
     assert described[0]["options"] == described[1]["options"]
     assert described[0]["options"]["kind"]["choices"] == list(KINDS)
+
+
+def test_the_role_writes_a_unit_and_an_environment_for_each_and_what_the_engine_is_told() -> None:
+    programs = [{"name": "rows", "kind": "django_tasks", "processes": 2, "environment": {"A": "{{ b }}"}}]
+
+    def written(**given: Any) -> dict[str, Wanted]:
+        loader = DataLoader()
+        known: dict[str, Any] = {}
+        for name in ("defaults", "vars"):
+            path = CHECKOUT / "roles" / "workers" / name / "main.yml"
+            known |= loader.load_from_file(str(path), trusted_as_template=True)
+        templar = Templar(loader, known | SHOP | given)
+        [step] = templar.template(trust_as_template("{{ __workers_steps }}"))
+        renderer = Renderer(templar, CHECKOUT / "roles" / "workers" / "templates", loader)
+        asked = {name: value for name, value in step["host_files"].items() if name != "check"}
+        options = {"permissions": {}, "directories": [], "links": [], "absent": [], "left_alone": [], "subtree": ""} | asked
+        wanted = wanted_set(CHECKOUT / "roles" / "workers" / "templates", Options(**options), renderer.render)
+        return {item.path: item for item in wanted}
+
+    files = written(workers_programs=programs)
+
+    assert sorted(files) == [
+        "/etc/systemd/system/shop-worker-rows-2@.service",
+        "/etc/systemd/system/shop-worker-rows@.service",
+        "/srv/shop/etc/workers.json",
+        "/srv/shop/etc/workers/rows-2.env",
+        "/srv/shop/etc/workers/rows.env",
+    ]
+    environment = files["/srv/shop/etc/workers/rows.env"]
+    assert (environment.mode, environment.secret) == (0o600, True) and b'A="{{ b }}"' in environment.content
+    assert b"worker rows-2 %i" in files["/etc/systemd/system/shop-worker-rows-2@.service"].content
+    # Of a site without workers there is one file that must not be there.
+    assert [(path, item.kind) for path, item in written().items()] == [("/srv/shop/etc/workers.json", ABSENT)]
