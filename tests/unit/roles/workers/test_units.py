@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.hotclub.django.plugins.filter.memory_beside_tasks import memory_beside_tasks
 from ansible_collections.hotclub.django.plugins.filter.worker_units import KINDS, worker_units
 from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import ABSENT, Wanted
 from ansible_collections.hotclub.django.plugins.plugin_utils.files.rendering import Renderer
@@ -182,6 +183,10 @@ def test_workers_run_on_the_hosts_of_their_group_else_on_every_application_host(
     programs = evaluate_for_role("workers", "{{ workers_programs }}", **{**known, "workers_programs": known["workers_programs"]})
 
     assert bool(programs) is runs
+    known |= {"ansible_facts": {"memtotal_mb": 4096}}
+    percent = Templar(given["loader"], known).template(trust_as_template("{{ gunicorn_memory_percent }}"))
+    alone = 70 if host == "app1" else 85
+    assert percent == (alone - 9 if runs else alone)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +219,14 @@ def test_two_workers_of_one_name_are_refused_and_good_ones_are_not() -> None:
 
     assert ["2 workers" in what for what, _remedy in check_workers([mail, mail])] == [True]
     assert not list(check_workers([mail, {"name": "other", "command": "sh -c 'a; b'", "environment": {"A": "b"}}]))
+
+
+@pytest.mark.parametrize(
+    ("percent", "memory", "tasks", "left"),
+    [(85, 4096, 0, 85), (85, 4096, 2, 66), (70, "1024", "1", 31), (70, 1024, 9, 10)],
+)
+def test_what_serves_leaves_memory_to_the_tasks_of_two_releases(percent: int, memory: Any, tasks: Any, left: int) -> None:
+    assert memory_beside_tasks(percent, memory, tasks) == left
 
 
 def test_specs_and_the_filter_know_the_same_kinds() -> None:
