@@ -107,8 +107,9 @@ class Workers:
 
     def pointed(self) -> dict[str, str]:
         """Return by worker the instance that starts at boot, which is that of the release that serves."""
-        links = [path.name for path in self._wants.glob(f"{self.site.name}-worker-*@*.service")]
-        return {found.worker: found.name for link in links if (found := instance_of(link, self.site.name))}
+        # Of two, which an interruption may leave, the newer one.
+        found = sorted(instance for path in self._links() if (instance := instance_of(path.name, self.site.name)))
+        return {instance.worker: instance.name for instance in found}
 
     def in_use(self) -> set[str]:
         """Return the releases whose workers run or finish; nobody may remove these."""
@@ -117,7 +118,8 @@ class Workers:
 
     def settled(self) -> bool:
         """Say whether the workers of the release that serves run, with their present settings, and no others take tasks."""
-        return not self._due(self.site.current()) and not self._strays() and self.pointed().keys() == self.known.units.keys()
+        starting = sorted(instance.worker for path in self._links() if (instance := instance_of(path.name, self.site.name)))
+        return not self._due(self.site.current()) and not self._strays() and starting == sorted(self.known.units)
 
     def refuse_too_many(self, joining: Sequence[Instance] | None = None) -> None:
         """Refuse a change-over when too many older workers are finishing still.
@@ -190,6 +192,10 @@ class Workers:
 
     def tidy(self) -> None:
         """Remove what nothing needs any more: marks of those that were killed, aliases, units of workers that are gone."""
+        pointed = {self.unit(Instance(worker, name, "")) for worker, name in self.pointed().items()}
+        for link in self._links():
+            if link.name not in pointed:
+                link.unlink()
         there = self.instances()
         if failed := [self.unit(instance) for instance in there if instance.state == FAILED]:
             systemctl("reset-failed", *failed)
@@ -210,6 +216,9 @@ class Workers:
     @property
     def _wants(self) -> Path:
         return UNITS / "multi-user.target.wants"
+
+    def _links(self) -> list[Path]:
+        return list(self._wants.glob(f"{self.site.name}-worker-*@*.service"))
 
     def _environment(self, worker: str) -> Path:
         return self.site.root / "etc" / "workers" / f"{worker}.env"

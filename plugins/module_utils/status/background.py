@@ -44,8 +44,9 @@ def _look_at_instance(instance: Instance, unit: str, wanted: bool, shown: dict[s
             f"and is killed after {shown.get('TimeoutStopUSec', '')} ({unit})"
         )
     elif instance.state == FAILED:
+        # Nobody can mend it, and it is said until the next change of the workers.
         what = "was killed before it had finished its tasks" if shown.get("Result") == "timeout" else "has failed"
-        status["problems"].append(
+        status["remarks"].append(
             f"the worker {instance.worker} of release {instance.release} {what}, {since}: journalctl -u {unit}"
         )
     elif instance.runs and not wanted:

@@ -15,7 +15,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.set
 
 # With the site's, it stays below what systemd takes, and a hyphen before a number is ours.
 WORKER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-QUEUE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+QUEUE = re.compile(r"\*|[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 
 
 def check_workers(value: Any) -> Iterator[Finding]:
@@ -37,9 +37,6 @@ def _check_worker(worker: Mapping[str, Any], what: str) -> Iterator[Finding]:
     for queue in worker.get("queues") or []:
         if not QUEUE.fullmatch(str(queue)):
             yield (f'{what} has the queue "{queue}"', "Write letters, digits and _.:- alone.")
-    for number in ("processes", "finish_seconds"):
-        if str(worker.get(number, 1)) == "0":
-            yield (f"{what} has {number}: 0", "Write a number of at least 1.")
     for words in ("command", "arguments"):
         yield from _check_words(str(worker.get(words) or ""), f"the {words} of {what}")
     if isinstance(worker.get("environment"), Mapping):

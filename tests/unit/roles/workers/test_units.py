@@ -201,7 +201,6 @@ def test_workers_run_on_the_hosts_of_their_group_else_on_every_application_host(
         ({"name": "mail", "kind": "celery", "application": "a b"}, 'application "a b"'),
         ({"name": "mail", "kind": "rq", "application": "a"}, 'application "a"'),
         ({"name": "mail", "kind": "rq", "queues": ["a b"]}, 'queue "a b"'),
-        ({"name": "mail", "kind": "rq", "processes": 0}, "processes: 0"),
         ({"name": "mail", "command": "a 'b"}, "can't be read"),
         ({"name": "mail", "command": "a ; b"}, "semicolon"),
         ({"name": "mail", "kind": "rq", "arguments": "a \\"}, "can't be read"),
@@ -215,7 +214,7 @@ def test_a_worker_that_no_unit_could_run_is_refused_by_name(said: dict[str, Any]
 
 
 def test_two_workers_of_one_name_are_refused_and_good_ones_are_not() -> None:
-    mail = {"name": "mail", "kind": "celery", "application": "shop.celery:app", "queues": ["a.b", "c:d"]}
+    mail = {"name": "mail", "kind": "celery", "application": "shop.celery:app", "queues": ["a.b", "c:d", "*"]}
 
     assert ["2 workers" in what for what, _remedy in check_workers([mail, mail])] == [True]
     assert not list(check_workers([mail, {"name": "other", "command": "sh -c 'a; b'", "environment": {"A": "b"}}]))

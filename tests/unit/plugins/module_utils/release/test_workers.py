@@ -254,6 +254,19 @@ def test_a_worker_that_is_gone_finishes_and_its_unit_stays_for_as_long(
     assert list((tmp_path / "units").glob("shop-worker-*")) == [] and list((site.root / "etc" / "workers").iterdir()) == []
 
 
+def test_of_two_that_would_start_at_boot_the_newer_one_stays(systemd: Systemd, say: Callable[..., Workers], site: Site) -> None:
+    workers = say({"mail": True})
+    workers.change_over(NEW)
+    site.current_link.symlink_to(f"releases/{NEW}")
+    older = workers._wants / unit("mail", OLD)
+    older.symlink_to("/nowhere")
+    assert workers.pointed() == {"mail": NEW} and not workers.settled()
+
+    workers.change_over(NEW)
+
+    assert not older.is_symlink() and workers.settled()
+
+
 def test_a_site_without_workers_asks_systemd_nothing(systemd: Systemd, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, ...]] = []
     monkeypatch.setattr(workers_module, "systemctl", lambda *words: asked.append(words))
@@ -310,7 +323,7 @@ def test_the_status_tells_who_finishes_who_was_killed_and_who_is_missing(
 
     assert status["workers"] == {"running": 1, "finishing": 1}
     assert [text for text in status["remarks"] if f"mail of release {OLD} finishes its tasks" in text and "after 1h" in text]
-    assert [text for text in status["problems"] if f"rows of release {OLD} was killed before it had finished" in text]
+    assert [text for text in status["remarks"] if f"rows of release {OLD} was killed before it had finished" in text]
     assert [text for text in status["problems"] if text.startswith("the worker rows does not run")]
 
 
