@@ -120,6 +120,22 @@ def test_a_unit_tells_its_program_once_and_waits_as_long_as_its_tasks_may_take()
     assert "MemoryMax" not in render_template("workers", UNIT, **SHOP, item=unit_of(command="x"))
 
 
+@pytest.mark.parametrize(("state", "killed"), [("running", False), ("degraded", False), ("stopping", True)])
+def test_only_a_host_that_shuts_down_kills_what_has_not_finished_soon(state: str, killed: bool, tmp_path: Path) -> None:
+    text = render_template("workers", UNIT, **SHOP, item=unit_of(kind="celery"), workers_shutdown_seconds=0)
+    [line] = [line.removeprefix("ExecStop=+") for line in text.splitlines() if line.startswith("ExecStop=")]
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\ntest "$1" = is-system-running && echo {state} || echo "$@" > {tmp_path}/told\n')
+    systemctl.chmod(0o755)
+
+    words = shlex.split(line.replace("$$", "$").replace("%n", "this.service").removesuffix("&'") + "'")
+    subprocess.run(words, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True)
+
+    assert "&'" in line, "systemd sends the signal only when this has returned"
+    told = tmp_path / "told"
+    assert (told.read_text().strip() if told.exists() else "") == ("kill --signal=SIGKILL this.service" if killed else "")
+
+
 def test_a_worker_may_do_what_the_site_may() -> None:
     """The roles know nothing of each other, so that each has this list; nobody may change one alone."""
     same: dict[str, Any] = {"writable_paths": ["/srv/more"], "denied_addresses": ["10.0.0.1"], "bindable_ports": [9000]}
