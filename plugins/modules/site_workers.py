@@ -22,8 +22,11 @@ options:
     type: str
     choices: [finished, renewed]
     required: true
+notes:
+  - A run that holds the deployment lock keeps it for as long as this waits.
 extends_documentation_fragment:
   - hotclub.django.site
+  - hotclub.django.site.locked
 author: The hotclub.django authors (@hotclub)
 """
 

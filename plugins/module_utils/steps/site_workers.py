@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
-from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import LOCKED, SITE, carry_out, run_of, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.lock import holder_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.workers import Workers
 
-SPEC: dict[str, Any] = {**SITE, "state": {"type": "str", "choices": ["finished", "renewed"], "required": True}}
+SPEC: dict[str, Any] = {**SITE, **LOCKED, "state": {"type": "str", "choices": ["finished", "renewed"], "required": True}}
 
 
 def take(module: Call) -> None:
@@ -27,5 +28,7 @@ def bring(module: Call) -> dict[str, Any]:
     workers = Workers(site)
     if module.check_mode:
         return {"changed": bool(workers.instances()) if finished else bool(workers.known.units)}
-    with site.step(wait_seconds=300):
+    # A run that holds the deployment lock is alive for as long as it waits; some that come here hold none.
+    run = run_of(module)
+    with site.step(wait_seconds=300, run=run if holder_of(site.lock_file).get("run") == run else ""):
         return {"changed": workers.end() if finished else workers.change_over(current, renewed=True)}
