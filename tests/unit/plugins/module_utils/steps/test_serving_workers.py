@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.workers import Known
-from ansible_collections.hotclub.django.plugins.module_utils.steps import release_switch
+from ansible_collections.hotclub.django.plugins.module_utils.steps import release_build, release_switch
 
 from tests.unit.plugins.module_utils.releases import NEW, OLD
 
@@ -71,3 +72,24 @@ def test_one_that_is_not_proved_gets_no_work_at_all(tmp_path: Path, monkeypatch:
 
 def test_one_whose_workers_don_t_live_gets_no_visitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert served(tmp_path, monkeypatch, {"mail": True}, fails=f"workers {NEW}") == [f"prove {NEW}", f"workers {NEW}"]
+
+
+def test_too_many_older_workers_are_refused_before_anything_is_built(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy:
+        def __init__(self, site: Site) -> None:
+            pass
+
+        def refuse_too_many(self) -> None:
+            raise Trouble("Workers of 2 older releases still finish", "", "")
+
+    built: list[Any] = []
+    monkeypatch.setattr(release_build, "Workers", Busy)
+    monkeypatch.setattr(release_build, "Builder", lambda *given: built.append(given))
+    call: Any = SimpleNamespace(
+        params={"name": site.name, "root": str(site.root), "holder": {}, "minimum_free_mb": 0, "list": ""}, check_mode=False
+    )
+
+    with pytest.raises(Trouble, match="still finish"):
+        release_build.build(call)
+
+    assert built == []
