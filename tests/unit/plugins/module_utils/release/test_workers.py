@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,12 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.release import workers as workers_module
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
-from ansible_collections.hotclub.django.plugins.module_utils.release.workers import Workers, instance_of, instances_in
+from ansible_collections.hotclub.django.plugins.module_utils.release.workers import (
+    Workers,
+    instance_of,
+    instances_in,
+    is_starting,
+)
 from ansible_collections.hotclub.django.plugins.module_utils.status import background
 from ansible_collections.hotclub.django.plugins.module_utils.status.background import look_at_workers
 from ansible_collections.hotclub.django.plugins.module_utils.steps.release_finish import parted
@@ -60,6 +68,7 @@ class Systemd:
                 "ActiveState": state[unit],
                 "SubState": "running",
                 "NRestarts": "1" if any(part in unit for part in self.dies) else "0",
+                "MainPID": "0",
                 "Result": "timeout",
                 "StateChangeTimestamp": "Mon 2026-11-23 08:15:00 UTC",
                 "TimeoutStopUSec": "1h",
@@ -164,6 +173,73 @@ def test_one_that_does_not_live_changes_nothing(systemd: Systemd, say: Callable[
     assert workers.pointed() == {"mail": OLD, "rows": OLD}
     assert [systemd.states[unit(name, OLD)] for name in ("mail", "rows")] == ["active", "active"]
     assert [systemd.states[unit(name, NEW)] for name in ("mail", "rows")] == ["deactivating", "deactivating"]
+
+
+class Clock:
+    """Time that passes while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("starts_until", "dies_at", "lives"),
+    [
+        # It sleeps soon, and is believed after the seconds of the proof.
+        (1.0, 7.0, True),
+        # Of a busy host: it is computing still, and finds out only then that a module is missing.
+        (9.0, 9.0, False),
+        # It has slept for a second.
+        (9.0, 11.0, True),
+        # It is at work by then, whatever it looks like.
+        (1000.0, 40.0, True),
+    ],
+)
+def test_one_that_is_starting_still_is_awaited(
+    systemd: Systemd,
+    say: Callable[..., Workers],
+    monkeypatch: pytest.MonkeyPatch,
+    starts_until: float,
+    dies_at: float,
+    lives: bool,
+) -> None:
+    clock, shown = Clock(), systemd.properties_of
+    workers = say({"mail": True}, proof_seconds=5)
+
+    def properties_of(units: list[str], *names: str) -> dict[str, dict[str, str]]:
+        systemd.dies = {"mail"} if clock.now >= dies_at else set()
+        return shown(units, *names)
+
+    monkeypatch.setattr(workers_module, "time", clock)
+    monkeypatch.setattr(workers_module, "properties_of", properties_of)
+    monkeypatch.setattr(workers_module, "is_starting", lambda process, seconds: clock.now < starts_until)
+
+    if lives:
+        assert workers.change_over(OLD) is True
+        assert clock.now >= 5
+    else:
+        with pytest.raises(Trouble, match="ended after its start"):
+            workers.change_over(OLD)
+
+
+def test_a_process_that_computes_is_starting_until_it_has_done_so_for_long() -> None:
+    assert is_starting(str(os.getpid()), 1e9)
+    assert not is_starting(str(os.getpid()), 0)
+    with subprocess.Popen(["sleep", "60"]) as sleeper:
+        try:
+            deadline = time.monotonic() + 10
+            while is_starting(str(sleeper.pid), 1e9) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert not is_starting(str(sleeper.pid), 1e9)
+        finally:
+            sleeper.kill()
+    assert not is_starting(str(sleeper.pid), 1e9)
 
 
 def test_one_that_must_not_run_twice_ends_before_the_next_starts(systemd: Systemd, say: Callable[..., Workers]) -> None:
