@@ -170,6 +170,10 @@ def tasks(plain: Site) -> Iterator[Tasks]:
     """A site with workers, until the module is done."""
     found, app = Tasks(plain), plain.app
     app.run("DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends valkey-server")
+    # What a failed test may have left.
+    app.run(
+        f"systemctl kill --signal=SIGKILL '{plain.name}-worker-*@*.service' || true; rm -rf {found.folder}; valkey-cli flushall"
+    )
     app.run(f"install -d -o {plain.name} -g {plain.name} -m 0750 {found.folder}")
     app.run(f"cat > {plain.root}/shared/work.py <<'EOT'\n{PROGRAM}EOT")
     app.run(f"chmod 0644 {plain.root}/shared/work.py")
@@ -179,6 +183,7 @@ def tasks(plain: Site) -> Iterator[Tasks]:
     plain.write_inventory(site_workers=workers(plain))
     plain.play("site").must_succeed()
     yield found
+    app.run(f"touch {found.log}.enough")
     del plain.variables["site_env"]
     plain.write_inventory()
     plain.play("site").must_succeed()
