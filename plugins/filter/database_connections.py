@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleError
@@ -14,23 +14,34 @@ from jinja2 import UndefinedError
 POOL = 4
 THREADS = 4
 LEAST_WORKERS = 2
+# The workers of the release that serves, and those of two older ones that finish their tasks.
+RELEASES = 3
 # Management commands that may run on a host besides: the one of the deploy, and one of somebody else or of a timer.
 COMMANDS = 2
 
 
 def database_connections(
-    hosts: Iterable[str], hostvars: Mapping[str, Any], interface: str, databases: int | str = 1
+    hosts: Iterable[str],
+    hostvars: Mapping[str, Any],
+    interface: str,
+    databases: int | str = 1,
+    working: Collection[str] = (),
+    tasks: int | str = 0,
 ) -> dict[str, int]:
     """Return how many connections each host may have open during a deploy; 0 where this run can't tell.
 
     Each thread of a worker keeps one to each database, under ASGI each worker has a pool. An old and a new instance run side by
-    side, a probe of one worker comes before the new one, and management commands run besides.
+    side, a probe of one worker comes before the new one, and management commands run besides. So does work in the background.
 
     :param hosts: the application hosts.
     :param interface: wsgi or asgi.
     :param databases: how many of the project's databases are on the server.
+    :param working: those of the hosts that do background work.
+    :param tasks: how many tasks may run on each of them at a time.
     """
-    return {host: _connections(hostvars[host], interface) * int(databases) for host in hosts}
+    serving = {host: _connections(hostvars[host], interface) for host in hosts}
+    background = {host: RELEASES * int(tasks) if host in working else 0 for host in serving}
+    return {host: (count + background[host]) * int(databases) if count else 0 for host, count in serving.items()}
 
 
 def _connections(variables: Mapping[str, Any], interface: str) -> int:

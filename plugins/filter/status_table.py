@@ -20,6 +20,7 @@ COLUMNS = (
     "HTTP",
     "CERTIFICATE",
     "INTERNAL TLS",
+    "WORKERS",
     "MIGRATIONS",
     "DISK FREE",
     "DATABASE",
@@ -79,11 +80,17 @@ def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
         f"{status['http']} in {status['http_ms']} ms" if status.get("http") else "-",
         f"{status['certificate_days']} days" if "certificate_days" in status else "-",
         f"{status['internal_certificate_days']} days" if "internal_certificate_days" in status else "-",
+        _workers(status["workers"]) if "workers" in status else "-",
         "-" if pending is None else f"{len(pending)} pending" if pending else "none pending",
         f"{status['disk_free_mb'] / 1024:.1f} GiB" if "disk_free_mb" in status else "-",
         f"{status['database_mb']} MiB, {status['database_connections']} conn." if "database_mb" in status else "-",
         _updates(status["updates"]) if "updates" in status else "-",
     )
+
+
+def _workers(counted: Mapping[str, int]) -> str:
+    finishing = counted["finishing"]
+    return f"{counted['running']} run" + (f", {finishing} {'finishes' if finishing == 1 else 'finish'}" if finishing else "")
 
 
 def _updates(waiting: Mapping[str, Any]) -> str:

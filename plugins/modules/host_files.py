@@ -25,6 +25,14 @@ options:
       - They may be used in the keys of O(present) and O(permissions) and in O(secret), too.
     type: dict
     default: {}
+  each:
+    description:
+      - >-
+        Placeholders in the paths of the templates, each with a list of dictionaries. A file with such a placeholder in its path
+        is written once for every element, whose C(name) stands for the placeholder, and which its template has as C(item).
+      - A file of an element that is no longer in the list stays on the host.
+    type: dict
+    default: {}
   present:
     description:
       - Paths below C(templates), without the ending C(.j2), and whether they shall be on the host.

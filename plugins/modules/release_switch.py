@@ -23,10 +23,11 @@ options:
   state:
     description:
       - V(switched) lets the release serve, V(restored) the same as the way back of a failed deployment,
-        V(proved) only sees whether it could, V(ready) starts what was proved so that it waits, with the project loaded,
-        for the switch, V(settled) brings what runs in line with what is on the disk.
+        V(proved) only sees whether it could, V(workers) lets its workers take over, which V(switched) does as well where they
+        have not yet, V(ready) starts what was proved so that it waits, with the project loaded, for the switch, V(settled)
+        brings what runs in line with what is on the disk.
     type: str
-    choices: [switched, restored, proved, ready, settled]
+    choices: [switched, restored, proved, workers, ready, settled]
     default: switched
   action:
     description: What the history calls this.

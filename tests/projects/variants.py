@@ -270,6 +270,74 @@ REPORTS_MORE: tuple[Edit, ...] = (
         "0002_note", "('reports', '0001_initial')", "migrations.AddField('report', 'note', models.TextField(default=''))"
     ),
 )
+# Tasks for Celery and for the database worker of Django's tasks. Each tells which release has queued and which has done it, and
+# imports at its end what it had no need of before: from the release, and from its virtualenv. Long ones wait for a file.
+TASKS = """import os
+import time
+
+from celery import shared_task
+from django_tasks import task
+
+
+def tell(*words):
+    with open(os.environ['TASKS_LOG'], 'a') as log:
+        log.write(' '.join(words) + '\\n')
+
+
+def work(name, seconds, queued_by):
+    tell('begun', name, os.environ['SITE_RELEASE'])
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not (seconds > 60 and os.path.exists(os.environ['TASKS_LOG'] + '.enough')):
+        time.sleep(0.05)
+    import django.contrib.syndication.apps
+    import journal.late
+    tell('done', name, os.environ['SITE_RELEASE'], queued_by)
+
+
+by_celery = shared_task(work, name='work')
+
+
+@task
+def by_django(name, seconds, queued_by):
+    work(name, seconds, queued_by)
+
+
+def queue(kind, name, seconds):
+    put = {'celery': by_celery.delay, 'django_tasks': by_django.enqueue}[kind]
+    put(name, float(seconds), os.environ['SITE_RELEASE'])
+    return {'queued': name}
+"""
+# As its guide for Django has it.
+CELERY = """import os
+
+from celery import Celery
+
+os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'mysite.settings')
+app = Celery('mysite')
+app.config_from_object('django.conf:settings', namespace='CELERY')
+app.autodiscover_tasks()
+"""
+TASKS_SETTINGS = """
+INSTALLED_APPS += ['django_tasks', 'django_tasks_db']
+TASKS = {'default': {'BACKEND': 'django_tasks_db.DatabaseBackend'}}
+CELERY_BROKER_URL = 'redis://127.0.0.1:6379/0'
+"""
+
+
+def with_tasks(version: str) -> tuple[Edit, ...]:
+    return (
+        plain_version(version),
+        append("requirements.txt", "celery[redis]==5.7.0\ndjango-tasks==0.12.0\ndjango-tasks-db==0.13.0\n"),
+        append("mysite/settings.py", TASKS_SETTINGS),
+        write("mysite/celery.py", CELERY),
+        write("mysite/__init__.py", "from mysite.celery import app as celery_app\n\n__all__ = ['celery_app']\n"),
+        write("journal/tasks.py", TASKS),
+        write("journal/late.py", ""),
+        importing("journal.tasks"),
+        in_view('if "task" in request.GET: return JsonResponse(journal.tasks.queue(*request.GET["task"].split()))'),
+    )
+
+
 LARGE = b"large, and kept beside the repository\n"
 LARGE_ID = hashlib.sha256(LARGE).hexdigest()
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{LARGE_ID}\nsize {len(LARGE)}\n"
@@ -381,6 +449,14 @@ VARIANTS: Mapping[str, Mapping[str, tuple[Edit, ...]]] = {
             importing("six"),
             take("pylock.toml", "pylock.toml"),
             remove("requirements.txt"),
+        ),
+        **{version: with_tasks(version) for version in ("tasks-1", "tasks-2", "tasks-3")},
+        "tasks-worker-fails": (
+            *with_tasks("tasks-worker-fails"),
+            append(
+                "mysite/celery.py",
+                "import sys\n\nif 'worker' in sys.argv:\n    raise RuntimeError('no worker of this release starts')\n",
+            ),
         ),
         # It wants what setuptools no longer has.
         "old-gunicorn": (

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         site_departure,
         site_hold,
         site_status,
+        site_workers,
         ssh_server,
         system_accounts,
         uv,

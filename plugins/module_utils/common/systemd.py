@@ -23,6 +23,15 @@ def properties(unit: str, *names: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
 
+def properties_of(units: Sequence[str], *names: str) -> dict[str, dict[str, str]]:
+    """Return properties of several units, by their names."""
+    if not units:
+        return {}
+    shown = systemctl("show", *units, f"--property={','.join(('Id', *names))}").stdout
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.split("\n\n")]
+    return {block["Id"]: block for block in blocks if "Id" in block}
+
+
 def older(unit: str, since: str, files: Sequence[Path]) -> bool:
     """Say whether a unit took up its work before one of these files changed.
 

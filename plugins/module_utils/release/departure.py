@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, run
 from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import UNITS, systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
+# Those that may take long to finish their tasks, before anything that they may need.
+WORKERS = "{site}-worker-*@*.service"
 # Sockets and timers first: nothing may wake what is meant to end. No pattern meets the units of another site.
 PATTERNS = (
+    WORKERS,
     "{site}.socket",
     "{site}-net.socket",
     "{site}-direct@*.socket",
@@ -40,7 +44,7 @@ class Departure:
     def running(self) -> list[str]:
         """Return the units of the site that run, or are open, in the order in which they are to end."""
         listed = systemctl(
-            "list-units", "--plain", "--no-legend", "--full", "--state=active,activating,reloading,failed",
+            "list-units", "--plain", "--no-legend", "--full", "--state=active,activating,reloading,deactivating,failed",
             *(pattern.format(site=self.site.name) for pattern in PATTERNS),
         ).stdout  # fmt: skip
         return in_order([line.split()[0] for line in listed.splitlines() if line.split()], self.site.name)
@@ -51,7 +55,9 @@ class Departure:
         for socket in (f"{name}.socket", f"{name}-net.socket"):
             yield from self._there(self.units / f"{socket}.d")
             yield from self._there(self.units / "sockets.target.wants" / socket)
-        yield from sorted((self.units / "multi-user.target.wants").glob(f"{name}@*.service"))
+        for pattern in ("{site}@*.service", WORKERS):
+            yield from sorted((self.units / "multi-user.target.wants").glob(pattern.format(site=name)))
+        yield from sorted(self.units.glob(f"{name}-worker-*@.service"))
 
     def contents(self) -> list[Path]:
         """Return everything in the site's folder but what its visitors have uploaded."""
@@ -96,6 +102,9 @@ class Departure:
 
         :raises Trouble: one of them goes on.
         """
+        if workers := [unit for unit in units if unit.startswith(f"{self.site.name}-worker-")]:
+            # All at once, and each for as long as its tasks may take.
+            run(["systemctl", "stop", *workers], timeout=DAY_SECONDS)
         for unit in units:
             systemctl("stop", unit)
             systemctl("reset-failed", unit)

@@ -25,10 +25,9 @@ from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import link_atomically, remove, write_atomically
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import UNITS, older, properties, systemctl
-from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck, ask
+from ansible_collections.hotclub.django.plugins.module_utils.release.journal import last_words
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import RELEASE_ID, Site, now
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import (
     databases_of,
@@ -45,8 +44,6 @@ WAITS, INSTANCE = ".waits", "GUNICORN_INSTANCE"
 # A worker that is proved writes there which settings it has; the same file, and <site>-probe@.service.
 SETTINGS_FILE = "GUNICORN_SETTINGS_FILE"
 ALIAS = re.compile(r"^(\d{8}T\d{6}-[0-9a-f]{7})(?:\.(\d+))?$")
-# A line for systemd's journal may hold many of ours, such as a traceback; both are counted.
-JOURNAL_LINES = 15
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 10.0
 # For what waits in a socket that nobody reaches any more.
@@ -400,14 +397,11 @@ class Instances:
         )
 
     def _failure(self, unit: str, instance: str, what: str, detail: str = "") -> Trouble:
-        invocation = properties(unit, "InvocationID").get("InvocationID", "")
-        match = f"_SYSTEMD_INVOCATION_ID={invocation}" if invocation else f"_SYSTEMD_UNIT={unit}"
-        hidden = secrets(self.site.environment(release_of(instance)))
-        lines = run(["journalctl", "--no-pager", "--output=cat", f"--lines={JOURNAL_LINES}", match], hidden=hidden).stdout.strip()
+        lines = last_words(self.site, unit, release_of(instance))
         return Trouble(
             f"Release {release_of(instance)} {what} on {os.uname().nodename}. What served before still serves.",
             f"Correct the project and deploy again; the instance's whole log: journalctl -u {unit}",
-            "\n".join(part for part in (detail, *lines.splitlines()[-JOURNAL_LINES:]) if part),
+            "\n".join(part for part in (detail, *lines) if part),
         )
 
     def _point(self, instance: str) -> None:

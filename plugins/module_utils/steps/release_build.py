@@ -13,6 +13,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.builder imp
 from ansible_collections.hotclub.django.plugins.module_utils.release.contents import Incoming
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.source import SentSource
+from ansible_collections.hotclub.django.plugins.module_utils.release.workers import Workers
 
 text = {"type": "str", "default": ""}
 texts = {"type": "list", "elements": "str", "default": []}
@@ -79,6 +80,8 @@ def build(module: Call) -> dict[str, Any]:
     with site.step(wait_seconds=300, run=run_of(module)):
         clear_unfinished(site)
         refuse_little_space(site, module.params["minimum_free_mb"])
+        # Again when they take over, but by then the database has been migrated.
+        Workers(site).refuse_too_many()
         sent = None
         if module.params["list"]:
             sent = taken_in(module, site)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +28,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.instances i
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, fleet_view
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter, reverse_command
 from ansible_collections.hotclub.django.plugins.module_utils.release.static_files import publish
+from ansible_collections.hotclub.django.plugins.module_utils.release.workers import Workers
 
 SPEC: dict[str, Any] = {
     **SITE,
@@ -35,7 +37,7 @@ SPEC: dict[str, Any] = {
     **LOCKING,
     "what": {"type": "str", "default": "site"},
     "release": {"type": "str", "default": ""},
-    "state": {"type": "str", "choices": ["switched", "restored", "proved", "ready", "settled"], "default": "switched"},
+    "state": {"type": "str", "choices": ["switched", "restored", "proved", "workers", "ready", "settled"], "default": "switched"},
     "action": {"type": "str", "default": "deploy"},
     "proved": {"type": "bool", "default": False},
     "migrations_allowed": {"type": "bool", "default": True},
@@ -62,7 +64,9 @@ def settle(module: Call) -> dict[str, Any]:
         return result
     if module.check_mode:
         follows = not site.fill_in(current, checking=True)
-        result["changed"] = not follows or not instances.settled() or instances.stale(instances.pointed())
+        result["changed"] = (
+            not follows or not instances.settled() or instances.stale(instances.pointed()) or not Workers(site).settled()
+        )
         return result
     with held(site, asking_of(module)) as answer:
         if answer.held_by:
@@ -72,6 +76,8 @@ def settle(module: Call) -> dict[str, Any]:
             # An address for balancers that is closed is opened for an instance that holds it.
             if instances.stale(instances.pointed()) or instances.sockets.closed():
                 instances.switch(current, "settings", module.params["by"])
+                result["changed"] = True
+            if Workers(site).change_over(current):
                 result["changed"] = True
     return result
 
@@ -90,7 +96,7 @@ def switch(module: Call) -> dict[str, Any]:
                 f"This host has no release to return to from {previous or 'none'}.",
                 f"It has: {', '.join(site.runnable()) or 'none'}. Name one with -e rollback_release=<release>, or deploy.",
             )
-    preparing = {"proved": Instances.prove, "ready": Instances.ready}.get(module.params["state"])
+    preparing = {"proved": prove, "workers": change_workers, "ready": Instances.ready}.get(module.params["state"])
     if module.check_mode:
         return {"changed": release != previous and not preparing, "release": release, "previous": previous}
     with site.step(wait_seconds=300, run=run_of(module)):
@@ -104,10 +110,41 @@ def switch(module: Call) -> dict[str, Any]:
         publish(site, release)
         if module.params["state"] == "restored":
             changed = instances.restore(release)
+            changed = Workers(site).change_over(release, back=True) or changed
         else:
-            instances.switch(release, module.params["action"], module.params["by"], module.params["proved"])
+            serve(instances, release, module.params["action"], module.params["by"], module.params["proved"])
             changed = True
     return {"changed": changed, "release": release, "previous": previous, "warnings": [*notes, *remarks(instances)]}
+
+
+def prove(instances: Instances, release: str) -> None:
+    """See whether a release could serve, and whether its workers could take over."""
+    instances.prove(release)
+    Workers(instances.site).refuse_too_many()
+
+
+def change_workers(instances: Instances, release: str) -> None:
+    """Let the workers of a release take over from those of the one that serves."""
+    Workers(instances.site).change_over(release)
+
+
+def serve(instances: Instances, release: str, action: str, by: str, proved: bool) -> None:
+    """Let a release serve. Its workers take over first: none of the older ones may take a task that it queues.
+
+    :raises Trouble: it doesn't start, or doesn't answer well, or its workers don't live; what served before still does.
+    """
+    workers, previous = Workers(instances.site), instances.site.current()
+    if workers.known.units and not proved:
+        instances.prove(release)
+        proved = True
+    workers.change_over(release)
+    try:
+        instances.switch(release, action, by, proved)
+    except Trouble:
+        # What failed first says more; what is left of it, the status tells.
+        with contextlib.suppress(Trouble):
+            workers.change_over(previous, back=True)
+        raise
 
 
 def remarks(instances: Instances) -> list[str]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,15 @@ class Renderer:
         self._templates = templates
         self._loader = loader
 
-    def render(self, source: Path, destination: str) -> bytes:
-        """Return the content of a template for its place on the host."""
+    def render(self, source: Path, destination: str, more: Mapping[str, Any] | None = None) -> bytes:
+        """Return the content of a template for its place on the host.
+
+        :param more: variables that only this file has.
+        """
         text = trust_as_template(self._loader.get_text_file_contents(str(source)))
         own = variables_of_template(self._named(source), source, destination)
         # The inventory may say itself what ansible_managed is.
-        variables = ChainMap(self._templar.available_variables, own)
+        variables = ChainMap(dict(more or {}), self._templar.available_variables, own)
         templar = templar_with(self._templar, variables, [str(source.parent), str(self._templates)])
         try:
             rendered = templar.template(text, escape_backslashes=False, overrides=OVERRIDES)

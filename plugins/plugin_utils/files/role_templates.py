@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files 
 RENDERED = ".j2"
 LEFT_OUT = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
-Render = Callable[[Path, str], bytes]
+Render = Callable[..., bytes]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Options:
     absent: Sequence[str]
     left_alone: Sequence[str]
     subtree: str
+    each: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 def wanted_set(templates: Path, options: Options, render: Render) -> list[Wanted]:
@@ -64,7 +65,12 @@ def wanted_set(templates: Path, options: Options, render: Render) -> list[Wanted
     refuse_unknown_names(templates, options)
     return [
         *(folder(item) for item in options.directories),
-        *(wanted_file(source, options, render) for source in sources if source.name not in options.left_alone),
+        *(
+            wanted_file(source, options, render, element)
+            for source in sources
+            if source.name not in options.left_alone
+            for element in elements_of(source, options.each)
+        ),
         *(Wanted(absolute(item["path"]), LINK, target=item["target"]) for item in options.links),
         *(Wanted(absolute(path), ABSENT) for path in options.absent),
     ]
@@ -97,9 +103,19 @@ def refuse_unknown_names(templates: Path, options: Options) -> None:
                 raise Trouble(f"{option}: {name} is not below {templates}; write the path as there, without {RENDERED}.")
 
 
-def wanted_file(source: Source, options: Options, render: Render) -> Wanted:
+# A placeholder and what stands for it in one of the files that a source becomes.
+Element = tuple[str, Mapping[str, Any]] | None
+
+
+def elements_of(source: Source, each: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Element]:
+    """Return for which elements of a list a source becomes a file of its own; without such a placeholder it becomes one."""
+    placeholder = next((placeholder for placeholder in each if placeholder in source.name), "")
+    return [(placeholder, element) for element in each[placeholder]] if placeholder else [None]
+
+
+def wanted_file(source: Source, options: Options, render: Render, element: Element = None) -> Wanted:
     """Return the file that a source becomes, or its absence."""
-    path = source.destination(options.names)
+    path = source.destination({**options.names, element[0]: str(element[1]["name"])} if element else options.names)
     if not is_present(source.name, options.present):
         return Wanted(path, ABSENT)
     secret = source.name in options.secret
@@ -107,12 +123,17 @@ def wanted_file(source: Source, options: Options, render: Render) -> Wanted:
     return Wanted(
         path,
         FILE,
-        content=render(source.file, path) if source.is_template else source.file.read_bytes(),
+        content=rendered(source, path, render, element) if source.is_template else source.file.read_bytes(),
         owner=str(permissions.get("owner", "root")),
         group=str(permissions.get("group", "root")),
         mode=octal(permissions.get("mode", default_mode(source.file, secret)), path),
         secret=secret,
     )
+
+
+def rendered(source: Source, path: str, render: Render, element: Element) -> bytes:
+    """Return what a template says, of an element where it is there for one."""
+    return render(source.file, path, {"item": element[1]}) if element else render(source.file, path)
 
 
 def is_present(name: str, present: Mapping[str, Any]) -> bool:

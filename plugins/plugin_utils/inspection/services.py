@@ -250,21 +250,26 @@ def _caches(look: Look) -> None:
 
 
 def _workers(look: Look) -> None:
+    named = bool(look.report.inventory.get("site_workers"))
     for name, signs in WORKERS.items():
         sign = look.installs(*signs) or look.uses(*signs)
         if not sign:
             continue
         command = COMMANDS.get(name) or (f"celery -A {celery_app(look)} worker" if name == "Celery" else "its worker")
         look.report.fact("workers", f"{name} ({sign})")
-        look.report.unserved.append(
-            f"Workers of {name} are not run: the site starts without them, and what it queues waits. "
-            f"`{command}` needs a unit of your own."
-        )
+        if not named:
+            look.report.unserved.append(
+                f"Workers of {name} run when site_workers names them, with `{command}` or by their kind: "
+                "the site starts without them, and what it queues waits."
+            )
     for alias, backend in look.settings.dict_of("TASKS").items():
         kind = text_of(backend.get("BACKEND")) if isinstance(backend, dict) else ""
         if kind and not kind.endswith(IMMEDIATE) and not kind.startswith(("django_tasks", "django_rq")):
             look.report.fact("workers", f"django.tasks: {alias} by {kind}")
-            look.report.unserved.append(f"Workers for the tasks of {kind} are not run: what the site queues waits.")
+            if not named:
+                look.report.unserved.append(
+                    f"Workers for the tasks of {kind} run when site_workers names them: what the site queues waits."
+                )
 
 
 def celery_app(look: Look) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.administrators import check_administrators
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import check_workers
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.domains import (
     check_address,
     check_addresses,
@@ -106,6 +107,9 @@ RULES: dict[str, Rule] = {
     "site_audit_service_url": check_index_url,
     "site_audit_ignored": check_audit_ignored,
     "site_env": check_env,
+    "site_workers": check_workers,
+    "workers_programs": check_workers,
+    "workers_writable_paths": check_plain_path,
     "site_secrets_path": check_absolute_path,
     "site_authority_path": check_absolute_path,
     "site_database_authority_path": check_absolute_path,

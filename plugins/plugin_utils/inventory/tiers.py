@@ -84,6 +84,14 @@ TIERS: Mapping[str, Tier] = {
             synonyms=(),
             may_be_empty=True,
         ),
+        # Application hosts all of them, since only these have releases.
+        Tier(
+            name="worker",
+            verb="do",
+            what="the work in the background",
+            synonyms=("workers", "celery", "tasks", "jobs", "background"),
+            may_be_empty=True,
+        ),
         # Without synonyms: an inventory may have hosts that watch something else.
         Tier(name="monitoring", verb="watch", what="the other hosts", synonyms=(), may_be_empty=True),
     )

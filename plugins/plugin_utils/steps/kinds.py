@@ -78,6 +78,7 @@ class HostFiles(Kind):
 
     SPEC: ClassVar[Mapping[str, Any]] = {
         "names": {"type": "dict", "default": {}},
+        "each": {"type": "dict", "default": {}},
         "present": {"type": "dict", "default": {}},
         "permissions": {"type": "dict", "default": {}},
         "secret": {"type": "list", "elements": "str", "default": []},

@@ -75,7 +75,8 @@ def test_status_as_json_is_for_programs(plain: Site) -> None:
     plain.at("v1")
     # In the place of a service whose program an upgrade has replaced, one under a name that this site doesn't use.
     old = f"{plain.name}-tls"
-    plain.app.run(f"cp /bin/sleep /srv/{old} && systemd-run --quiet --collect --unit {old} /srv/{old} 900 && rm /srv/{old}")
+    start = f"systemd-run --quiet --collect --service-type=exec --unit {old} /srv/{old} 900"
+    plain.app.run(f"cp /bin/sleep /srv/{old} && {start} && rm /srv/{old}")
     try:
         run, found = status(plain)
     finally:

@@ -13,7 +13,7 @@ from tests.behaviour.kit.sites import PLAIN, Site
 from tests.load import constant_load, judge
 
 # The distribution makes no difference here.
-pytestmark = [pytest.mark.debian12, pytest.mark.about("django", "postgresql", "decommission_site")]
+pytestmark = [pytest.mark.debian12, pytest.mark.about("django", "workers", "postgresql", "decommission_site")]
 
 NAME = "parting"
 BACKUPS = f"/var/backups/hotclub/{NAME}-*"
@@ -21,7 +21,10 @@ BACKUPS = f"/var/backups/hotclub/{NAME}-*"
 
 @pytest.fixture
 def parting(lab: Lab, workspace: Path, repositories: Path) -> Iterator[Site]:
-    site = Site(lab, PLAIN, workspace / NAME, site_name=NAME, site_domain=f"{NAME}.example", site_aliases=[])
+    worker = {"name": "waits", "command": "sleep infinity"}
+    site = Site(
+        lab, PLAIN, workspace / NAME, site_name=NAME, site_domain=f"{NAME}.example", site_aliases=[], site_workers=[worker]
+    )
     site.play("site").must_succeed()
     yield site
     site.app.run(f"rm -rf {BACKUPS}")
@@ -33,6 +36,8 @@ def test_a_whole_site_leaves_with_its_data_exported_and_the_others_serve_on(plai
     host = parting.app
     text_id = uuid.uuid4().hex
     assert parting.visitor.post("/", {"text_id": text_id}).status == 201
+    worker = f"{NAME}-worker-waits@{parting.current()}.service"
+    assert host.succeeds(f"systemctl is-active {worker}")
     stored = f"SELECT count(*) FROM journal_entry WHERE text_id = '{text_id}'"
     host.run(f"install -D -o {NAME} -m 640 /etc/hostname {parting.root}/shared/media/cat.txt")
 
@@ -47,6 +52,7 @@ def test_a_whole_site_leaves_with_its_data_exported_and_the_others_serve_on(plai
     assert (verdict := judge(load.finish(), plain.stored(plan))).flawless, str(verdict)
     assert kept.says(f"serves {NAME} no more", "is still there", f"{parting.root}/shared"), kept
     assert parting.serves() == "" and parting.instances() == []
+    assert not host.succeeds(f"systemctl is-active {worker}")
     assert parting.database.value(stored) == "1"
     assert plain.play("site").must_succeed().changed == 0
 

@@ -18,12 +18,24 @@ def check_tiers(groups: Mapping[str, list[str]]) -> Iterator[Complaint]:
     for tier in TIERS.values():
         if not groups.get(tier.name) and not tier.may_be_empty:
             yield Complaint(f"group {tier.name}", f"has no host, so nothing {tier.purpose}", _tier_remedy(tier, groups))
+    yield from _check_workers(groups)
     yield from _check_votes(len(groups.get("db", [])), len(groups.get("dcs", [])))
     for host in _strays(groups):
         own = [group for group in groups if group not in ("all", "ungrouped") and host in groups[group]]
         meant = next((tier.name for tier in TIERS.values() for group in own if _means(group, tier)), None)
         if meant and not groups.get(meant):
             yield Complaint(f"host {host}", f"is in no tier, only in {', '.join(own)}", f"Did you mean the group {meant}?")
+
+
+def _check_workers(groups: Mapping[str, list[str]]) -> Iterator[Complaint]:
+    """Yield the hosts for background work that have no releases: application hosts alone do."""
+    for host in groups.get("worker", []):
+        if host not in groups.get("app", []):
+            yield Complaint(
+                f"host {host}",
+                "is in the group worker and not in the group app, whose hosts have the releases",
+                "Put it into app as well. With site_app_drained: true there, it takes no requests.",
+            )
 
 
 def _check_votes(databases: int, deciders: int) -> Iterator[Complaint]:

@@ -132,6 +132,16 @@ def test_what_a_role_refuses_is_told_before_anything_is_asked(ask: Ask) -> None:
         ask(roles=("os",), ansible_facts=facts)
 
 
+@pytest.mark.parametrize("programs", [[], [{"name": "mail", "kind": "celery"}, {"name": "rows", "kind": "rq", "processes": 2}]])
+def test_workers_are_one_step_of_the_one_call_however_many_there_are(ask: Ask, programs: list[dict[str, Any]]) -> None:
+    given = {"workers_site_name": "shop", "workers_programs": programs, "ansible_facts": {"memtotal_mb": 4096}}
+
+    result = ask({"changed": False}, roles=("workers",), **given)
+
+    assert result["settled"] is True
+    assert list(result["answers"]) == ["workers: Write the units of the workers"]
+
+
 def test_what_a_role_has_to_tell_at_each_run_is_shown_alone(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     monkeypatch.setattr("ansible.utils.display.Display.display", lambda self, text, *_, **__: shown.append(text))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.release import departure as departure_module
 from ansible_collections.hotclub.django.plugins.module_utils.release.departure import Departure, in_order
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
@@ -63,3 +65,23 @@ def test_uploads_of_an_earlier_departure_are_not_overwritten(tmp_path: Path) -> 
         Departure(Site.at("shop", str(root))).move_uploads(target)
 
     assert (root / "shared" / "cat.png").exists()
+
+
+def test_workers_end_first_and_all_at_once_and_their_units_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = "20261123T081500-1a2b3c4"
+    workers = [f"shop-worker-mail@{release}.service", f"shop-worker-rows-2@{release}.w2.service"]
+    commands: list[list[str]] = []
+    monkeypatch.setattr(departure_module, "run", lambda command, **options: commands.append(command))
+    monkeypatch.setattr(departure_module, "systemctl", lambda *words: Outcome(0))
+    (tmp_path / "multi-user.target.wants").mkdir()
+    mine = [tmp_path / "multi-user.target.wants" / workers[0], tmp_path / "shop-worker-mail@.service"]
+    for path in (*mine, tmp_path / "blog-worker-mail@.service"):
+        path.touch()
+    leaving = Departure(Site.at("shop", str(tmp_path / "srv")), tmp_path)
+
+    units = in_order(["shop.socket", f"shop@{release}.service", *workers], "shop")
+    leaving.stop(units)
+
+    assert units[:2] == workers
+    assert commands == [["systemctl", "stop", *workers]]
+    assert list(leaving.leftovers()) == mine

@@ -144,3 +144,23 @@ def test_mistakes_are_named(tmp_path: Path, options: dict[str, Any], message: st
 
     with pytest.raises(Trouble, match=message):
         rendered(templates, **options)
+
+
+def test_a_file_of_each_element_is_written_once_for_every_one(tmp_path: Path) -> None:
+    templates = role_with(
+        tmp_path, {"etc/_site_-_worker_.unit.j2": "{{ site }} runs {{ item.command }}\n", "etc/_site_.conf.j2": "{{ site }}\n"}
+    )
+    workers = [{"name": "mail", "command": "a {{ site }}"}, {"name": "thumbs", "command": "b"}]
+
+    wanted = rendered(
+        templates, {"site": "shop"}, names={"_site_": "shop"}, each={"_worker_": workers}, secret=["etc/_site_-_worker_.unit"]
+    )
+
+    # What an element says is data.
+    assert {path: file.content for path, file in wanted.items()} == {
+        "/etc/shop-mail.unit": b"shop runs a {{ site }}\n",
+        "/etc/shop-thumbs.unit": b"shop runs b\n",
+        "/etc/shop.conf": b"shop\n",
+    }
+    assert wanted["/etc/shop-mail.unit"].mode == 0o600
+    assert list(rendered(templates, {"site": "shop"}, names={"_site_": "shop"}, each={"_worker_": []})) == ["/etc/shop.conf"]

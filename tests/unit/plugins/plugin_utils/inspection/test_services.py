@@ -62,6 +62,12 @@ def test_what_is_not_done_is_said(inspected: Inspect, files: dict[str, str], sai
     assert [text for text in inspected(files).unserved if said in text] != []
 
 
+def test_an_inventory_that_names_workers_is_told_nothing(inspected: Inspect) -> None:
+    files = {"requirements.txt": "Django\ncelery\n", "shop/celery.py": ""}
+
+    assert inspected(files, site_workers=[{"name": "mail", "kind": "celery"}]).unserved == []
+
+
 def test_immediate_tasks_need_no_worker(inspected: Inspect) -> None:
     tasks = "TASKS = {'default': {'BACKEND': 'django.tasks.backends.immediate.ImmediateBackend'}}\n"
 

@@ -52,6 +52,17 @@ def test_a_good_inventory_has_no_problem(problems: Problems) -> None:
     assert problems() == []
 
 
+def test_workers_are_checked_by_name_key_and_range(problems: Problems) -> None:
+    good = {"name": "mail", "kind": "celery", "queues": ["mail"], "processes": 2, "environment": {"COLOUR": "green"}}
+    assert problems({"site_workers": [good, {"name": "feeds", "command": "python manage.py feeds"}]}) == []
+
+    found = problems({"site_workers": [good | {"processes": 0}, {"name": "feeds", "kind": "celry", "colour": "x"}]})
+    assert len(found) == 3
+    for said in ("site_workers[0].processes", "site_workers[1].colour", "did you mean celery?"):
+        assert [line for line in found if said in line] != [], (said, found)
+    assert '"Feeds" is not the name of a worker' in only(problems({"site_workers": [{"name": "Feeds", "kind": "rq"}]}))
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in (COLLECTION / "inventories").iterdir()))
 def test_the_inventories_that_we_ship_have_no_problem(name: str, problems: Problems, tmp_path: Path) -> None:
     files = {path.name: path.read_text() for path in (COLLECTION / "inventories" / name).iterdir() if path.is_file()}

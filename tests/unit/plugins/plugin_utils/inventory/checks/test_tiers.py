@@ -20,7 +20,7 @@ def test_hosts_of_no_tier_are_left_alone_with_a_remark() -> None:
     [(remark, hosts)] = remark_strays(groups)
 
     assert list(check_tiers(groups)) == [] and placed(groups) == ["web1"]
-    assert hosts == ["mail1", "mail2"] and "put it into lb, app, db, dcs or monitoring" in remark.remedy
+    assert hosts == ["mail1", "mail2"] and "put it into lb, app, db, dcs, worker or monitoring" in remark.remedy
 
 
 def test_an_inventory_of_one_site_has_no_remark() -> None:
@@ -90,3 +90,11 @@ def test_hosts_of_which_no_majority_decides_are_refused_with_the_remedy(
 def with_databases(databases: int, deciders: int) -> dict[str, list[str]]:
     hosts = {"db": [f"db{number}" for number in range(databases)], "dcs": [f"dcs{number}" for number in range(deciders)]}
     return {"all": ["web1", *hosts["db"], *hosts["dcs"]], **SINGLE, **hosts}
+
+
+def test_a_host_for_background_work_without_releases_is_refused() -> None:
+    groups = {"all": ["a1", "w1", "w2"], "lb": ["a1"], "app": ["a1", "w2"], "db": ["a1"], "worker": ["w1", "w2"]}
+
+    [complaint] = check_tiers(groups)
+
+    assert complaint.subject == "host w1" and "site_app_drained" in complaint.remedy

@@ -1,0 +1,57 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How the workers do on one host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import properties_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.workers import FAILED, Instance, Workers
+
+SHOWN = ("ActiveState", "SubState", "NRestarts", "Result", "StateChangeTimestamp", "TimeoutStopUSec")
+
+
+def look_at_workers(site: Site, status: dict[str, Any]) -> None:
+    """Say which workers run, which finish the tasks of an older release, and which were killed before they had."""
+    workers = Workers(site)
+    there, pointed, current = workers.instances(), workers.pointed(), site.current()
+    if not there and not workers.known.units:
+        return
+    shown = properties_of([workers.unit(instance) for instance in there], *SHOWN)
+    running = {(instance.worker, instance.name) for instance in there if instance.runs}
+    for worker in workers.known.units:
+        name = pointed.get(worker, "")
+        if (worker, name) not in running:
+            status["problems"].append(f"the worker {worker} does not run: run playbooks/site.yml")
+        elif name.split(".")[0] != current:
+            status["problems"].append(
+                f"the worker {worker} runs {name.split('.')[0]} instead of {current}: run playbooks/site.yml"
+            )
+    for instance in there:
+        unit = workers.unit(instance)
+        _look_at_instance(instance, unit, pointed.get(instance.worker) == instance.name, shown.get(unit, {}), status)
+    finishing = [instance for instance in there if instance.finishes]
+    status["workers"] = {"running": len(running), "finishing": len(finishing)}
+
+
+def _look_at_instance(instance: Instance, unit: str, wanted: bool, shown: dict[str, str], status: dict[str, Any]) -> None:
+    since = shown.get("StateChangeTimestamp", "")
+    if instance.finishes:
+        status["remarks"].append(
+            f"the worker {instance.worker} of release {instance.release} finishes its tasks since {since}, "
+            f"and is killed after {shown.get('TimeoutStopUSec', '')} ({unit})"
+        )
+    elif instance.state == FAILED:
+        # Nobody can mend it, and it is said until the next change of the workers.
+        what = "was killed before it had finished its tasks" if shown.get("Result") == "timeout" else "has failed"
+        status["remarks"].append(
+            f"the worker {instance.worker} of release {instance.release} {what}, {since}: journalctl -u {unit}"
+        )
+    elif instance.runs and not wanted:
+        status["problems"].append(f"the worker {instance.worker} runs twice, as {unit} too: run playbooks/site.yml")
+    elif shown.get("SubState") == "auto-restart":
+        status["problems"].append(f"the worker {instance.worker} ends again and again: journalctl -u {unit}")
+    elif instance.runs and shown.get("NRestarts", "0") != "0":
+        status["remarks"].append(f"the worker {instance.worker} was restarted {shown['NRestarts']} times: journalctl -u {unit}")

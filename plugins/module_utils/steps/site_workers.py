@@ -1,0 +1,34 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Let the workers of a site on this host finish, or have others take over from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
+from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import LOCKED, SITE, carry_out, run_of, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.lock import holder_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.workers import Workers
+
+SPEC: dict[str, Any] = {**SITE, **LOCKED, "state": {"type": "str", "choices": ["finished", "renewed"], "required": True}}
+
+
+def take(module: Call) -> None:
+    """Run the module."""
+    carry_out(module, bring)
+
+
+def bring(module: Call) -> dict[str, Any]:
+    """Bring them there."""
+    site, finished = site_of(module), module.params["state"] == "finished"
+    current = site.current()
+    if not current:
+        return {"changed": False}
+    workers = Workers(site)
+    if module.check_mode:
+        return {"changed": bool(workers.instances()) if finished else bool(workers.known.units)}
+    # A run that holds the deployment lock is alive for as long as it waits; some that come here hold none.
+    run = run_of(module)
+    with site.step(wait_seconds=300, run=run if holder_of(site.lock_file).get("run") == run else ""):
+        return {"changed": workers.end() if finished else workers.change_over(current, renewed=True)}

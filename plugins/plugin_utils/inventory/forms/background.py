@@ -1,0 +1,72 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The form of workers: what they are called, what they run, and what stands in their units."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.form import Finding
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.names import MODULE_NAME
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.settings import check_env
+
+# With the site's, it stays below what systemd takes, and a hyphen before a number is ours.
+WORKER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+QUEUE = re.compile(r"\*|[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+
+
+def check_workers(value: Any) -> Iterator[Finding]:
+    """Refuse workers that no unit could run, or that lack what their kind needs."""
+    names = [str(worker.get("name", "")) for worker in value if isinstance(worker, Mapping)]
+    for name in dict.fromkeys(names):
+        if not WORKER_NAME.fullmatch(name):
+            remedy = "Write up to 32 lower-case letters, digits and underscores, beginning with a letter."
+            yield (f'"{name}" is not the name of a worker', remedy)
+        if names.count(name) > 1:
+            yield (f'"{name}" is the name of {names.count(name)} workers', "Give each of them a name of its own.")
+    for worker in value:
+        if isinstance(worker, Mapping):
+            yield from _check_worker(worker, f"the worker {worker.get('name', '')}")
+
+
+def _check_worker(worker: Mapping[str, Any], what: str) -> Iterator[Finding]:
+    yield from _check_kind(str(worker.get("kind", "command")), worker, what)
+    for queue in worker.get("queues") or []:
+        if not QUEUE.fullmatch(str(queue)):
+            yield (f'{what} has the queue "{queue}"', "Write letters, digits and _.:- alone.")
+    for words in ("command", "arguments"):
+        yield from _check_words(str(worker.get(words) or ""), f"the {words} of {what}")
+    if isinstance(worker.get("environment"), Mapping):
+        for wrong, remedy in check_env(worker["environment"]):
+            yield (f"of {what}, {wrong}", remedy)
+
+
+def _check_kind(kind: str, worker: Mapping[str, Any], what: str) -> Iterator[Finding]:
+    """Refuse what a kind lacks, and what means nothing to it."""
+    command, queues, application = (worker.get(name) for name in ("command", "queues", "application"))
+    if kind == "command" and not command:
+        yield (f"{what} has no command", "Write one, or say of which kind it is, for example kind: celery.")
+    if kind != "command" and command:
+        yield (f"{what} has a command and is of the kind {kind}, which has its own", "Take one of them out.")
+    if kind == "channels" and not queues:
+        yield (f"{what} of the kind channels has no queues", "Name the channels that it works for.")
+    if kind in ("huey", "command") and queues:
+        yield (f"{what} of the kind {kind} has queues, which mean nothing to it", "Take them out.")
+    if application and (kind != "celery" or not MODULE_NAME.fullmatch(str(application).replace(":", ".", 1))):
+        yield (f'{what} has the application "{application}"', "With the kind celery, write a module, for example mysite.celery.")
+
+
+def _check_words(text: str, what: str) -> Iterator[Finding]:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        yield (f"{what} can't be read: {error}", "Close each quote, and end with no backslash.")
+        return
+    if ";" in words:
+        yield (
+            f"{what} has a semicolon, at which systemd would begin another command",
+            "For several commands, write sh -c and them in quotes.",
+        )

@@ -1,0 +1,285 @@
+"""The units of workers: what is right for each program, and what an operator says instead."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.hotclub.django.plugins.filter.memory_beside_tasks import memory_beside_tasks
+from ansible_collections.hotclub.django.plugins.filter.worker_units import KINDS, worker_units
+from ansible_collections.hotclub.django.plugins.module_utils.machine.host_files import ABSENT, Wanted
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.rendering import Renderer
+from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_templates import Options, wanted_set
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import check_workers
+
+from tests.unit.conftest import CHECKOUT, evaluate_for_role, render_template, wiring
+from tools.docs import read_roles
+
+PYTHON = "/srv/shop/releases/%i/venv/bin/python"
+UNIT = "etc/systemd/system/_site_-worker-_worker_@.service.j2"
+SHOP: dict[str, Any] = {"workers_site_name": "shop", "workers_denied_addresses": []}
+
+
+def unit_of(**said: Any) -> dict[str, Any]:
+    [unit] = worker_units([{"name": "mail", **said}], "/srv/shop")
+    return unit
+
+
+@pytest.mark.parametrize(
+    ("said", "command"),
+    [
+        (
+            {"kind": "celery", "application": "shop.tasks", "queues": ["a", "b"], "processes": 3, "arguments": "-O fair"},
+            f"{PYTHON} -m celery --app shop.tasks worker --hostname mail-%i@%%h --loglevel INFO --concurrency 3 "
+            "--queues a,b -O fair",
+        ),
+        (
+            {"kind": "celery"},
+            "/bin/sh -c 'own=$${SITE_SETTINGS_MODULE:-$$DJANGO_SETTINGS_MODULE}; "
+            'exec "$$0" -m celery --app "$${own%%%%.*}" "$$@"\' '
+            f"{PYTHON} worker --hostname mail-%i@%%h --loglevel INFO --concurrency 1",
+        ),
+        ({"kind": "django_tasks", "queues": ["a", "b"]}, f"{PYTHON} manage.py db_worker --queue-name a,b"),
+        ({"kind": "rq"}, f"{PYTHON} manage.py rqworker default"),
+        (
+            {"kind": "dramatiq", "finish_seconds": 60, "queues": ["a", "b"]},
+            f"{PYTHON} manage.py rundramatiq --processes 1 --worker-shutdown-timeout 50000 --queues a b",
+        ),
+        ({"kind": "huey", "processes": 2}, f"{PYTHON} manage.py run_huey --worker-type process --workers 2"),
+        ({"kind": "channels", "queues": ["thumbs"]}, f"{PYTHON} manage.py runworker thumbs"),
+        ({"command": "python manage.py crunch --at 5% ${MODE}"}, "/usr/bin/env python manage.py crunch --at 5%% ${MODE}"),
+    ],
+)
+def test_each_kind_is_run_by_its_own_command(said: dict[str, Any], command: str) -> None:
+    assert unit_of(**said)["command"] == command
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"SITE_SETTINGS_MODULE": "config.settings.production", "DJANGO_SETTINGS_MODULE": "site_settings"},
+        {"DJANGO_SETTINGS_MODULE": "config.settings"},
+    ],
+)
+def test_the_shell_finds_celery_s_application_in_the_package_of_the_settings(environment: dict[str, str]) -> None:
+    # As systemd reads it: one of each two signs.
+    line = unit_of(kind="celery")["command"].replace("$$", "$").replace("%%", "%")
+    words = shlex.split(line.replace(PYTHON, "/bin/echo"))
+
+    told = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+
+    assert told.stdout.startswith("-m celery --app config worker --hostname mail-%i@%h ")
+
+
+@pytest.mark.parametrize(
+    ("said", "signal", "seconds", "overlap"),
+    [
+        ({"kind": "celery"}, "SIGTERM", 3600, True),
+        ({"kind": "celery", "arguments": "--beat"}, "SIGTERM", 3600, False),
+        ({"kind": "celery", "arguments": "-B", "overlap": True}, "SIGTERM", 3600, True),
+        ({"kind": "django_tasks"}, "SIGTERM", 3600, True),
+        ({"kind": "huey"}, "SIGINT", 60, False),
+        ({"kind": "huey", "arguments": "--no-periodic", "overlap": True, "finish_seconds": 7200}, "SIGINT", 7200, True),
+        ({"kind": "channels", "queues": ["x"]}, "SIGINT", 10, True),
+        ({"command": "x"}, "SIGTERM", 60, True),
+        ({"command": "x", "stop_signal": "SIGQUIT"}, "SIGQUIT", 60, True),
+    ],
+)
+def test_each_kind_finishes_in_its_own_way(said: dict[str, Any], signal: str, seconds: int, overlap: bool) -> None:
+    unit = unit_of(**said)
+
+    assert (unit["signal"], unit["finish_seconds"], unit["overlap"]) == (signal, seconds, overlap)
+
+
+def test_a_program_that_runs_one_task_at_a_time_is_as_many_units() -> None:
+    said = [{"name": "rows", "kind": "django_tasks", "processes": 3}, {"name": "mail", "kind": "celery", "processes": 3}]
+
+    assert [unit["name"] for unit in worker_units(said, "/srv/shop")] == ["rows", "rows-2", "rows-3", "mail"]
+
+
+def test_a_unit_tells_its_program_once_and_waits_as_long_as_its_tasks_may_take() -> None:
+    unit = unit_of(kind="celery", memory_max_mb=300, finish_seconds=7200)
+
+    lines = render_template("workers", UNIT, **SHOP, item=unit).splitlines()
+
+    assert {"KillMode=mixed", "KillSignal=SIGTERM", "TimeoutStopSec=7200", "MemoryMax=300M", "User=shop"} <= set(lines)
+    assert f"ExecStart={unit['command']}" in lines
+    # In this order: what is said of the worker alone comes last.
+    assert [line.partition("=")[2] for line in lines if line.startswith("EnvironmentFile=")] == [
+        "/srv/shop/etc/environment",
+        "/srv/shop/releases/%i/release.env",
+        "/srv/shop/etc/workers/mail.env",
+    ]
+    assert "MemoryMax" not in render_template("workers", UNIT, **SHOP, item=unit_of(command="x"))
+
+
+@pytest.mark.parametrize(("state", "killed"), [("running", False), ("degraded", False), ("stopping", True)])
+def test_only_a_host_that_shuts_down_kills_what_has_not_finished_soon(state: str, killed: bool, tmp_path: Path) -> None:
+    text = render_template("workers", UNIT, **SHOP, item=unit_of(kind="celery"), workers_shutdown_seconds=0)
+    [line] = [line.removeprefix("ExecStop=+") for line in text.splitlines() if line.startswith("ExecStop=")]
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\ntest "$1" = is-system-running && echo {state} || echo "$@" > {tmp_path}/told\n')
+    systemctl.chmod(0o755)
+
+    words = shlex.split(line.replace("$$", "$").replace("%n", "this.service").removesuffix("&'") + "'")
+    subprocess.run(words, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True)
+
+    assert "&'" in line, "systemd sends the signal only when this has returned"
+    told = tmp_path / "told"
+    assert (told.read_text().strip() if told.exists() else "") == ("kill --signal=SIGKILL this.service" if killed else "")
+
+
+def test_a_worker_may_do_what_the_site_may() -> None:
+    """The roles know nothing of each other, so that each has this list; nobody may change one alone."""
+    same: dict[str, Any] = {"writable_paths": ["/srv/more"], "denied_addresses": ["10.0.0.1"], "bindable_ports": [9000]}
+    same |= {"media_path": "/data/shop"}
+    same |= {"site_name": "shop", "open_files": 2048, "executable_memory_denied": True}
+
+    found = [
+        str(evaluate_for_role(role, f"{{{{ __{role}_sandbox }}}}", **{f"{role}_{name}": value for name, value in same.items()}))
+        for role in ("gunicorn", "workers")
+    ]
+
+    assert found[0] == found[1]
+    assert "MemoryDenyWriteExecute=yes" in found[0]
+
+
+def test_the_release_engine_is_told_of_each_unit() -> None:
+    programs = [{"name": "rows", "kind": "django_tasks", "processes": 2}, {"name": "huey", "kind": "huey"}]
+
+    text = render_template("workers", "srv/_site_/etc/workers.json.j2", **SHOP, workers_programs=programs)
+
+    assert json.loads(text) == {
+        "finishing_releases": 2,
+        "proof_seconds": 5,
+        "units": {"huey": False, "rows": True, "rows-2": True},
+        "when_too_many": "refuse",
+    }
+
+
+def test_a_value_of_a_worker_s_environment_is_data() -> None:
+    unit = unit_of(command="x", environment={"A": 'b "$c"'})
+
+    text = render_template("workers", "srv/_site_/etc/workers/_worker_.env.j2", **SHOP, item=unit)
+
+    assert 'A="b \\"\\$c\\""' in text.splitlines()
+
+
+def test_limits_beyond_the_host_s_memory_are_refused() -> None:
+    programs = [{"name": "mail", "kind": "rq", "processes": 3, "memory_max_mb": 400}]
+
+    def refused(memory: int) -> bool:
+        given = SHOP | {"workers_programs": programs, "ansible_facts": {"memtotal_mb": memory}, "inventory_hostname": "app1"}
+        [refusal] = evaluate_for_role("workers", "{{ __workers_refusals }}", **given)
+        return not refusal["that"]
+
+    assert refused(1024) and not refused(2048)
+
+
+@pytest.mark.parametrize(
+    ("group", "host", "runs"),
+    [("", "app1", True), ("[worker]\napp2", "app1", False), ("[worker]\napp2", "app2", True)],
+)
+def test_workers_run_on_the_hosts_of_their_group_else_on_every_application_host(
+    inventory_vars: Callable[..., dict[str, Any]], tmp_path: Path, group: str, host: str, runs: bool
+) -> None:
+    site = "[all:vars]\nsite_name=shop\nsite_domain=shop.example.org"
+    given = inventory_vars(tmp_path, {"hosts": f"[lb]\napp1\n[app]\napp1\napp2\n[db]\napp1\n{group}\n{site}"})
+    defaults = given["loader"].load_from_file(str(CHECKOUT / "roles/site/defaults/main.yml"), trusted_as_template=True)
+    known = defaults | wiring() | {"groups": given["groups"], "hostvars": given["hostvars"], "inventory_hostname": host}
+    known |= {"site_name": "shop", "site_workers": [{"name": "mail", "kind": "celery"}]}
+
+    programs = evaluate_for_role("workers", "{{ workers_programs }}", **{**known, "workers_programs": known["workers_programs"]})
+
+    assert bool(programs) is runs
+    known |= {"ansible_facts": {"memtotal_mb": 4096}}
+    percent = Templar(given["loader"], known).template(trust_as_template("{{ gunicorn_memory_percent }}"))
+    alone = 70 if host == "app1" else 85
+    assert percent == (alone - 9 if runs else alone)
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({"name": "Mail", "kind": "rq"}, "not the name of a worker"),
+        ({"name": "mail-2", "kind": "rq"}, "not the name of a worker"),
+        ({"name": "mail"}, "has no command"),
+        ({"name": "mail", "kind": "rq", "command": "x"}, "has its own"),
+        ({"name": "mail", "kind": "channels"}, "no queues"),
+        ({"name": "mail", "kind": "huey", "queues": ["x"]}, "mean nothing"),
+        ({"name": "mail", "kind": "celery", "application": "a b"}, 'application "a b"'),
+        ({"name": "mail", "kind": "rq", "application": "a"}, 'application "a"'),
+        ({"name": "mail", "kind": "rq", "queues": ["a b"]}, 'queue "a b"'),
+        ({"name": "mail", "command": "a 'b"}, "can't be read"),
+        ({"name": "mail", "command": "a ; b"}, "semicolon"),
+        ({"name": "mail", "kind": "rq", "arguments": "a \\"}, "can't be read"),
+        ({"name": "mail", "kind": "rq", "environment": {"A B": "x"}}, "the worker mail"),
+    ],
+)
+def test_a_worker_that_no_unit_could_run_is_refused_by_name(said: dict[str, Any], wrong: str) -> None:
+    found = list(check_workers([said]))
+
+    assert len(found) == 1 and wrong in found[0][0], found
+
+
+def test_two_workers_of_one_name_are_refused_and_good_ones_are_not() -> None:
+    mail = {"name": "mail", "kind": "celery", "application": "shop.celery:app", "queues": ["a.b", "c:d", "*"]}
+
+    assert ["2 workers" in what for what, _remedy in check_workers([mail, mail])] == [True]
+    assert not list(check_workers([mail, {"name": "other", "command": "sh -c 'a; b'", "environment": {"A": "b"}}]))
+
+
+@pytest.mark.parametrize(
+    ("percent", "memory", "tasks", "left"),
+    [(85, 4096, 0, 85), (85, 4096, 2, 66), (70, "1024", "1", 31), (70, 1024, 9, 10)],
+)
+def test_what_serves_leaves_memory_to_the_tasks_of_two_releases(percent: int, memory: Any, tasks: Any, left: int) -> None:
+    assert memory_beside_tasks(percent, memory, tasks) == left
+
+
+def test_specs_and_the_filter_know_the_same_kinds() -> None:
+    roles = {role.name: role for role in read_roles(CHECKOUT)}
+    described = [roles["site"].options["site_workers"], roles["workers"].options["workers_programs"]]
+
+    assert described[0]["options"] == described[1]["options"]
+    assert described[0]["options"]["kind"]["choices"] == list(KINDS)
+
+
+def test_the_role_writes_a_unit_and_an_environment_for_each_and_what_the_engine_is_told() -> None:
+    programs = [{"name": "rows", "kind": "django_tasks", "processes": 2, "environment": {"A": "{{ b }}"}}]
+
+    def written(**given: Any) -> dict[str, Wanted]:
+        loader = DataLoader()
+        known: dict[str, Any] = {}
+        for name in ("defaults", "vars"):
+            path = CHECKOUT / "roles" / "workers" / name / "main.yml"
+            known |= loader.load_from_file(str(path), trusted_as_template=True)
+        templar = Templar(loader, known | SHOP | given)
+        [step] = templar.template(trust_as_template("{{ __workers_steps }}"))
+        renderer = Renderer(templar, CHECKOUT / "roles" / "workers" / "templates", loader)
+        asked = {name: value for name, value in step["host_files"].items() if name != "check"}
+        options = {"permissions": {}, "directories": [], "links": [], "absent": [], "left_alone": [], "subtree": ""} | asked
+        wanted = wanted_set(CHECKOUT / "roles" / "workers" / "templates", Options(**options), renderer.render)
+        return {item.path: item for item in wanted}
+
+    files = written(workers_programs=programs)
+
+    assert sorted(files) == [
+        "/etc/systemd/system/shop-worker-rows-2@.service",
+        "/etc/systemd/system/shop-worker-rows@.service",
+        "/srv/shop/etc/workers.json",
+        "/srv/shop/etc/workers/rows-2.env",
+        "/srv/shop/etc/workers/rows.env",
+    ]
+    environment = files["/srv/shop/etc/workers/rows.env"]
+    assert (environment.mode, environment.secret) == (0o600, True) and b'A="{{ b }}"' in environment.content
+    assert b"worker rows-2 %i" in files["/etc/systemd/system/shop-worker-rows-2@.service"].content
+    # Of a site without workers there is one file that must not be there.
+    assert [(path, item.kind) for path, item in written().items()] == [("/srv/shop/etc/workers.json", ABSENT)]
