@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.service import has_files
 
 ADMIN_SOCKET = "/run/haproxy/admin.sock"
+SITES = Path("/etc/haproxy/sites")
 TIMEOUT_SECONDS = 5.0
 # In what `show servers state` says of a server's administration: somebody drained it by this socket.
 DRAINED_HERE = 0x08
@@ -45,6 +49,11 @@ class Server:
     def facts(self) -> dict[str, Any]:
         """Return it as a module returns it."""
         return dict(vars(self))
+
+
+def serves_here() -> bool:
+    """Say whether HAProxy serves a site on this host; one that was stopped with the last of them has left its socket behind."""
+    return os.path.exists(ADMIN_SOCKET) and has_files(SITES)
 
 
 def ask(command: str, path: str = ADMIN_SOCKET) -> str:

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
-from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import ADMIN_SOCKET, ask, order, servers
+from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import ADMIN_SOCKET, ask, order, servers, serves_here
 
 AGAIN = (
     "import socket, sys\n"
@@ -28,7 +27,7 @@ SPEC: dict[str, Any] = {
 
 def take(module: Call) -> None:
     """Run the module."""
-    if not os.path.exists(ADMIN_SOCKET):
+    if not serves_here():
         module.exit_json(changed=False)
     site, paused = module.params["name"], module.params["state"] == "paused"
     names = [server.name for server in servers(ask("show stat"), site)]

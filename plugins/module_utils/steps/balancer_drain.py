@@ -12,12 +12,12 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import (
-    ADMIN_SOCKET,
     Server,
     ask,
     drained_here,
     order,
     servers,
+    serves_here,
     takes_over,
 )
 
@@ -33,7 +33,7 @@ SPEC: dict[str, Any] = {
 
 def take(module: Call) -> None:
     """Run the module."""
-    if not os.path.exists(ADMIN_SOCKET):
+    if not serves_here():
         module.exit_json(changed=False, servers=[], sessions=0)
     found = servers(ask("show stat"), module.params["site"])
     wanted = module.params["servers"]

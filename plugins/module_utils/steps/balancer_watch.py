@@ -10,10 +10,10 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import (
-    ADMIN_SOCKET,
     answered_since,
     ask,
     servers,
+    serves_here,
 )
 
 SPEC: dict[str, Any] = {
@@ -27,7 +27,7 @@ SPEC: dict[str, Any] = {
 
 def take(module: Call) -> None:
     """Run the module."""
-    if not os.path.exists(ADMIN_SOCKET):
+    if not serves_here():
         # A balancer that isn't there yet sends no visitors.
         module.exit_json(changed=False, answers=0, errors=0)
     site, names = module.params["site"], module.params["servers"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.front import haproxy
 from ansible_collections.hotclub.django.plugins.module_utils.front.haproxy import (
     Server,
     answered_since,
@@ -99,3 +102,16 @@ def test_no_host_is_drained_that_nobody_stands_in_for(states: dict[str, str], le
     found = [Server(name, status, 1, 0, 0, 0, "", 0) for name, status in states.items()]
 
     assert takes_over(found, leaving) is possible
+
+
+def test_one_that_was_stopped_with_its_last_site_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(haproxy, "ADMIN_SOCKET", str(tmp_path / "admin.sock"))
+    monkeypatch.setattr(haproxy, "SITES", tmp_path / "sites")
+    assert not haproxy.serves_here()
+
+    # As it leaves it behind.
+    (tmp_path / "admin.sock").touch()
+    (tmp_path / "sites").mkdir()
+    assert not haproxy.serves_here()
+    (tmp_path / "sites" / "shop.cfg").touch()
+    assert haproxy.serves_here()
