@@ -127,11 +127,10 @@ def restart(host: LabHost) -> None:
 
 
 def start_again(host: LabHost) -> None:
-    """Boot a host that went down, when it is down; the connections to what it was are forgotten."""
-    if _runs(host.container):
-        return
-    _close_ssh(host.container)
-    docker.start(host.container)
+    """Boot a host that went down, when it is down, and wait until it has; the connections to what it was are forgotten."""
+    if not _runs(host.container):
+        _close_ssh(host.container)
+        docker.start(host.container)
     wait(host.container)
 
 
