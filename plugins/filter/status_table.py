@@ -24,6 +24,7 @@ COLUMNS = (
     "MIGRATIONS",
     "DISK FREE",
     "DATABASE",
+    "MEMBER",
     "UPDATES",
 )
 SEEN_BY = "SEEN BY"
@@ -84,6 +85,7 @@ def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
         "-" if pending is None else f"{len(pending)} pending" if pending else "none pending",
         f"{status['disk_free_mb'] / 1024:.1f} GiB" if "disk_free_mb" in status else "-",
         f"{status['database_mb']} MiB, {status['database_connections']} conn." if "database_mb" in status else "-",
+        _member(status["member"]) if "member" in status else "-",
         _updates(status["updates"]) if "updates" in status else "-",
     )
 
@@ -91,6 +93,11 @@ def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
 def _workers(counted: Mapping[str, int]) -> str:
     finishing = counted["finishing"]
     return f"{counted['running']} run" + (f", {finishing} {'finishes' if finishing == 1 else 'finish'}" if finishing else "")
+
+
+def _member(part: Mapping[str, Any]) -> str:
+    behind = "" if part["role"] == "leader" else f", {part['behind_mb']} MiB behind"
+    return f"{part['role']}, timeline {part['timeline']}{behind}" if part["timeline"] else f"{part['role']}, {part['state']}"
 
 
 def _updates(waiting: Mapping[str, Any]) -> str:

@@ -98,7 +98,8 @@ RETURN = r"""
 status:
   description: >-
     What was found; C(problems) lists what is wrong, empty for a healthy host, and C(remarks) what is worth knowing. Where HAProxy
-    shares the requests, C(balanced) tells how it sees each application host.
+    shares the requests, C(balanced) tells how it sees each application host. Where several hosts keep the database, C(member)
+    tells which part this one has.
   type: dict
   returned: always
 """

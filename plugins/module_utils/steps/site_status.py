@@ -17,6 +17,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.status.application 
 from ansible_collections.hotclub.django.plugins.module_utils.status.background import look_at_workers
 from ansible_collections.hotclub.django.plugins.module_utils.status.backups import look_at_backups
 from ansible_collections.hotclub.django.plugins.module_utils.status.database import look_at_database
+from ansible_collections.hotclub.django.plugins.module_utils.status.members import look_at_members
 from ansible_collections.hotclub.django.plugins.module_utils.status.upgrades import look_at_interpreter, look_at_updates
 from ansible_collections.hotclub.django.plugins.module_utils.status.validity import (
     look_at_certificate,
@@ -78,6 +79,7 @@ def look(module: Call) -> dict[str, Any]:
         look_at_balancer(site, wanted["balanced_hosts"], status)
     if "db" in wanted["tiers"]:
         look_at_database(wanted["database"], status)
+        look_at_members(status)
     if wanted["backups"]:
         look_at_backups(status)
     if wanted["updates"]:

@@ -144,7 +144,7 @@ class Writers:
             for line in self.notes_of(machine):
                 words = line.split()
                 # The last line of a host that was killed may be a part.
-                if line.startswith(("!", "=")) or len(words) != 5:
+                if line.startswith(("!", "=", "?", "+")) or len(words) != 5:
                     continue
                 server = machine.address if words[4] == "-" else words[4]
                 found.append(Acknowledged(words[0], int(words[1]), float(words[2]), float(words[3]), server))
@@ -153,6 +153,12 @@ class Writers:
     def complaints(self) -> list[str]:
         """What went wrong for the site's sessions."""
         return [line for line in self.notes_of(self.site.lab.app) if line.startswith("!")]
+
+    def failed_reads(self) -> list[str]:
+        """What went wrong for those who read by the way to copies."""
+        notes = self.notes_of(self.site.lab.app)
+        assert sum(int(line.split()[1]) for line in notes if line.startswith("+ ")) > 100, "hardly anything was read"
+        return [line for line in notes if line.startswith("? ")]
 
     def kept_on_copies(self) -> list[float]:
         """When a kept session of the site was on a server that took no writes."""

@@ -66,13 +66,14 @@ def test_nothing_is_lost_when(
     pause = longest_pause(rows, began)
     figure(
         f"when {episode.name}, writes resume after {pause:.1f} s "
-        f"({len(rows)} rows acknowledged, {len(written.complaints())} refused)"
+        f"({len(rows)} rows acknowledged, {len(written.complaints())} refused, {len(written.failed_reads())} reads failed)"
     )
     assert not written.lost(rows), f"{len(written.lost(rows))} of {len(rows)} rows are lost: {written.lost(rows)[:5]}"
     assert not from_two_at_once(rows), from_two_at_once(rows)[:5]
     assert not judge(outcomes, whole.stored_on_primary(plan)).acknowledged_not_stored
     kept = written.kept_on_copies()
     assert max(kept, default=0) - min(kept, default=0) <= at_pace(3), kept
+    assert not written.failed_reads(), written.failed_reads()[:5]
     assert pause <= at_pace(episode.seconds), written.complaints()[-5:]
     assert episode.moves is None or (leader.name != primary.name) is episode.moves, whole.seen_by(asked)
 
@@ -94,6 +95,7 @@ def test_a_switchover_loses_nothing_and_takes_seconds(whole: Trio, written: Writ
     # It answers, so that no look at the connection's health tells, and takes no writes.
     kept = written.kept_on_copies()
     assert max(kept, default=0) - min(kept, default=0) <= at_pace(3), kept
+    assert not written.failed_reads(), written.failed_reads()[:5]
     assert pause <= at_pace(5)
 
 

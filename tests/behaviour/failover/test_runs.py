@@ -20,13 +20,15 @@ def test_site_without_a_member_restarts_and_moves_nothing(whole: Trio, docker: F
     stay = [machine for machine in whole.members if machine.name != gone.name]
     docker("kill", gone)
     before, leader = whole.processes(*stay), whole.primary(stay[0]).name
-    run = whole.play("site")
+    run, status = whole.play("site"), whole.play("status")
     docker("start", gone)
     assert run.says(f"{gone.name}", "unreachable"), run
     assert run.recap[leader]["failed"] == 0 and run.recap[leader]["changed"] == 0, run
     assert whole.processes(*stay) == before
+    assert status.must_fail().says(f"{gone.name}: ", "leader, timeline", "has every commit"), status
     whole.await_whole()
     assert whole.primary().name == leader
+    assert whole.play("status").must_succeed().says("leader, timeline", "has every commit", "follows, timeline")
     assert whole.play("site").must_succeed().changed == 0
 
 

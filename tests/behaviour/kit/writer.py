@@ -1,5 +1,7 @@
 """Writes rows on a host for as long as it is let, each in a transaction of its own, and notes those that were acknowledged.
 
+Where the host has a way to copies (DATABASE_REPLICA_URL), it reads there as well.
+
 Runs with what the host has: the site's Python on an application host, Patroni's on a database host.
 
     python3 writer.py <connection, - for DATABASE_URL> <notes> <name> <sessions> <pause in milliseconds>
@@ -67,14 +69,37 @@ def keep(connection: str, notes: Any) -> None:
         time.sleep(0.1)
 
 
+def read(connection: str, notes: Any) -> None:
+    """Read by a new connection each time, for as long as it is let; note each failure, and each second how often it went well."""
+    answered, second = 0, int(time.time())
+    while True:
+        begin = time.time()
+        try:
+            session = driver.connect(connection, connect_timeout=30)
+            with session.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM acknowledged")
+                cursor.fetchone()
+            session.close()
+            answered += 1
+        except driver.Error as problem:
+            notes.write(f"? {begin:.3f} {time.time():.3f} {' '.join(str(problem).split())[:120]}\n")
+        if int(time.time()) > second:
+            notes.write(f"+ {answered}\n")
+            answered, second = 0, int(time.time())
+        time.sleep(0.02)
+
+
 def main() -> None:
     connection, path, name, sessions, pause = sys.argv[1:]
+    copies = os.environ.get("DATABASE_REPLICA_URL", "") if connection == "-" else ""
     connection = os.environ["DATABASE_URL"] if connection == "-" else connection
     with Path(path).open("w", buffering=1, encoding="utf-8") as notes:
         for session in range(int(sessions)):
             arguments = (connection, notes, f"{name}-{session}", int(pause) / 1000)
             threading.Thread(target=write, args=arguments, daemon=True).start()
         threading.Thread(target=keep, args=(connection, notes), daemon=True).start()
+        if copies:
+            threading.Thread(target=read, args=(copies, notes), daemon=True).start()
         threading.Event().wait()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
 
 from tests.unit.plugins.statuses import balancer, server
@@ -73,3 +75,16 @@ def test_the_status_says_why_there_are_no_backups() -> None:
     told = status_table({"db1": {"tiers": ["db"]}}, "shop", "", "the group db has db1, db2, db3")
 
     assert "none is made here, since the group db has db1, db2, db3. Say in site_backups what makes them" in told.splitlines()[-1]
+
+
+def test_members_of_a_database_have_a_column_where_there_are_any() -> None:
+    leads = {"role": "leader", "state": "running", "timeline": 3, "behind_mb": 0.0}
+    follows = {"role": "follows", "state": "streaming", "timeline": 3, "behind_mb": 1.5}
+    away = {"role": "follows", "state": "away", "timeline": None, "behind_mb": 0.0}
+    table = status_table(
+        {f"db{n}": {"tiers": ["db"], "member": part} for n, part in enumerate((leads, follows, away), 1)}, "shop"
+    )
+
+    assert re.search(r"db1 .*leader, timeline 3$", table, re.MULTILINE)
+    assert re.search(r"db2 .*follows, timeline 3, 1.5 MiB behind$", table, re.MULTILINE)
+    assert re.search(r"db3 .*follows, away$", table, re.MULTILINE)
