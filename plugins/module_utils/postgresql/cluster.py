@@ -106,7 +106,12 @@ class Cluster:
     @property
     def unit(self) -> str:
         """The unit that runs it."""
-        return f"patroni@{self.version}-{self.name}.service" if self.is_member else self.own_unit
+        return self.patroni_unit if self.is_member else self.own_unit
+
+    @property
+    def patroni_unit(self) -> str:
+        """The unit by which Patroni runs it."""
+        return f"patroni@{self.version}-{self.name}.service"
 
     @property
     def own_unit(self) -> str:

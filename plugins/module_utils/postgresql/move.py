@@ -100,6 +100,7 @@ def view(cluster: Cluster) -> dict[str, Any]:
         "data": cluster.data,
         "exists": is_installed(cluster) and is_created(cluster) and has_ever_run(cluster),
         "running": is_running(cluster),
+        "by_patroni": cluster.run(["systemctl", "is-active", "--quiet", cluster.patroni_unit])[0] == 0,
         "outdated": is_outdated(cluster),
         "is_copy": os.path.exists(f"{cluster.data}/standby.signal"),
         "disabled": read(f"{cluster.configuration}/start.conf").strip().endswith("disabled"),

@@ -8,6 +8,7 @@ way to make an empty cluster is closed, so that nothing can ever take the place 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -63,6 +64,7 @@ select coalesce(bool_and(has_function_privilege(rolname, function, 'execute')), 
 from pg_roles, unnest(array[{_FUNCTIONS}]) function where rolname = '{REWIND}'
 """  # noqa: S608 - constants
 ANSWER_SECONDS = 120.0
+CATCH_UP_SECONDS = 60.0
 COPY_SECONDS = processes.DAY_SECONDS
 LOST = (
     "{host} was a member of a cluster of PostgreSQL that etcd knows nothing of any more, so what it has may be older than what "
@@ -99,6 +101,11 @@ class Known:
         ]
         waits = bool((self.settings or {}).get("synchronous_mode"))
         return [name for _position, name in sorted(runs) if name in self.synchronous or not waits]
+
+    def late(self) -> list[str]:
+        """Return the members that follow the leader, and for which no commit waits."""
+        follow = [name for name, said in (self.members or {}).items() if said.get("state") in ("running", "streaming")]
+        return sorted(set(follow) - {self.leader, *self.synchronous}) if self.synchronous else []
 
     # The members that have every commit, besides the leader; empty where no commit waits for another member.
     synchronous: tuple[str, ...] = ()
@@ -327,7 +334,8 @@ class Patroni(Keeper):
         if to and to == known.leader:
             return {"changed": False, "before": known.leader, "after": to}
         able = known.may_follow()
-        if not able or (to and to not in able):
+        late = to in known.late()
+        if not (able or late) or (to and to not in able and not late):
             states = ", ".join(f"{name} {said.get('state', 'silent')}" for name, said in sorted((known.members or {}).items()))
             raise PostgresqlError(
                 f"{to or 'No member'} can't take the place of {known.leader or 'a primary that is away'} now. Members: {states}; "
@@ -336,11 +344,34 @@ class Patroni(Keeper):
             )
         after = to or able[0]
         if not check:
-            words = ("switchover", "--force", "--primary", known.leader, "--candidate", after)
-            self.cluster.as_postgres("patronictl", "-c", self.cluster.patroni, *words, str(self.said["scope"]))
-            if not until(lambda: self._leads(after), ANSWER_SECONDS):
-                raise PostgresqlError(f"{after} was told to become the primary and has not within {ANSWER_SECONDS:.0f} seconds.")
+            with self._with_every_commit(after) if late else contextlib.nullcontext():
+                words = ("switchover", "--force", "--primary", known.leader, "--candidate", after)
+                self.cluster.as_postgres("patronictl", "-c", self.cluster.patroni, *words, str(self.said["scope"]))
+                if not until(lambda: self._leads(after), ANSWER_SECONDS):
+                    raise PostgresqlError(
+                        f"{after} was told to become the primary and has not within {ANSWER_SECONDS:.0f} seconds."
+                    )
         return {"changed": True, "before": known.leader, "after": after}
+
+    @contextlib.contextmanager
+    def _with_every_commit(self, member: str) -> Iterator[None]:
+        """Have commits wait for all members for a while, so that this one, for which they don't wait usually, lacks nothing.
+
+        :raises PostgresqlError: it doesn't catch up.
+        """
+        self._have_commits_wait_for(len(self.known().members or {}) - 1)
+        try:
+            if not until(lambda: member in self.known().may_follow(), CATCH_UP_SECONDS):
+                raise PostgresqlError(
+                    f"{member} follows the primary, and does not have every commit within {CATCH_UP_SECONDS:.0f} seconds. "
+                    "Nothing was changed. See on its host what keeps it (journalctl -u 'patroni@*'), or name another member."
+                )
+            yield
+        finally:
+            self._have_commits_wait_for(1)
+
+    def _have_commits_wait_for(self, members: int) -> None:
+        self.etcd.put(f"{self.prefix}config", json.dumps({**(self.known().settings or {}), "synchronous_node_count": members}))
 
     def refuse_to_leave(self, others: Sequence[str]) -> None:
         """Refuse to be the only host of the database while it has others, of which one would become a second primary.

@@ -34,6 +34,8 @@ def test_one_server_with_data_grows_to_three(trio: Trio, figure: Callable[[str],
         database = Database(machine, trio.name)
         assert database.value("SELECT count(*) FROM old") == str(ROWS)
         assert database.value("SELECT system_identifier FROM pg_control_system()") == system
+    # They wait while PostgreSQL restarts under Patroni.
+    assert not verdict.failed, str(verdict)
     assert not verdict.acknowledged_not_stored, str(verdict)
     assert outage(outcomes) < PAUSE_SECONDS_AT_MOST, str(verdict)
     ended = "test ! -e /etc/pgbackrest/pgbackrest.conf && ! systemctl is-active --quiet hotclub-backups.timer"

@@ -195,8 +195,46 @@ def test_the_place_of_the_primary_goes_to_a_member_with_every_commit(host: Host)
 
     assert host.patroni.switch_over("", check=True) == {"changed": True, "before": "db1", "after": "db3"}
     assert host.patroni.switch_over("db1") == {"changed": False, "before": "db1", "after": "db1"}
+    host.keep(**{"members/db2": '{"state": "start failed"}'})
     with pytest.raises(PostgresqlError, match=r"db2 can't take the place of db1 now.*with every commit: db3"):
         host.patroni.switch_over("db2")
+
+
+def test_a_member_that_commits_do_not_wait_for_gets_all_of_them_before_it_leads(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.keep(leader="db1", config='{"synchronous_mode": true, "ttl": 20}', sync='{"leader": "db1", "sync_standby": "db3"}')
+    for name in ("db1", "db2", "db3"):
+        host.keep(**{f"members/{name}": '{"state": "streaming", "role": "primary"}'})
+    waited: list[dict[str, Any]] = []
+
+    def await_it(condition: Any, _seconds: float) -> bool:
+        waited.append(host.settings())
+        if host.settings()["synchronous_node_count"] == 2:
+            host.keep(sync='{"leader": "db1", "sync_standby": "db2,db3"}')
+        if any("switchover" in line for line in host.called):
+            host.keep(leader="db2")
+        return bool(condition())
+
+    monkeypatch.setattr(members, "until", await_it)
+
+    assert host.patroni.switch_over("db2", check=True)["after"] == "db2"
+    assert "synchronous_node_count" not in host.settings()
+    assert host.patroni.switch_over("db2") == {"changed": True, "before": "db1", "after": "db2"}
+    assert waited[0] == {"synchronous_mode": True, "ttl": 20, "synchronous_node_count": 2}
+    assert host.settings() == {"synchronous_mode": True, "ttl": 20, "synchronous_node_count": 1}
+
+
+def test_a_member_that_does_not_catch_up_stays_what_it_is(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.keep(leader="db1", config='{"synchronous_mode": true}', sync='{"leader": "db1", "sync_standby": "db3"}')
+    for name in ("db1", "db2", "db3"):
+        host.keep(**{f"members/{name}": '{"state": "streaming"}'})
+    monkeypatch.setattr(members, "until", lambda condition, _seconds: bool(condition()))
+    with pytest.raises(PostgresqlError, match="db2 follows the primary, and does not have every commit"):
+        host.patroni.switch_over("db2")
+
+    assert host.settings()["synchronous_node_count"] == 1
+    assert not [line for line in host.called if "switchover" in line]
 
 
 def test_without_synchronous_commits_the_member_that_is_furthest_goes_first() -> None:
