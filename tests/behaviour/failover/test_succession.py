@@ -56,8 +56,9 @@ def test_three_hosts_become_one_again(grown: Trio) -> None:
     plan = grown.load(rate=10)
     with constant_load(plan) as load:
         grown.play("site").must_succeed()
+    outcomes = load.finish()
     stored = alone.texts(f"SELECT text_id FROM {grown.project.entries_table} WHERE text_id LIKE '{plan.id_prefix}-%'")
-    verdict = judge(load.finish(), stored)
+    verdict = judge(outcomes, stored)
 
     assert not verdict.failed, str(verdict)
     assert not verdict.acknowledged_not_stored, str(verdict)
