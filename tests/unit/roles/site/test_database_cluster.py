@@ -143,3 +143,29 @@ def test_the_status_is_told_why_there_are_no_backups() -> None:
     plays = yaml.safe_load((CHECKOUT / "playbooks" / "status.yml").read_text(encoding="utf-8"))
 
     assert plays[2]["tasks"][0]["hotclub.django.report_status"]["backups_obstacle"] == "{{ site_backups_obstacle }}"
+
+
+def test_a_new_first_host_is_no_empty_server_where_another_one_has_the_database(known: Known) -> None:
+    def found(**others: Any) -> bool:
+        hostvars = {host: {"inventory_hostname": host} for host in ("db1", "db2", "db3")}
+        for host, said in others.items():
+            hostvars[host] |= said
+        return bool(known("site_database_is_on_others", THREE, "db1", hostvars=hostvars))
+
+    def says(*databases: str) -> dict[str, Any]:
+        return {"__postgresql_view": {"server": {"databases": dict.fromkeys(databases, 1)}}, "__site_survey": {"settled": False}}
+
+    assert found(db2={"__site_survey": {"settled": True}})
+    assert found(db2=says("wiki"), db3=says("wiki", "shop"))
+    assert not found(db2=says("wiki"), db3=says())
+    # Nobody has reached the others.
+    assert not found()
+
+
+def test_the_authority_of_etcd_is_not_taken_for_that_of_the_site() -> None:
+    task = yaml.safe_load((CHECKOUT / "playbooks" / "tasks" / "check_secrets.yml").read_text(encoding="utf-8"))[0]
+    wanted = task["hotclub.django.look"]["secrets"]["certificate_folders"]
+    there = ["/etc/etcd/certificate", "/etc/patroni/etcd-certificate", "/etc/patroni/certificate"]
+    template = Templar(loader=DataLoader(), variables={"site_internal_certificates": there, "site_name": "shop"})
+
+    assert template.template(trust_as_template(wanted)) == ["/etc/patroni/certificate", "/etc/ssl/hotclub/shop"]
