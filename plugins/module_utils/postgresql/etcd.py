@@ -186,8 +186,10 @@ def added(member: Member, there: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     # One that has never started tells clients nothing.
     is_awaited = any(own in one["peerURLs"] and not one.get("clientURLs") for one in there)
     # The name of one that has never started may be empty.
-    gone = [one for one in there if one.get("name") and one["name"] not in member.addresses]
-    gone += [one for one in there if own in one["peerURLs"] and not is_awaited]
+    strangers = [one for one in there if one.get("name") and one["name"] not in member.addresses]
+    # A host of another name may have the address of the one that it replaces.
+    namesakes = [one for one in there if own in one["peerURLs"] and not is_awaited and one not in strangers]
+    gone = [*strangers, *namesakes]
     for one in gone:
         _said(member.others.control("member", "remove", f"{int(one['ID']):x}"), "remove a member that is gone")
     end = time.monotonic() + member.seconds

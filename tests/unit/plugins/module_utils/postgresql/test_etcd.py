@@ -85,6 +85,14 @@ def test_one_that_has_lost_its_data_takes_its_own_place(host: Host) -> None:
     assert "etcdctl member remove 1" in host.called and "etcdctl member add db1" in host.called
 
 
+def test_a_host_that_has_the_address_of_the_one_that_it_replaces_removes_it_once(host: Host) -> None:
+    host.there = [{**one("db0", 255), "peerURLs": [URLS["db1"]]}, one("db2", 2), one("db3", 3)]
+    host.take()
+
+    assert host.called.count("etcdctl member remove ff") == 1
+    assert "etcdctl member add db1" in host.called
+
+
 def test_one_that_the_others_await_is_not_added_again(host: Host) -> None:
     host.there = [{**one("db1", 1), "clientURLs": []}, one("db2", 2), one("db3", 3)]
     host.take()
