@@ -394,8 +394,8 @@ class Patroni(Keeper):
         if members := sorted(set(known.members or {}) - {self.name}):
             raise PostgresqlError(
                 f"{', '.join(members)} would make a primary of one of them, beside {self.name}, which is to be the only database "
-                f"host. Nothing was changed.\nIf that is meant, run systemctl disable --now {self.cluster.patroni_unit} on each of "
-                "them, leave etcd there alone, wait half a minute, and run this again; else put them back into the group db."
+                f"host. Nothing was changed.\nIf that is meant, run systemctl disable --now {self.cluster.patroni_unit} on each "
+                "of them, leave etcd there alone, wait half a minute, and run this again; else put them back into the group db."
             )
 
     def leave(self) -> None:
