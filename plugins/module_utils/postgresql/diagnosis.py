@@ -223,7 +223,8 @@ def _of_queries(counted: Sequence[Mapping[str, Any]] | None) -> Iterator[Finding
             QUERIES,
             "nobody counts them",
             f"Run playbooks/site.yml, which has the server load {STATEMENTS}. On a server with clients that waits for a restart: "
-            "at a quiet time, with -e '{\"postgresql_restart_allowed\": true}'.",
+            "at a quiet time, with -e '{\"postgresql_restart_allowed\": true}'. Where postgresql_settings has "
+            f"shared_preload_libraries, name {STATEMENTS} there as well.",
         )
         return
     for said in counted:

@@ -32,6 +32,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster 
 COPY = "hotclub_copy"
 DEFAULT_DATABASES = ("postgres", "template0", "template1")
 # A copy can't be read while one of these is lower than on the server that it follows.
+UNDONE = ("restore_command", "recovery_target", "recovery_target_name", "recovery_target_time")
 AT_LEAST = (
     "max_connections",
     "max_locks_per_transaction",
@@ -188,6 +189,8 @@ def fetch(cluster: Cluster, primary: Primary) -> None:
     raised = {name: value for name, value in primary.at_least.items() if value > own_value(cluster, name)}
     with open(f"{cluster.data}/postgresql.auto.conf", "a", encoding="utf-8") as file:
         file.writelines(f"{name} = {value}\n" for name, value in raised.items())
+        # Of a restore that the other server has behind it: the copy would stop at that moment, and take over by itself.
+        file.writelines(f"{name} = ''\n" for name in UNDONE)
 
 
 def own_value(cluster: Cluster, setting: str) -> int:
@@ -227,7 +230,7 @@ def promote(cluster: Cluster, last: str, seconds: float) -> bool:
 
 def tidy(cluster: Cluster, user: str) -> None:
     """Forget on the new server how it was made: the account by which it copied, and settings of a copy."""
-    resets = [f"alter system reset {name}" for name in ("primary_conninfo", *AT_LEAST)]
+    resets = [f"alter system reset {name}" for name in ("primary_conninfo", *AT_LEAST, *UNDONE)]
     statements = [*resets, f'drop role if exists "{user}"', "select pg_reload_conf()"]
     for statement in statements:
         cluster.ask(statement)

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.backups import SERVICE, TIMER, Backups
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import sharing
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.backups import ARCHIVED, SERVICE, TIMER, Backups
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import (
     Cluster,
     PostgresqlError,
     explained,
+    has_ever_run,
     is_created,
     is_running,
     refuse_taken_port,
@@ -37,7 +39,19 @@ archive_mode = 'off'
 archive_command = ''
 hot_standby = 'off'
 """
-ARCHIVED = "select coalesce(last_archived_wal, '') from pg_stat_archiver"
+LAST_ARCHIVED = "select coalesce(last_archived_wal, '') from pg_stat_archiver"
+# A file of the log of changes.
+FILE_MB = 16
+# What pgBackRest writes for the way to a moment. Left there, it would be copied with the data, and stop a copy at that moment.
+OF_RECOVERY = (
+    "restore_command",
+    "recovery_target",
+    "recovery_target_action",
+    "recovery_target_inclusive",
+    "recovery_target_name",
+    "recovery_target_time",
+    "recovery_target_timeline",
+)
 SWITCHED = "select pg_walfile_name(pg_switch_wal())"
 DATABASES = "select string_agg(datname, ', ' order by datname) from pg_database where not datistemplate and datname <> 'postgres'"
 
@@ -96,10 +110,22 @@ def target_of(look: Mapping[str, Any], wanted: Mapping[str, str], now: float) ->
         moment = moment_of(text)
         if moment >= now:
             raise Trouble(f"{text} is still to come.", f"It is {shown(now)} on {os.uname().nodename}. Say an earlier moment.")
+        _refuse_undone(look, text, moment)
         number, label = beginning(look, moment)
         return Target(moment, number, label, ("--type=time", f"--target={shown(moment)}", "--target-action=promote"))
     number, label = beginning(look, now)
     return Target(now, number, label, ("--type=default",))
+
+
+def _refuse_undone(look: Mapping[str, Any], text: str, moment: float) -> None:
+    """Refuse a moment that no way leads to any more, since the server went back to an earlier one after it."""
+    undone = next((one for one in look["returns"] if one["since"] < moment <= one["until"]), None)
+    if undone:
+        raise Trouble(
+            f"{text} was undone by the restore of {shown(undone['until'])}, so what led to it is on no way to it by time.",
+            "That restore gave the moment before itself a name, before-restore-...: look at it by restore_name, beside the live "
+            f"data first. Known are {', '.join(look['points']) or 'none'}.",
+        )
 
 
 def beginning(look: Mapping[str, Any], moment: float, undone_until: float = math.inf) -> tuple[int, str]:
@@ -136,51 +162,114 @@ class Restore:
 
     def plan(self, wanted: Mapping[str, str]) -> dict[str, Any]:
         """Say what a restore in place would do."""
-        now = time.time()
-        target = target_of(self.backups.ask("look"), wanted, now)
-        lost = (
-            ""
-            if target.options == ("--type=default",)
-            else f"everything that was written since then, {_span(now - target.moment)}"
-        )
+        now, look = time.time(), self.backups.ask("look")
+        target = target_of(look, wanted, now)
+        self._refuse_other_version(look, target)
+        since = f"everything that was written since then, {_span(now - target.moment)}"
+        lost = [] if target.options == ("--type=default",) else [since]
+        lost += self._never_archived()
         databases = self.cluster.ask(DATABASES) if is_running(self.cluster) else ""
-        return {"moment": target.told, "backup": target.backup, "lost": lost, "databases": databases}
+        told = {"moment": target.told, "backup": target.backup, "lost": "; ".join(lost), "databases": databases}
+        return told | {"others": self._others()}
+
+    @property
+    def _archives(self) -> bool:
+        """Whether what the server writes reaches a repository: without that file its archive_command throws everything away."""
+        return (self.backups.root / ARCHIVED).exists()
+
+    def _waiting(self) -> list[str]:
+        """Return the files of the log of changes that no repository has."""
+        return sorted(path.stem for path in Path(self.cluster.data, "pg_wal", "archive_status").glob("*.ready"))
+
+    def _never_archived(self) -> list[str]:
+        """Return what a restore in place would lose for good, whatever moment it goes to."""
+        if has_ever_run(self.cluster) and not self._archives:
+            return ["everything that this server has, of which nothing is archived"]
+        waiting = [] if is_running(self.cluster) else self._waiting()
+        if not waiting:
+            return []
+        files = f"{self.cluster.data}/pg_wal"
+        return [
+            f"{len(waiting) * FILE_MB} MiB of changes that were never archived. To keep them, before that, on the host, for each "
+            f"file of {files}/archive_status that ends in .ready: "
+            f"runuser -u postgres -- pgbackrest --stanza=main --no-archive-async archive-push {files}/{waiting[0]}"
+        ]
+
+    def _others(self) -> list[str]:
+        """Return the other sites of the server."""
+        return sorted(set(sharing.parts_of(self.cluster, tuple)) - {self.backups.keeper})
+
+    def _refuse_other_version(self, look: Mapping[str, Any], target: Target) -> None:
+        """Refuse the files of another version, with which the server could not start.
+
+        :raises PostgresqlError: they are.
+        """
+        version = next((one.get("version") for one in look["repositories"] if one["number"] == target.repository), "")
+        if version and version != self.cluster.version:
+            raise PostgresqlError(
+                f"The backup {target.backup} is one of PostgreSQL {version}, and {os.uname().nodename} runs "
+                f"{self.cluster.version}. Nothing was changed.",
+                "docs/backups.md says what is to be done after an upgrade. To read the older backups, restore them by hand into "
+                f"a cluster of PostgreSQL {version}.",
+            )
 
     # --- in place
 
     def in_place(self, wanted: Mapping[str, str]) -> dict[str, Any]:
         """Take the server back; what it was is named, so that a restore can lead there."""
-        target = target_of(self.backups.ask("look"), wanted, time.time())
+        look = self.backups.ask("look")
+        target = target_of(look, wanted, time.time())
+        self._refuse_other_version(look, target)
         began = time.monotonic()
         ran = self.cluster.run(["systemctl", "is-active", "--quiet", TIMER])[0] == 0
         self.cluster.run(["systemctl", "stop", TIMER, SERVICE])
         try:
-            former = self._name_present("restore") if is_running(self.cluster) else ""
+            former = ""
+            if self._archives and is_running(self.cluster):
+                self._see_archived()
+                # The last moment that visitors write in: stopping archives what follows.
+                former = self._name_present("restore")
             self._stop()
+            self._refuse_unarchived(former)
             self._bring(self.cluster.data, target, "--delta")
             self._recover(self.cluster)
             self.backups.ask("returned", str(target.moment))
         finally:
             if ran:
                 self.cluster.run(["systemctl", "start", TIMER])
-        return self._told(target, self.cluster, began) | {"former": former}
+        return self._told(target, self.cluster, began) | {"former": former, "others": self._others()}
 
     def _name_present(self, what: str) -> str:
-        """Name the present moment, and see that everything up to it is archived.
+        """Name the present moment."""
+        name = f"before-{what}-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
+        self.backups.ask("point", name)
+        return name
+
+    def _see_archived(self) -> None:
+        """See that everything up to now is archived.
 
         Without that the way to a moment after the last change would have no end, and the server would not start.
         """
-        name = f"before-{what}-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
-        self.backups.ask("point", name)
         last = self.cluster.ask(SWITCHED)
-        if not until(lambda: self.cluster.ask(ARCHIVED)[8:24] >= last[8:24], ARCHIVE_SECONDS):
+        if not until(lambda: self.cluster.ask(LAST_ARCHIVED)[8:24] >= last[8:24], ARCHIVE_SECONDS):
             raise PostgresqlError(
                 f"PostgreSQL on {os.uname().nodename} does not archive ({last} after {ARCHIVE_SECONDS:.0f} s), so what it wrote "
                 "last would be lost for good. Nothing was changed.",
-                "See its log and correct what is wrong; or stop PostgreSQL on the host, then run this again: a server that "
-                "doesn't run is not asked.",
+                "See its log and correct what is wrong (journalctl -u hotclub-backups); pgbackrest check, as postgres, tries it.",
             )
-        return name
+
+    def _refuse_unarchived(self, former: str) -> None:
+        """Let a server go on that has stopped and not archived its last changes, which the restore would remove.
+
+        :raises PostgresqlError: it has.
+        """
+        if former and (waiting := self._waiting()):
+            code, _said = self.cluster.run(["systemctl", "start", self.cluster.unit])
+            raise PostgresqlError(
+                f"PostgreSQL on {os.uname().nodename} stopped before its last changes were archived ({', '.join(waiting[:3])}), "
+                f"so they would be lost. {'It does not start again.' if code else 'It runs again, as it was.'}",
+                "See journalctl -u hotclub-backups, and run this again.",
+            )
 
     def _stop(self) -> None:
         code, said = self.cluster.run(["systemctl", "stop", self.cluster.unit])
@@ -192,17 +281,22 @@ class Restore:
     def beside(self, wanted: Mapping[str, str], copy: Cluster) -> dict[str, Any]:
         """Make a copy of an earlier moment beside the live server, which is not touched."""
         if is_created(copy):
+            removable = os.path.exists(f"{copy.configuration}/conf.d/restored.conf")
             raise PostgresqlError(
-                f"{os.uname().nodename} has a cluster {copy.version}/{copy.name} already.",
-                f"Take another name, or remove it on the host: pg_dropcluster --stop {copy.version} {copy.name}",
+                f"{os.uname().nodename} has a cluster {copy.version}/{copy.name} already"
+                + (", an earlier copy." if removable else ", which is no copy that a restore has made."),
+                "Take another name for restore_beside"
+                + (f", or remove it on the host: pg_dropcluster --stop {copy.version} {copy.name}" if removable else "."),
             )
         refuse_taken_port(copy)
         look = self.backups.ask("look")
         target = target_of(look, wanted, time.time())
+        self._refuse_other_version(look, target)
         self._refuse_small(look, target, os.path.dirname(copy.data))
         began = time.monotonic()
-        if is_running(self.cluster):
+        if self._archives and is_running(self.cluster):
             self._name_present("copy")
+            self._see_archived()
         options = ["--start-conf=manual", f"--port={copy.port}", "--locale=C.UTF-8", "--encoding=UTF8"]
         code, said = self.cluster.run(["pg_createcluster", *options, copy.version, copy.name])
         if code:
@@ -260,6 +354,8 @@ class Restore:
 
         if not until(ended, RECOVERY_SECONDS):
             raise PostgresqlError(explained(cluster, "come to that moment"))
+        for name in OF_RECOVERY:
+            cluster.ask(f"alter system reset {name}")
 
     @staticmethod
     def _told(target: Target, cluster: Cluster, began: float) -> dict[str, Any]:

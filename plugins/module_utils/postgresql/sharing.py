@@ -168,8 +168,11 @@ def settings_of(parts: Mapping[str, Part], present: Mapping[str, str], certifica
 
 def _with_statements(loaded: str) -> str:
     """Return the libraries that the server loads at its start, those of others as they were."""
-    names = [name.strip() for name in loaded.split(",") if name.strip()]
-    return ", ".join(dict.fromkeys([*names, STATEMENTS]))
+    return ", ".join(dict.fromkeys([*_listed(loaded), STATEMENTS]))
+
+
+def _listed(loaded: str) -> list[str]:
+    return [name.strip() for name in loaded.split(",") if name.strip()]
 
 
 def _connections_of(parts: Mapping[str, Part], site: str, present: str) -> int:
@@ -364,10 +367,12 @@ def share(cluster: Cluster, site: str, part: Part, check: bool) -> Outcome:
     """
     parts = parts_of(cluster, lambda: names_in_certificate(cluster))
     # What a run for some of the hosts doesn't know of the others was known to an earlier one.
-    former = parts[site].connections if site in parts else {}
-    part = replace(part, connections={host: count or former.get(host, 0) for host, count in part.connections.items()})
+    former = parts.get(site, part)
+    known = former.connections if site in parts else {}
+    part = replace(part, connections={host: count or known.get(host, 0) for host, count in part.connections.items()})
     parts |= {site: part}
-    settings = settings_of(parts, present_settings(cluster), certificate_path(cluster), site)
+    present = without_libraries(present_settings(cluster), former, parts)
+    settings = settings_of(parts, present, certificate_path(cluster), site)
     refuse_few_connections(parts, settings.values, site)
     outcome = _written(cluster, parts, settings, {}, check, REMEDY.format(site=site))
     port = int(outcome.settings["port"])
@@ -383,9 +388,11 @@ def share(cluster: Cluster, site: str, part: Part, check: bool) -> Outcome:
 def leave(cluster: Cluster, site: str, check: bool) -> Outcome:
     """Have the server forget what a site needed, and nothing else; its databases and accounts stay."""
     parts = parts_of(cluster, lambda: names_in_certificate(cluster))
-    parts.pop(site, None)
+    former = parts.pop(site, None)
     gone = dict.fromkeys((part_path(cluster, site), rules_path(cluster, site)))
     present = present_settings(cluster)
+    if former:
+        present = without_libraries(present, former, parts)
     settings = settings_of(parts, present, certificate_path(cluster)) if parts else Settings(present, {})
     return _written(cluster, parts, settings, gone, check, "The former ones stay. Correct what is in hotclub.d.")
 
@@ -394,6 +401,14 @@ def present_settings(cluster: Cluster) -> dict[str, str]:
     """Return the settings that the sites have given the server, with the libraries that somebody else has had it load."""
     present = settings_in(read(settings_path(cluster)))
     return present if LIBRARIES in present or not is_created(cluster) else {**present, LIBRARIES: libraries_of(cluster)}
+
+
+def without_libraries(present: Mapping[str, str], former: Part, parts: Mapping[str, Part]) -> dict[str, str]:
+    """Return the present settings without the libraries that a site has named before, and that no site names any more."""
+    named = {library for part in parts.values() for library in _listed(part.settings.get(LIBRARIES, ""))}
+    gone = set(_listed(former.settings.get(LIBRARIES, ""))) - named
+    kept = [library for library in _listed(present.get(LIBRARIES, "")) if library not in gone]
+    return {**present, **({LIBRARIES: ", ".join(kept)} if LIBRARIES in present else {})}
 
 
 def libraries_of(cluster: Cluster) -> str:

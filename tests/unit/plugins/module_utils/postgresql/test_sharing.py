@@ -131,6 +131,17 @@ def test_queries_are_counted_and_what_others_have_loaded_stays_so(host: Host, th
     assert held["pg_stat_statements.track_utility"] == "off"
 
 
+def test_a_library_that_no_inventory_names_any_more_is_loaded_no_more(host: Host) -> None:
+    named = replace(BLOG, settings={"shared_preload_libraries": "timescaledb, pg_stat_statements"})
+    host.share("blog", named)
+    host.share("shop", replace(SHOP, settings=named.settings))
+    host.share("blog", BLOG)
+    assert "timescaledb" in host.settings()["shared_preload_libraries"], "another site names it"
+    sharing.leave(host.cluster, "shop", check=False)
+
+    assert host.settings()["shared_preload_libraries"] == "pg_stat_statements"
+
+
 def test_an_operator_may_have_nothing_counted(host: Host) -> None:
     host.share("blog", replace(BLOG, settings={"shared_preload_libraries": ""}))
 
