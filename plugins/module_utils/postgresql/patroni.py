@@ -255,9 +255,8 @@ class Patroni(Keeper):
             if has_ever_run(self.cluster):
                 raise PostgresqlError(
                     f"{self.name} has a server of its own (system {system}), and would become a copy of the cluster's "
-                    f"({known.system}). If what it has is not needed, remove it on the host (pg_dropcluster --stop "
-                    f"{self.cluster.version} {self.cluster.name}) and run this again. If it is what the site uses, "
-                    "put the host first in the group db."
+                    f"({known.system}). Nothing of it was changed. If what it has is not needed, remove it on the host "
+                    f"(pg_dropcluster --stop {self.cluster.version} {self.cluster.name}) and run this again."
                 )
             _empty(self.cluster.data)
         self._start()

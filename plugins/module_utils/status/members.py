@@ -14,6 +14,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster 
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.patroni import Known, Patroni
 
 MEBI = 1024 * 1024
+LIST = "`patronictl -c /etc/patroni/*-main.yml list`"
 LEADS, HAS_ALL, FOLLOWS = "leader", "has every commit", "follows"
 # What a member says of a copy that is on its way or well; PostgreSQL 15 as Debian 12 has it says "running" of both.
 WELL = ("running", "streaming")
@@ -60,12 +61,10 @@ def problems_of(known: Known, name: str) -> list[str]:
     """Return what is wrong with a member, and for the one that leads with all of them together."""
     part, leads = part_of(known, name), part_of(known, known.leader)
     if not known.leader:
-        return [
-            "no member of the database's cluster leads, so nothing can be written. See `patronictl list` and etcd on its hosts"
-        ]
+        return [f"no member of the database's cluster leads, so nothing can be written. See {LIST} and etcd on its hosts"]
     if name == known.leader:
         alone = len(known.members or {}) > 1 and (known.settings or {}).get("synchronous_mode") and not known.synchronous
-        return ["no other member has every commit, so none may take its place. See `patronictl list`"] if alone else []
+        return [f"no other member has every commit, so none may take its place. See {LIST}"] if alone else []
     if part["state"] not in WELL:
         return [f"PostgreSQL doesn't follow {known.leader} ({part['state']}). See `journalctl -u 'patroni@*'`"]
     if part["timeline"] != leads["timeline"]:

@@ -78,9 +78,13 @@ def test_nothing_is_lost_when(
     assert episode.moves is None or (leader.name != primary.name) is episode.moves, whole.seen_by(asked)
 
 
-def test_a_switchover_loses_nothing_and_takes_seconds(whole: Trio, written: Writers, figure: Callable[[str], None]) -> None:
-    primary = whole.primary()
-    to = whole.synchronous()[0]
+# Commits wait for one of the others, and not for the second one, which gets them all before it leads.
+@pytest.mark.parametrize("waited_for", [True, False], ids=["to-the-synchronous-copy", "to-the-other-one"])
+def test_a_switchover_loses_nothing_and_takes_seconds(
+    waited_for: bool, whole: Trio, written: Writers, figure: Callable[[str], None]
+) -> None:
+    primary, synchronous = whole.primary(), whole.synchronous()[0]
+    to = synchronous if waited_for else next(one for one in whole.others(primary) if one.name != synchronous.name)
     began = time.time()
     whole.play("switchover", switchover_to=to.name).must_succeed()
     time.sleep(at_pace(3))

@@ -6,7 +6,6 @@ from tests.behaviour.failover.conftest import Fault, Trio
 
 
 def test_site_changes_nothing_wherever_the_primary_is(whole: Trio) -> None:
-    # One of these is a member for which no commit waits.
     for to in [machine.name for machine in whole.members if machine.name != whole.primary().name]:
         whole.play("switchover", switchover_to=to).must_succeed()
         whole.await_whole()

@@ -152,12 +152,15 @@ def test_a_new_first_host_is_no_empty_server_where_another_one_has_the_database(
             hostvars[host] |= said
         return bool(known("site_database_is_on_others", THREE, "db1", hostvars=hostvars))
 
-    def says(*databases: str) -> dict[str, Any]:
-        return {"__postgresql_view": {"server": {"databases": dict.fromkeys(databases, 1)}}, "__site_survey": {"settled": False}}
+    def says(*databases: str, by_patroni: bool = True) -> dict[str, Any]:
+        server = {"databases": dict.fromkeys(databases, 1), "by_patroni": by_patroni}
+        return {"__postgresql_view": {"server": server}, "__site_survey": {"settled": False}}
 
     assert found(db2={"__site_survey": {"settled": True}})
     assert found(db2=says("wiki"), db3=says("wiki", "shop"))
     assert not found(db2=says("wiki"), db3=says())
+    # It has to be the first, to begin the cluster with what it has.
+    assert not found(db2=says("shop", by_patroni=False))
     # Nobody has reached the others.
     assert not found()
 

@@ -141,7 +141,7 @@ def test_a_data_folder_that_a_failed_copy_took_along_is_no_hindrance(host: Host)
 def test_a_host_with_data_of_another_system_is_refused(host: Host) -> None:
     host.keep(initialize="8", leader="db2")
     host.has_run()
-    with pytest.raises(PostgresqlError, match="put the host first in the group db"):
+    with pytest.raises(PostgresqlError, match="Nothing of it was changed"):
         host.patroni.begin_or_join(is_first=False)
 
     assert Path(host.cluster.data, "global/pg_control").exists()
