@@ -52,7 +52,8 @@ OF_RECOVERY = (
     "recovery_target_time",
     "recovery_target_timeline",
 )
-SWITCHED = "select pg_walfile_name(pg_switch_wal())"
+# One less: where nothing was written since the last switch, it tells the beginning of a file that nobody archives yet.
+SWITCHED = "select pg_walfile_name(pg_switch_wal() - 1)"
 DATABASES = "select string_agg(datname, ', ' order by datname) from pg_database where not datistemplate and datname <> 'postgres'"
 
 
