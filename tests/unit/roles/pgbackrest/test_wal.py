@@ -53,7 +53,18 @@ def test_only_whole_files_of_the_log_count() -> None:
         # A restore to the middle of the fifth file began a new timeline.
         (files(3, 4, 5, 6) + files(5, 6, 7, timeline=2), []),
         (files(3, 4, 5) + files(7, 8, timeline=2), [(6, 6)]),
+        # Another restore led back to the end of the first timeline.
+        (files(3, 4, 5, 6, 7) + files(4, 5, timeline=2) + files(7, 8, timeline=3), []),
+        (files(3, 4, 5, 6, 7) + files(4, 5, timeline=2) + files(8, 9, timeline=3), []),
+        (files(3, 4, 5, 6, 7) + files(4, 5, timeline=2) + files(9, timeline=3), [(8, 8)]),
+        # Each timeline has to be whole in itself.
+        (files(3, 4, 5, 6, 7) + files(4, 6, timeline=2) + files(7, timeline=3), [(5, 5)]),
     ],
 )
 def test_what_is_missing_since_the_oldest_backup(there: list[wal.File], gaps: list[tuple[int, int]]) -> None:
     assert told(wal.gaps(there, file(3))) == gaps
+
+
+def test_what_lies_on_timelines_before_the_oldest_backup_is_no_concern() -> None:
+    there = files(3, 9, 10) + files(5, 6, timeline=2)
+    assert wal.gaps(there, file(5, timeline=2)) == []

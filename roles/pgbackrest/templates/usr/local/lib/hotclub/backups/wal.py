@@ -51,13 +51,17 @@ def archived(paths: Iterable[str]) -> list[File]:
 def gaps(files: Iterable[File], since: File) -> list[Gap]:
     """Return what is missing between the first file that is needed and the last one that is there.
 
-    Where one timeline ends and the next begins, the next one has the file that both share.
+    Where one timeline ends and the next begins, the next one has the file that both share. That may be the last file of any
+    earlier timeline: a restore can go back to one that had been left.
     """
     found = []
-    expected = since
-    for file in sorted(files, key=lambda file: (file.timeline, file.number)):
-        if file.number > expected.number and file.number >= since.number:
-            found.append(Gap(File(file.timeline, expected.number), File(file.timeline, file.number - 1)))
-        if file.number >= since.number:
-            expected = File(file.timeline, file.number + 1)
+    end = expected = since.number
+    timeline = since.timeline
+    for file in sorted(file for file in files if file.timeline >= since.timeline and file.number >= since.number):
+        if file.timeline != timeline:
+            timeline, expected = file.timeline, end
+        if file.number > expected:
+            found.append(Gap(File(timeline, expected), File(timeline, file.number - 1)))
+        expected = file.number + 1
+        end = max(end, expected)
     return found
