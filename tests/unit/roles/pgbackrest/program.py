@@ -25,14 +25,14 @@ DAY = 86400.0
 NOON = 1_800_014_400.0
 
 
-def backup(kind: str, days_ago: float, first: int = 1, now: float = NOON) -> dict[str, Any]:
+def backup(kind: str, days_ago: float, first: int = 1, now: float = NOON, timeline: int = 1) -> dict[str, Any]:
     """A backup as pgBackRest tells of it, an hour long."""
     start = now - days_ago * DAY
     return {
         "label": f"{kind}-{days_ago}",
         "type": kind,
         "timestamp": {"start": start, "stop": start + 3600},
-        "archive": {"start": f"{1:08X}{0:08X}{first:08X}", "stop": f"{1:08X}{0:08X}{first + 1:08X}"},
+        "archive": {"start": str(wal.File(timeline, first)), "stop": str(wal.File(timeline, first + 1))},
         "database": {"id": 1, "repo-key": 1},
         "info": {"size": 1024, "repository": {"delta": 100 * 2**20}},
         "error": False,

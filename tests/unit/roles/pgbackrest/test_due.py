@@ -27,8 +27,8 @@ def wanted(*backups: dict[str, Any], gaps: tuple[wal.Gap, ...] = (), now: float 
     return str(due.due(backups, gaps, now, NIGHT, 7))
 
 
-def gap(number: int) -> wal.Gap:
-    return wal.Gap(wal.File(1, number), wal.File(1, number))
+def gap(number: int, timeline: int = 1) -> wal.Gap:
+    return wal.Gap(wal.File(timeline, number), wal.File(timeline, number))
 
 
 def test_the_night_is_the_last_one_by_the_clock() -> None:
@@ -49,7 +49,9 @@ def test_the_night_is_the_last_one_by_the_clock() -> None:
         ([backup("full", 7.4), backup("diff", 0.3)], ""),
         # The host was off for a month.
         ([backup("full", 30)], "full"),
-        ([backup("full", 0.1) | {"error": True}], "full"),
+        # Another one would find the same pages damaged, and have the last sound one expired.
+        ([backup("full", 0.1) | {"error": True}], ""),
+        ([backup("full", 7.2), backup("full", 1.3) | {"error": True}], "diff"),
     ],
 )
 def test_what_is_due_at_noon(backups: list[dict[str, Any]], kind: str) -> None:
@@ -65,12 +67,31 @@ def test_a_gap_wants_a_full_backup_at_once_and_only_one() -> None:
     assert wanted(backup("full", 0.1, first=5), backup("full", 0.01, first=10), gaps=(gap(9),)) == ""
 
 
+def test_a_gap_of_a_timeline_that_a_restore_has_left_wants_no_further_backup() -> None:
+    returned = backup("full", 0.1, first=7, timeline=2)
+    assert wanted(backup("full", 0.2, first=5), returned, gaps=(gap(30),)) == ""
+    assert due.restorable_since([returned], [gap(30)]) == returned["timestamp"]["stop"]
+    assert wanted(backup("full", 0.1, first=30), gaps=(gap(9, timeline=2),)) == "full"
+
+
 def test_a_restore_can_go_back_to_the_first_backup_after_the_last_gap() -> None:
     backups = [backup("full", 8, first=5), backup("full", 1, first=20)]
     assert due.restorable_since(backups, []) == backups[0]["timestamp"]["stop"]
     assert due.restorable_since(backups, [gap(9)]) == backups[1]["timestamp"]["stop"]
     assert due.restorable_since(backups, [gap(30)]) == 0
     assert due.restorable_since([], []) == 0
+    assert due.restorable_since([backups[0] | {"error": True}, backups[1]], []) == backups[1]["timestamp"]["stop"]
+
+
+def test_a_gap_leaves_what_was_before_it() -> None:
+    full, diff, later = backups = [backup("full", 8, first=5), backup("diff", 7, first=20), backup("full", 1, first=40)]
+    assert [due.restorable_until(one, backups, []) for one in backups] == [None] * 3
+    reached = diff["timestamp"]["stop"]
+    assert [due.restorable_until(one, backups, [gap(30)]) for one in backups] == [reached, reached, None]
+    assert due.restorable_until(full, backups, [gap(9), gap(30)]) == full["timestamp"]["stop"]
+    assert due.restorable_until(later, backups, [gap(50)]) == later["timestamp"]["stop"]
+    # One that lacks its own log leads nowhere.
+    assert [due.restorable_until(one, backups, [gap(21)]) for one in backups] == [full["timestamp"]["stop"], 0, None]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ class Host:
                 "error": self.error,
                 "archive": "17-1",
                 "busy": False,
+                "version": "17",
                 "system": self.system_of_repository,
             },
         )
@@ -159,6 +160,7 @@ def test_a_gap_is_told_and_a_full_backup_begins(host: Host, capsys: pytest.Captu
     looked = host.turns.look()["repositories"][0]
     assert looked["gaps"] and looked["open_gaps"] == []
     assert looked["since"] == host.backups[-1]["timestamp"]["stop"]
+    assert [one["until"] for one in looked["backups"]] == [host.backups[0]["timestamp"]["stop"], None]
     host.calls.clear()
     host.turns.turn()
     assert host.calls == ["check"]
@@ -225,8 +227,10 @@ def test_what_pgbackrest_says_of_a_repository(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(pgbackrest, "pgbackrest", lambda *_words: json.dumps(told))
     found = pgbackrest.repository(1)
     assert (found["error"], found["exists"], found["archive"], len(found["backups"])) == ("timeout", True, "17-1", 1)
+    assert (found["version"], found["system"]) == ("17", "7001")
     monkeypatch.setattr(pgbackrest, "pgbackrest", lambda *_words: "[]")
-    assert pgbackrest.repository(1)["exists"] is False
+    nothing = pgbackrest.repository(1)
+    assert nothing["exists"] is False and nothing.keys() == found.keys()
 
 
 def test_after_a_restore_in_place_a_full_backup_is_due_and_what_was_undone_is_rehearsed_no_more(host: Host) -> None:

@@ -24,8 +24,8 @@ def last_night(now: float, hour: int) -> float:
 
 
 def fulls(backups: Sequence[Backup]) -> list[Backup]:
-    """Return the full ones that are whole."""
-    return [backup for backup in backups if backup["type"] == "full" and not backup.get("error")]
+    """Return the full ones."""
+    return [backup for backup in backups if backup["type"] == "full"]
 
 
 def due(backups: Sequence[Backup], gaps: Sequence[Gap], now: float, hour: int, full_days: int, timeline: int = 0) -> str:
@@ -33,12 +33,9 @@ def due(backups: Sequence[Backup], gaps: Sequence[Gap], now: float, hour: int, f
 
     :param timeline: that of the newest file of the log. It counts on when the server went back to an earlier moment.
     """
-    whole = fulls(backups)
-    if not whole:
+    if not fulls(backups) or open_gaps(backups, gaps):
         return "full"
-    newest_full = whole[-1]
-    if any(gap.last.number >= File.of(newest_full["archive"]["start"]).number for gap in gaps):
-        return "full"
+    newest_full = fulls(backups)[-1]
     if File.of(newest_full["archive"]["stop"]).timeline < timeline:
         return "full"
     night = last_night(now, hour)
@@ -47,11 +44,30 @@ def due(backups: Sequence[Backup], gaps: Sequence[Gap], now: float, hour: int, f
     return "full" if night - newest_full["timestamp"]["start"] >= full_days * DAY - HALF_A_DAY else "diff"
 
 
+def open_gaps(backups: Sequence[Backup], gaps: Sequence[Gap]) -> list[Gap]:
+    """Return the gaps that no newer full backup makes up for."""
+    newest = fulls(backups)[-1:]
+    return [gap for gap in gaps if not newest or gap.last >= File.of(newest[0]["archive"]["start"])]
+
+
 def restorable_since(backups: Sequence[Backup], gaps: Sequence[Gap]) -> float:
-    """Return from when on a restore can go to any moment; 0 when there is no backup after the last gap."""
-    last = max((gap.last.number for gap in gaps), default=-1)
-    after = [backup for backup in fulls(backups) if File.of(backup["archive"]["start"]).number > last]
+    """Return from when on a restore can go to any moment; 0 when there is no sound backup after the last gap."""
+    last = max((gap.last for gap in gaps), default=File(0, 0))
+    after = [backup for backup in fulls(backups) if File.of(backup["archive"]["start"]) > last and not backup.get("error")]
     return float(after[0]["timestamp"]["stop"]) if after else 0.0
+
+
+def restorable_until(backup: Backup, backups: Sequence[Backup], gaps: Sequence[Gap]) -> float | None:
+    """Return to which moment a restore can go from a backup; None when nothing is missing after it, 0 when it lacks its own log.
+
+    What was written between the newest backup before the next gap and that gap has no moment by which it is known.
+    """
+    start, stop = (File.of(backup["archive"][end]) for end in ("start", "stop"))
+    gap = min((gap.first for gap in gaps if gap.last >= start), default=None)
+    if gap is None:
+        return None
+    before = [other["timestamp"]["stop"] for other in backups if stop <= File.of(other["archive"]["stop"]) < gap]
+    return float(max(before, default=0.0))
 
 
 def leading(backups: Sequence[Backup], returns: Sequence[Mapping[str, float]]) -> list[Backup]:

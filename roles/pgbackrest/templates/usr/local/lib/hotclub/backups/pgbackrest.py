@@ -38,7 +38,7 @@ def repository(number: int) -> dict[str, Any]:
     """Return what pgBackRest says of one repository: its backups from the oldest on, or why it can't be read."""
     told = json.loads(pgbackrest("info", "--output=json", f"--repo={number}") or "[]")
     if not told:
-        return {"backups": [], "exists": False, "error": "", "archive": "", "system": "", "busy": False}
+        return {"backups": [], "exists": False, "error": "", "archive": "", "version": "", "system": "", "busy": False}
     status = next((repo["status"] for repo in told[0].get("repo", []) if repo["key"] == number), told[0]["status"])
     exists = status["code"] not in (1, 3)
     error = status["message"] if status["code"] == 99 else ""
@@ -52,6 +52,7 @@ def repository(number: int) -> dict[str, Any]:
         "exists": exists,
         "error": error,
         "archive": archives[-1]["id"] if archives else "",
+        "version": str(server["version"]) if server else "",
         "system": str(server["system-id"]) if server else "",
         # Whether a backup is being made right now.
         "busy": bool(told[0]["status"].get("lock", {}).get("backup", {}).get("held")),

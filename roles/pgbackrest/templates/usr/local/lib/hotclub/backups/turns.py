@@ -200,9 +200,9 @@ class Turns:
 
     def noted_gaps(self, number: int, found: dict[str, Any]) -> list[wal.Gap]:
         """Return what is missing in a repository since its oldest backup, and remember it."""
-        whole = due.fulls(found["backups"])
-        files = wal.archived(archived_paths(number, found["archive"])) if whole else []
-        gaps = wal.gaps(files, wal.File.of(whole[0]["archive"]["start"])) if whole else []
+        fulls = due.fulls(found["backups"])
+        files = wal.archived(archived_paths(number, found["archive"])) if fulls else []
+        gaps = wal.gaps(files, wal.File.of(fulls[0]["archive"]["start"])) if fulls else []
         self.kept.write(f"gaps-{number}", [[str(gap.first), str(gap.last)] for gap in gaps])
         return gaps
 
@@ -230,22 +230,30 @@ class Turns:
         try:
             found = repository(said["number"])
         except BackupError as error:
-            return {**said, "error": str(error), "newest": None, "since": 0, "gaps": []}
+            return {**said, "error": str(error), "version": "", "system": "", "newest": None, "since": 0, "gaps": []}
         gaps = [wal.Gap(*map(wal.File.of, pair)) for pair in self.kept.read(f"gaps-{said['number']}", [])]
-        newest = found["backups"][-1] if found["backups"] else None
-        whole = due.fulls(found["backups"])
-        open_gaps = [gap for gap in gaps if not whole or gap.last.number >= wal.File.of(whole[-1]["archive"]["start"]).number]
+        backups = found["backups"]
+        newest = backups[-1] if backups else None
         return {
             **said,
             "error": found["error"],
+            "version": found["version"],
+            "system": found["system"],
             "busy": found["busy"],
             "free_mb": None if said["elsewhere"] else free_at(said["where"]) // MEBI,
             "newest": newest and {"label": newest["label"], "type": newest["type"], "stop": newest["timestamp"]["stop"]},
             "backups": [
-                {"label": backup["label"], "stop": backup["timestamp"]["stop"], "size": backup["info"]["size"]}
-                for backup in found["backups"]
+                {
+                    "label": backup["label"],
+                    "stop": backup["timestamp"]["stop"],
+                    "until": due.restorable_until(backup, backups, gaps),
+                    "size": backup["info"]["size"],
+                    # Whether the checksum of any page was wrong.
+                    "damaged": bool(backup.get("error")),
+                }
+                for backup in backups
             ],
-            "since": due.restorable_since(found["backups"], gaps),
+            "since": due.restorable_since(backups, gaps),
             "gaps": [str(gap) for gap in gaps],
-            "open_gaps": [str(gap) for gap in open_gaps],
+            "open_gaps": [str(gap) for gap in due.open_gaps(backups, gaps)],
         }
