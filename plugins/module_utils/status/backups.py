@@ -82,6 +82,7 @@ def problems(look: Mapping[str, Any], now: float, age: float) -> list[str]:
             found.append(f"there is no backup in {where}. {SEE}")
         elif newest and now - newest["stop"] > OLDEST_BACKUP:
             found.append(f"the newest backup in {where} is {_days(now - newest['stop'])} old. {SEE}")
+        found += damage(repository)
         if (free := repository.get("free_mb")) is not None and free < LEAST_FREE_MB:
             found.append(
                 f"only {free} MiB are left on the disk of the backups in {where}. Make room, set pgbackrest_kept_fulls lower, or "
@@ -103,6 +104,19 @@ def problems(look: Mapping[str, Any], now: float, age: float) -> list[str]:
     return found
 
 
+def damage(repository: Mapping[str, Any]) -> list[str]:
+    """Return what a repository's newest backup says of the database's own pages."""
+    newest = repository["newest"]
+    if not newest or not newest.get("damaged"):
+        return []
+    label = newest["label"]
+    return [
+        f"page checksums of the newest backup in {repository['where']}, {label}, are wrong: the database itself is damaged. "
+        f"`pgbackrest --stanza=main --repo={repository['number']} --set={label} info`, as postgres, names the files. Look at the "
+        "disk, and restore a moment before the damage: earlier backups are kept until one is sound again"
+    ]
+
+
 def remarks(look: Mapping[str, Any]) -> list[str]:
     """Return what is worth knowing of the backups."""
     found = []
@@ -120,6 +134,11 @@ def remarks(look: Mapping[str, Any]) -> list[str]:
         closed = [gap for gap in repository["gaps"] if gap not in repository["open_gaps"]]
         if closed:
             found.append(f"{where} lacks {', '.join(closed)} of the log of changes; a newer full backup makes up for it")
+        damaged = [
+            one["label"] for one in repository.get("backups", []) if one.get("damaged") and one["label"] != newest["label"]
+        ]
+        if damaged:
+            found.append(f"page checksums of {', '.join(damaged)} in {where} were wrong: what is restored from there is damaged")
     if not any(repository["elsewhere"] for repository in look["repositories"]):
         found.append(
             "no backup is on another machine: whoever loses this host loses them all. Name one in pgbackrest_repositories"

@@ -15,6 +15,8 @@ import pytest
 
 from tests.unit.roles.pgbackrest.program import backup, drill, due, kept, pgbackrest, postgres, turns, wal
 
+FULL = ["backup --type=full --repo=1 --no-expire-auto", "expire --repo=1"]
+
 
 class Host:
     """A host with PostgreSQL and one repository."""
@@ -29,6 +31,7 @@ class Host:
         self.bytes = str(4 * 2**30)
         self.cleared = 0
         self.timeline = 1
+        self.damaged = False
         self.drilled: dict[str, Any] = {"good": True, "said": ""}
         settings = kept.Settings("shop", "17", "main", 5432, ({"number": 1, "where": "/r", "elsewhere": False},), 2, 7, 7)
         self.kept = kept.Kept("shop", folder)
@@ -103,7 +106,7 @@ class Host:
             first = max(self.files, default=0) + 1
             self.files += [first, first + 1]
             made = backup("full", 0, first=first, now=time.time() - 3600)
-            self.backups.append(made | {"type": words[1].removeprefix("--type=")})
+            self.backups.append(made | {"type": words[1].removeprefix("--type="), "error": self.damaged})
         return ""
 
 
@@ -125,7 +128,7 @@ def failing(host: Host) -> Callable[[], str]:
 
 def test_the_first_turn_makes_the_repository_and_a_full_backup_and_the_second_nothing(host: Host) -> None:
     host.turns.turn()
-    assert host.calls == ["stanza-create", "check", "backup --type=full --repo=1"]
+    assert host.calls == ["stanza-create", "check", *FULL]
     assert host.kept.archived.exists()
     host.calls.clear()
     host.turns.turn()
@@ -155,7 +158,7 @@ def test_a_gap_is_told_and_a_full_backup_begins(host: Host, capsys: pytest.Captu
     assert looked["gaps"] == []
     host.calls.clear()
     host.turns.turn()
-    assert host.calls == ["check", "backup --type=full --repo=1"]
+    assert host.calls == ["check", *FULL]
     assert f"lacks {wal.File(1, 3)} to {wal.File(1, 4)}" in capsys.readouterr().out
     looked = host.turns.look()["repositories"][0]
     assert looked["gaps"] and looked["open_gaps"] == []
@@ -242,7 +245,7 @@ def test_after_a_restore_in_place_a_full_backup_is_due_and_what_was_undone_is_re
     host.calls.clear()
     host.timeline = 2
     host.turns.turn()
-    assert "backup --type=full --repo=1" in host.calls
+    assert FULL[0] in host.calls
 
 
 def test_backups_of_an_earlier_major_version_lead_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +290,7 @@ def test_the_first_backup_is_not_begun_where_it_would_fill_the_disk(host: Host, 
     else:
         with pytest.raises(pgbackrest.BackupError, match="a full backup needs about 2560 MiB, and /r has 2457 MiB free"):
             host.turns.turn()
-    assert ("backup --type=full --repo=1" in host.calls) == made
+    assert (FULL[0] in host.calls) == made
 
 
 def test_a_later_backup_needs_what_the_one_before_it_has(host: Host) -> None:
@@ -351,3 +354,15 @@ def test_what_is_remembered_of_one_site_is_nothing_of_the_next(host: Host, tmp_p
 def test_the_look_tells_how_much_room_backups_on_the_host_have(host: Host) -> None:
     host.free = 700 * 2**20
     assert host.turns.look()["repositories"][0]["free_mb"] == 700
+
+
+def test_a_backup_with_damaged_pages_has_no_sound_one_expired_and_is_told(host: Host) -> None:
+    host.turns.turn()
+    host.damaged = True
+    host.calls.clear()
+    host.turns.backup("full")
+    assert host.calls == ["check", FULL[0]]
+    assert [one["damaged"] for one in host.turns.look()["repositories"][0]["backups"]] == [False, True]
+    host.calls.clear()
+    host.turns.turn()
+    assert host.calls == ["check"], "another one would have the same pages damaged"

@@ -39,6 +39,7 @@ def test_all_is_well() -> None:
         (look(error="timeout"), "can't be read: timeout"),
         (look(newest=None), "there is no backup in /r"),
         (look(newest=NEWEST | {"stop": NOW - 3 * DAY}), "3 days old"),
+        (look(newest=NEWEST | {"damaged": True}), "page checksums of the newest backup in /r, a, are wrong"),
         (look(free_mb=700), "only 700 MiB are left on the disk of the backups in /r"),
         (look(open_gaps=["000000010000000000000003"]), "lacks 000000010000000000000003"),
         (look(DRILL | {"good": False, "said": "checksum error"}), "failed: checksum error"),
@@ -59,6 +60,12 @@ def test_a_gap_that_a_newer_backup_makes_up_for_is_worth_knowing() -> None:
     looked = look(gaps=["000000010000000000000003"])
     assert problems(looked, NOW, DAY) == []
     assert any("makes up for it" in remark for remark in remarks(looked))
+
+
+def test_a_backup_with_damaged_pages_is_worth_knowing_after_a_sound_one() -> None:
+    looked = look(backups=[{"label": "b", "damaged": True}, {"label": "a", "damaged": False}])
+    assert problems(looked, NOW, DAY) == []
+    assert "page checksums of b in /r were wrong: what is restored from there is damaged" in remarks(looked)
 
 
 def test_backups_on_the_same_host_alone_are_worth_knowing() -> None:

@@ -207,9 +207,12 @@ class Turns:
         return gaps
 
     def make(self, number: int, kind: str) -> None:
-        """Make a backup in one repository; what is too old goes with it."""
+        """Make a backup in one repository; what is too old goes, unless the new one has damaged pages."""
         self.refuse_too_large(number, kind)
-        pgbackrest("backup", f"--type={kind}", f"--repo={number}")
+        pgbackrest("backup", f"--type={kind}", f"--repo={number}", "--no-expire-auto")
+        newest = repository(number)["backups"][-1:]
+        if newest and not newest[0].get("error"):
+            pgbackrest("expire", f"--repo={number}")
 
     def rehearse(self, beat: float) -> dict[str, Any]:
         """Rehearse a restore from the repository whose turn it is, and remember how it went."""
@@ -232,7 +235,19 @@ class Turns:
         except BackupError as error:
             return {**said, "error": str(error), "version": "", "system": "", "newest": None, "since": 0, "gaps": []}
         gaps = [wal.Gap(*map(wal.File.of, pair)) for pair in self.kept.read(f"gaps-{said['number']}", [])]
-        backups = found["backups"]
+        backups = [
+            {
+                "label": backup["label"],
+                "type": backup["type"],
+                "stop": backup["timestamp"]["stop"],
+                # Up to which moment it leads; none when nothing is missing after it.
+                "until": due.restorable_until(backup, found["backups"], gaps),
+                "size": backup["info"]["size"],
+                # Whether the checksum of any page was wrong.
+                "damaged": bool(backup.get("error")),
+            }
+            for backup in found["backups"]
+        ]
         newest = backups[-1] if backups else None
         return {
             **said,
@@ -241,19 +256,9 @@ class Turns:
             "system": found["system"],
             "busy": found["busy"],
             "free_mb": None if said["elsewhere"] else free_at(said["where"]) // MEBI,
-            "newest": newest and {"label": newest["label"], "type": newest["type"], "stop": newest["timestamp"]["stop"]},
-            "backups": [
-                {
-                    "label": backup["label"],
-                    "stop": backup["timestamp"]["stop"],
-                    "until": due.restorable_until(backup, backups, gaps),
-                    "size": backup["info"]["size"],
-                    # Whether the checksum of any page was wrong.
-                    "damaged": bool(backup.get("error")),
-                }
-                for backup in backups
-            ],
-            "since": due.restorable_since(backups, gaps),
+            "newest": newest and {name: newest[name] for name in ("label", "type", "stop", "damaged")},
+            "backups": backups,
+            "since": due.restorable_since(found["backups"], gaps),
             "gaps": [str(gap) for gap in gaps],
-            "open_gaps": [str(gap) for gap in due.open_gaps(backups, gaps)],
+            "open_gaps": [str(gap) for gap in due.open_gaps(found["backups"], gaps)],
         }
