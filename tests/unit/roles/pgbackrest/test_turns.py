@@ -217,6 +217,16 @@ def test_no_room_for_a_drill_is_told_in_figures(host: Host, tmp_path: Path) -> N
         drill.Drill(host.turns.settings, tmp_path / "drill").make_room(10**18)
 
 
+def test_a_drill_restores_the_backup_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, ...]] = []
+    monkeypatch.setattr(drill, "pgbackrest", lambda *words: calls.append(words))
+    for act in ("make_room", "start", "check"):
+        monkeypatch.setattr(drill.Drill, act, lambda _self, *_words: None)
+    result = drill.Drill(cast(Any, SimpleNamespace(port=5432)), tmp_path / "drill").rehearse(2, backup("full", 1), 5.0)
+    assert result["good"] and result["backup"] == "full-1"
+    assert {"restore", "--repo=2", "--set=full-1"} <= set(calls[0])
+
+
 def test_what_pgbackrest_says_of_a_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     told = [
         {

@@ -1,4 +1,4 @@
-"""A restore rehearsed: the newest backup, and all that was archived since, becomes a server that is looked through."""
+"""A restore rehearsed: a backup, and all that was archived since, becomes a server that is looked through."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Drill:
         self.copy = Postgres(settings, str(folder), PORT)
 
     def rehearse(self, number: int, backup: Mapping[str, Any], beat: float) -> dict[str, Any]:
-        """Restore a repository's newest backup and look through it; return how that went.
+        """Restore a backup of a repository and look through it; return how that went.
 
         :param beat: the newest row that the copy must have.
         """
@@ -48,7 +48,7 @@ class Drill:
         try:
             self.clear()
             self.make_room(int(backup["info"]["size"]))
-            self.restore(number)
+            self.restore(number, backup["label"])
             self.start()
             self.check(beat)
         except BackupError as error:
@@ -69,11 +69,10 @@ class Drill:
                 "there, or set pgbackrest_drill_days: 0 and rehearse elsewhere"
             )
 
-    def restore(self, number: int) -> None:
-        """Bring the files of the newest backup into the folder."""
-        pgbackrest(
-            "restore", f"--repo={number}", f"--pg1-path={self.data}", "--archive-mode=off", "--type=default", "--process-max=1"
-        )
+    def restore(self, number: int, label: str) -> None:
+        """Bring the files of a backup into the folder."""
+        place = (f"--repo={number}", f"--set={label}", f"--pg1-path={self.data}")
+        pgbackrest("restore", *place, "--archive-mode=off", "--type=default", "--process-max=1")
 
     def start(self) -> None:
         """Have a server recover them as far as the archive goes."""
