@@ -31,6 +31,7 @@ class Host:
         self.bytes = str(4 * 2**30)
         self.cleared = 0
         self.timeline = 1
+        self.begun: list[Path] = []
         self.damaged = False
         self.drilled: dict[str, Any] = {"good": True, "said": ""}
         settings = kept.Settings("shop", "17", "main", 5432, ({"number": 1, "where": "/r", "elsewhere": False},), 2, 7, 7)
@@ -87,6 +88,9 @@ class Host:
     def size(self) -> int:
         return int(self.bytes)
 
+    def histories(self) -> list[Path]:
+        return self.begun
+
     def clear(self) -> None:
         self.cleared += 1
 
@@ -140,6 +144,30 @@ def test_nothing_is_archived_before_the_repository_is_there(host: Host, failing:
     assert "no room" in failing()
     assert not host.kept.archived.exists()
     assert "no room" in host.turns.look()["failure"]
+
+
+def test_what_began_before_the_server_archived_is_archived_first(host: Host, failing: Callable[[], str]) -> None:
+    host.begun = [Path("/d/pg_wal/00000002.history"), Path("/d/pg_wal/00000003.history")]
+    host.fails = "archive-push"
+    failing()
+    assert not host.kept.archived.exists(), "a restore would take a timeline that there is already"
+    host.fails = ""
+    host.calls.clear()
+    host.turns.turn()
+    pushes = [f"archive-push --no-archive-async {path}" for path in host.begun]
+    assert host.calls == [*pushes, "check", *FULL]
+    host.calls.clear()
+    host.turns.turn()
+    assert host.calls == ["check"]
+
+
+def test_histories_of_timelines_are_told_from_other_files(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pg_wal").mkdir()
+    for name in ("00000003.history", "00000002.history", "000000030000000000000007", "RECOVERYHISTORY"):
+        (tmp_path / "pg_wal" / name).touch()
+    monkeypatch.setattr(postgres.Postgres, "data", tmp_path)
+    names = [path.name for path in postgres.Postgres(host.turns.settings).histories()]
+    assert names == ["00000002.history", "00000003.history"]
 
 
 def test_a_failure_is_remembered_until_a_turn_succeeds(host: Host, failing: Callable[[], str]) -> None:

@@ -79,6 +79,10 @@ class Postgres:
         free = shutil.disk_usage(self.data).free // MEBI if since else 0
         return {"mb": len(since) * FILE_MB, "since": min(since, default=0), "free_mb": free}
 
+    def histories(self) -> list[Path]:
+        """Return the files that say where each timeline began, from the oldest on."""
+        return sorted((self.data / "pg_wal").glob("*.history"))
+
     def system(self) -> str:
         """Return the number of the server, which its copies share and a new or upgraded one doesn't."""
         return self.ask("select system_identifier from pg_control_system()")

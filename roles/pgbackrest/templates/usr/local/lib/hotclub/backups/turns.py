@@ -137,12 +137,24 @@ class Turns:
             )
         found = {said["where"]: repository(said["number"]) for said in self.settings.repositories}
         self.refuse_what_can_not_be_archived(found)
-        if not all(each["exists"] for each in found.values()):
+        is_new = not all(each["exists"] for each in found.values())
+        if is_new:
             pgbackrest("stanza-create")
+        if is_new or not self.kept.archived.exists():
+            self.archive_histories()
         self.kept.archived.touch()
         beat = self.server.beat()
         pgbackrest("check")
         return beat
+
+    def archive_histories(self) -> None:
+        """Archive where each timeline began: PostgreSQL tries that once, and what began before it was to archive counts as done.
+
+        A restore begins the first timeline that the repository doesn't know. What is written on one that began twice can't be
+        archived.
+        """
+        for path in self.server.histories():
+            pgbackrest("archive-push", "--no-archive-async", str(path))
 
     def refuse_what_can_not_be_archived(self, found: dict[str, dict[str, Any]]) -> None:
         """Have nothing archived into a repository that would never take it: what waits for it would fill the disk.
