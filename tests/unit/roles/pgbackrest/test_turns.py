@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -33,25 +34,14 @@ class Host:
         self.timeline = 1
         self.begun: list[Path] = []
         self.damaged = False
+        self.away: set[int] = set()
         self.drilled: dict[str, Any] = {"good": True, "said": ""}
         settings = kept.Settings("shop", "17", "main", 5432, ({"number": 1, "where": "/r", "elsewhere": False},), 2, 7, 7)
         self.kept = kept.Kept("shop", folder)
         self.turns = turns.Turns(settings, self.kept)
         self.turns.server = cast(Any, self)
         patch.setattr(turns, "pgbackrest", self.pgbackrest)
-        patch.setattr(
-            turns,
-            "repository",
-            lambda _number: {
-                "backups": self.backups,
-                "exists": self.exists,
-                "error": self.error,
-                "archive": "17-1",
-                "busy": False,
-                "version": "17",
-                "system": self.system_of_repository,
-            },
-        )
+        patch.setattr(turns, "repository", self.repository)
         patch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=self.free))
         patch.setattr(
             turns,
@@ -100,9 +90,14 @@ class Host:
     def name_moment(self, _name: str) -> tuple[float, int]:
         return 5.0, 2
 
+    def repository(self, number: int) -> dict[str, Any]:
+        found = {"backups": self.backups, "exists": self.exists, "error": self.error, "busy": False}
+        found |= {"archive": "17-1", "version": "17", "system": self.system_of_repository}
+        return found | ({"backups": [], "error": "[HostConnectError]"} if number in self.away else {})
+
     def pgbackrest(self, *words: str) -> str:
         self.calls.append(" ".join(words))
-        if words[0] == self.fails:
+        if self.fails and self.calls[-1].startswith(self.fails):
             raise pgbackrest.BackupError(f"{words[0]} failed: no room")
         if words[0] == "stanza-create":
             self.exists = True
@@ -170,6 +165,46 @@ def test_histories_of_timelines_are_told_from_other_files(host: Host, tmp_path: 
     assert names == ["00000002.history", "00000003.history"]
 
 
+def second_repository(host: Host) -> None:
+    """Have the host back up into another place as well."""
+    elsewhere = {"number": 2, "where": "s3.example.org/b", "elsewhere": True}
+    both = (*host.turns.settings.repositories, elsewhere)
+    host.turns.settings = dataclasses.replace(host.turns.settings, repositories=both)
+
+
+def test_a_repository_that_is_away_stops_no_other(host: Host, failing: Callable[[], str]) -> None:
+    host.turns.turn()
+    second_repository(host)
+    host.backups.clear()
+    host.calls.clear()
+    host.kept.write("gaps-1", [[str(wal.File(1, 9))] * 2])
+    host.away, host.fails = {1}, "check"
+    told = failing()
+    assert "check failed" in told and "the backups in /r can't be read: [HostConnectError]" in told
+    assert host.turns.look()["failure"] == told.replace("\n", "; ")
+    assert host.calls == ["check", *(call.replace("1", "2") for call in FULL)]
+    assert host.kept.read("gaps-1", []), "what it lacks was forgotten"
+    with pytest.raises(pgbackrest.BackupError, match="check failed"):
+        host.turns.drill()
+    assert not host.turns.look()["drill"]
+
+
+def test_a_backup_that_fails_in_one_repository_is_made_in_the_others(host: Host) -> None:
+    second_repository(host)
+    host.fails = "backup --type=full --repo=1"
+    with pytest.raises(pgbackrest.BackupError, match="no room"):
+        host.turns.backup("full")
+    assert "expire --repo=2" in host.calls and "no room" in host.turns.look()["failure"]
+
+
+def test_a_new_repository_that_is_away_stops_no_other(host: Host, failing: Callable[[], str]) -> None:
+    host.turns.turn()
+    host.exists, host.fails = False, "stanza-create"
+    host.calls.clear()
+    assert "no room" in failing()
+    assert host.calls == ["stanza-create", "check"]
+
+
 def test_a_failure_is_remembered_until_a_turn_succeeds(host: Host, failing: Callable[[], str]) -> None:
     host.fails = "backup"
     failing()
@@ -195,6 +230,15 @@ def test_a_gap_is_told_and_a_full_backup_begins(host: Host, capsys: pytest.Captu
     host.calls.clear()
     host.turns.turn()
     assert host.calls == ["check"]
+
+
+def test_what_is_missing_in_a_repository_that_is_away_is_not_told(host: Host) -> None:
+    host.turns.turn()
+    host.kept.write("gaps-1", [[str(wal.File(1, 9))] * 2])
+    assert host.turns.look()["repositories"][0]["open_gaps"]
+    host.error, host.backups = "timeout", []
+    looked = host.turns.look()["repositories"][0]
+    assert (looked["error"], looked["newest"], looked["gaps"], looked["open_gaps"]) == ("timeout", None, [], [])
 
 
 def test_a_gap_stays_open_while_the_full_backup_fails(host: Host, failing: Callable[[], str]) -> None:
@@ -272,6 +316,12 @@ def test_what_pgbackrest_says_of_a_repository(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(pgbackrest, "pgbackrest", lambda *_words: "[]")
     nothing = pgbackrest.repository(1)
     assert nothing["exists"] is False and nothing.keys() == found.keys()
+
+    def away(*_words: str) -> str:
+        raise pgbackrest.BackupError("no answer")
+
+    monkeypatch.setattr(pgbackrest, "pgbackrest", away)
+    assert pgbackrest.repository(1) == nothing | {"exists": True, "error": "no answer"}
 
 
 def test_after_a_restore_in_place_a_full_backup_is_due_and_what_was_undone_is_rehearsed_no_more(host: Host) -> None:

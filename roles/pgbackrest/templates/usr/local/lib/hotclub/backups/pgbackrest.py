@@ -36,9 +36,13 @@ def pgbackrest(*words: str) -> str:
 
 def repository(number: int) -> dict[str, Any]:
     """Return what pgBackRest says of one repository: its backups from the oldest on, or why it can't be read."""
-    told = json.loads(pgbackrest("info", "--output=json", f"--repo={number}") or "[]")
+    nothing = {"backups": [], "exists": False, "error": "", "archive": "", "version": "", "system": "", "busy": False}
+    try:
+        told = json.loads(pgbackrest("info", "--output=json", f"--repo={number}") or "[]")
+    except BackupError as failed:
+        return nothing | {"exists": True, "error": str(failed)}
     if not told:
-        return {"backups": [], "exists": False, "error": "", "archive": "", "version": "", "system": "", "busy": False}
+        return nothing
     status = next((repo["status"] for repo in told[0].get("repo", []) if repo["key"] == number), told[0]["status"])
     exists = status["code"] not in (1, 3)
     error = status["message"] if status["code"] == 99 else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,17 @@ def free_at(where: str) -> int:
     return shutil.disk_usage(next(path for path in (Path(where), *Path(where).parents) if path.exists())).free
 
 
+@contextlib.contextmanager
+def noted(failures: list[str]) -> Iterator[None]:
+    """Go on after what fails, and note why it did."""
+    try:
+        yield
+    except BackupError as error:
+        failures.append(str(error))
+    except (OSError, ValueError, LookupError) as error:
+        failures.append(f"{type(error).__name__}: {error}")
+
+
 class Turns:
     """The backups of this host."""
 
@@ -43,22 +56,16 @@ class Turns:
         with self.kept.alone():
             # What an interrupted drill has left takes the room of the data once more.
             Drill(self.settings).clear()
-            failures = []
-            try:
-                beat = self.prepare()
+            failures: list[str] = []
+            with noted(failures):
+                beat = self.prepare(failures)
                 for number in self.numbers:
-                    try:
+                    with noted(failures):
                         self.back_up_if_due(number)
-                    except BackupError as error:
-                        failures.append(str(error))
                 if not failures and due.drill_is_due(
                     repository(self.numbers[0])["backups"], self.kept.read("drill", {}), time.time(), self.settings.drill_days
                 ):
                     self.rehearse(beat)
-            except BackupError as error:
-                failures.append(str(error))
-            except (OSError, ValueError, LookupError) as error:
-                failures.append(f"{type(error).__name__}: {error}")
             self.kept.write("failure", {"at": time.time(), "said": "; ".join(failures)})
         drill = self.kept.read("drill", {})
         if drill and not drill["good"] and drill["at"] > time.time() - PATIENCE_SECONDS:
@@ -67,13 +74,21 @@ class Turns:
             raise BackupError("\n".join(failures))
 
     def backup(self, kind: str) -> dict[str, Any]:
-        """Make a backup in every repository now."""
+        """Make a backup in every repository now.
+
+        :raises BackupError: one can't be made; the others are.
+        """
         with self.kept.alone(PATIENCE_SECONDS):
-            self.prepare()
-            for number in self.numbers:
-                self.make(number, kind)
-                self.noted_gaps(number, repository(number))
-            self.kept.write("failure", {"at": time.time(), "said": ""})
+            failures: list[str] = []
+            with noted(failures):
+                self.prepare(failures)
+                for number in self.numbers:
+                    with noted(failures):
+                        self.make(number, kind)
+                        self.noted_gaps(number, self.readable(number))
+            self.kept.write("failure", {"at": time.time(), "said": "; ".join(failures)})
+        if failures:
+            raise BackupError("\n".join(failures))
         return self.look()
 
     def drill(self) -> dict[str, Any]:
@@ -82,7 +97,11 @@ class Turns:
         :raises BackupError: it failed.
         """
         with self.kept.alone(PATIENCE_SECONDS):
-            result = self.rehearse(self.prepare())
+            failures: list[str] = []
+            beat = self.prepare(failures)
+            if failures:
+                raise BackupError("\n".join(failures))
+            result = self.rehearse(beat)
         if not result["good"]:
             raise BackupError(f"The drill failed: {result['said']}")
         return result
@@ -125,9 +144,24 @@ class Turns:
         """The numbers of the repositories."""
         return [said["number"] for said in self.settings.repositories]
 
-    def prepare(self) -> float:
+    def said(self, number: int) -> dict[str, Any]:
+        """Return what is said of a repository."""
+        return next(one for one in self.settings.repositories if one["number"] == number)
+
+    def readable(self, number: int) -> dict[str, Any]:
+        """Return what is in a repository.
+
+        :raises BackupError: it can't be read.
+        """
+        found = repository(number)
+        if found["error"]:
+            raise BackupError(f"the backups in {self.said(number)['where']} can't be read: {found['error']}")
+        return found
+
+    def prepare(self, failures: list[str]) -> float:
         """Have every repository ready and the server archive into it; return the newest moment that is archived.
 
+        :param failures: takes what is wrong with some of the repositories, once the server archives: the others go on.
         :raises BackupError: it doesn't.
         """
         _follows, archives = self.server.state()
@@ -137,14 +171,17 @@ class Turns:
             )
         found = {said["where"]: repository(said["number"]) for said in self.settings.repositories}
         self.refuse_what_can_not_be_archived(found)
-        is_new = not all(each["exists"] for each in found.values())
-        if is_new:
-            pgbackrest("stanza-create")
-        if is_new or not self.kept.archived.exists():
+        begins = not self.kept.archived.exists()
+        with contextlib.nullcontext() if begins else noted(failures):
+            if not all(each["exists"] for each in found.values()):
+                pgbackrest("stanza-create")
+        if begins:
             self.archive_histories()
-        self.kept.archived.touch()
+            self.kept.archived.touch()
         beat = self.server.beat()
-        pgbackrest("check")
+        # It goes through all of them, and ends at the first one that is away.
+        with noted(failures):
+            pgbackrest("check")
         return beat
 
     def archive_histories(self) -> None:
@@ -184,7 +221,7 @@ class Turns:
 
         :raises BackupError: there is no room for it.
         """
-        said = next(one for one in self.settings.repositories if one["number"] == number)
+        said = self.said(number)
         if said["elsewhere"]:
             return
         alike = [one["info"] for one in repository(number)["backups"] if one["type"] == kind]
@@ -200,7 +237,7 @@ class Turns:
 
     def back_up_if_due(self, number: int) -> None:
         """Look for gaps in a repository, and make the backup that is due."""
-        found = repository(number)
+        found = self.readable(number)
         gaps = self.noted_gaps(number, found)
         timeline = max((file.timeline for file in wal.archived(archived_paths(number, found["archive"]))), default=0)
         wanted = due.due(found["backups"], gaps, time.time(), self.settings.hour, self.settings.full_days, timeline)
@@ -208,7 +245,7 @@ class Turns:
             print(f"Repository {number} lacks {', '.join(map(str, gaps))}: a new full backup begins.", flush=True)
         if wanted:
             self.make(number, wanted)
-            self.noted_gaps(number, repository(number))
+            self.noted_gaps(number, self.readable(number))
 
     def noted_gaps(self, number: int, found: dict[str, Any]) -> list[wal.Gap]:
         """Return what is missing in a repository since its oldest backup, and remember it."""
@@ -222,7 +259,7 @@ class Turns:
         """Make a backup in one repository; what is too old goes, unless the new one has damaged pages."""
         self.refuse_too_large(number, kind)
         pgbackrest("backup", f"--type={kind}", f"--repo={number}", "--no-expire-auto")
-        newest = repository(number)["backups"][-1:]
+        newest = self.readable(number)["backups"][-1:]
         if newest and not newest[0].get("error"):
             pgbackrest("expire", f"--repo={number}")
 
@@ -233,7 +270,7 @@ class Turns:
             (self.numbers.index(last["repository"]) + 1) % len(self.numbers) if last.get("repository") in self.numbers else 0
         )
         number = self.numbers[position]
-        backups = due.leading(repository(number)["backups"], self.returns)
+        backups = due.leading(self.readable(number)["backups"], self.returns)
         if not backups:
             raise BackupError(f"there is no backup in repository {number} to rehearse with")
         result = Drill(self.settings).rehearse(number, backups[-1], beat)
@@ -242,11 +279,9 @@ class Turns:
 
     def described(self, said: dict[str, Any]) -> dict[str, Any]:
         """Return how one repository is."""
-        try:
-            found = repository(said["number"])
-        except BackupError as error:
-            return {**said, "error": str(error), "version": "", "system": "", "newest": None, "since": 0, "gaps": []}
-        gaps = [wal.Gap(*map(wal.File.of, pair)) for pair in self.kept.read(f"gaps-{said['number']}", [])]
+        found = repository(said["number"])
+        known = [] if found["error"] else self.kept.read(f"gaps-{said['number']}", [])
+        gaps = [wal.Gap(*map(wal.File.of, pair)) for pair in known]
         backups = [
             {
                 "label": backup["label"],
