@@ -97,8 +97,8 @@ class Wanted:
             options["retention-full"] = str(repository.get("kept_fulls") or self.kept_fulls)
             lines += [f"repo{number}-{name}={value}" for name, value in options.items()]
         lines += ["start-fast=y", "compress-type=zst", f"process-max={self.processes}", "lock-path=/run/postgresql/pgbackrest"]
-        if self.is_elsewhere:
-            # Several files of the log at a time, and none in the server's way.
+        if self.is_elsewhere or len(self.repositories) > 1:
+            # Several files of the log at a time, none in the server's way, and all of them where one repository takes none.
             lines += ["archive-async=y", "spool-path=/var/spool/pgbackrest"]
         if self.queue_mb:
             lines += [f"archive-push-queue-max={self.queue_mb}MiB"]

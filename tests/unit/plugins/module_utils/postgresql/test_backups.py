@@ -103,6 +103,11 @@ def test_several_repositories_are_archived_beside_the_server() -> None:
     ]
 
 
+def test_one_folder_that_takes_nothing_stops_the_archive_of_no_other() -> None:
+    wanted = replace(SHOP, repositories=[{"type": "local"}, {"type": "local", "path": "/mnt/backups"}])
+    assert "archive-async=y" in wanted.configuration().splitlines()
+
+
 def test_a_server_is_backed_up_for_the_first_of_its_sites_until_it_leaves(host: Host) -> None:
     blog = replace(SHOP, site="blog", passphrase="pass-of-blog")
     host.take(host.backups.steps(SHOP))
