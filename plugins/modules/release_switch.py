@@ -30,7 +30,7 @@ options:
     choices: [switched, restored, proved, workers, ready, settled]
     default: switched
   action:
-    description: What the history calls this.
+    description: What the history calls this. With V(rollback), it is not refused because older workers finish their tasks.
     type: str
     default: deploy
   proved:

@@ -18,7 +18,8 @@ options:
         V(finished) tells all workers to finish and waits until they have, at most as long as each of them may take. They start
         again with the host, or with the next run.
       - >-
-        V(renewed) starts others of the same release beside them, and tells the present ones to finish, without waiting for it.
+        V(renewed) starts others of the same release beside them, and tells the present ones to finish, without waiting for it
+        and however many of older releases are at it still.
     type: str
     choices: [finished, renewed]
     required: true

@@ -149,7 +149,7 @@ class Workers:
 
         :param release: id of a finished release; empty to have none at all.
         :param renewed: whether those of the same release are replaced, too.
-        :param back: whether this is the way back of a failure, which is never refused and ends nobody for it.
+        :param back: whether nothing may stand in its way, as on the way back from a failure; never refused, and ends nobody.
         :returns: whether anything had to change.
         :raises Trouble: one of them doesn't live; those that took tasks before still do.
         """

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
@@ -96,7 +97,13 @@ def switch(module: Call) -> dict[str, Any]:
                 f"This host has no release to return to from {previous or 'none'}.",
                 f"It has: {', '.join(site.runnable()) or 'none'}. Name one with -e rollback_release=<release>, or deploy.",
             )
-    preparing = {"proved": prove, "workers": change_workers, "ready": Instances.ready}.get(module.params["state"])
+    action = module.params["action"]
+    ways: dict[str, Callable[[Instances, str], object]] = {
+        "proved": partial(prove, action=action),
+        "workers": partial(change_workers, action=action),
+        "ready": Instances.ready,
+    }
+    preparing = ways.get(module.params["state"])
     if module.check_mode:
         return {"changed": release != previous and not preparing, "release": release, "previous": previous}
     with site.step(wait_seconds=300, run=run_of(module)):
@@ -112,20 +119,26 @@ def switch(module: Call) -> dict[str, Any]:
             changed = instances.restore(release)
             changed = Workers(site).change_over(release, back=True) or changed
         else:
-            serve(instances, release, module.params["action"], module.params["by"], module.params["proved"])
+            serve(instances, release, action, module.params["by"], module.params["proved"])
             changed = True
     return {"changed": changed, "release": release, "previous": previous, "warnings": [*notes, *remarks(instances)]}
 
 
-def prove(instances: Instances, release: str) -> None:
+def prove(instances: Instances, release: str, action: str) -> None:
     """See whether a release could serve, and whether its workers could take over."""
     instances.prove(release)
-    Workers(instances.site).refuse_too_many()
+    if not leads_back(action):
+        Workers(instances.site).refuse_too_many()
 
 
-def change_workers(instances: Instances, release: str) -> None:
+def change_workers(instances: Instances, release: str, action: str) -> None:
     """Let the workers of a release take over from those of the one that serves."""
-    Workers(instances.site).change_over(release)
+    Workers(instances.site).change_over(release, back=leads_back(action))
+
+
+def leads_back(action: str) -> bool:
+    """Say whether somebody leaves a release that may be broken, which waits for no older workers."""
+    return action == "rollback"
 
 
 def serve(instances: Instances, release: str, action: str, by: str, proved: bool) -> None:
@@ -137,7 +150,7 @@ def serve(instances: Instances, release: str, action: str, by: str, proved: bool
     if workers.known.units and not proved:
         instances.prove(release)
         proved = True
-    workers.change_over(release)
+    workers.change_over(release, back=leads_back(action))
     try:
         instances.switch(release, action, by, proved)
     except Trouble:

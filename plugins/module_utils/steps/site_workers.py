@@ -31,4 +31,5 @@ def bring(module: Call) -> dict[str, Any]:
     # A run that holds the deployment lock is alive for as long as it waits; some that come here hold none.
     run = run_of(module)
     with site.step(wait_seconds=300, run=run if holder_of(site.lock_file).get("run") == run else ""):
-        return {"changed": workers.end() if finished else workers.change_over(current, renewed=True)}
+        # Their packages are upgraded by now, or their database was away: a refusal would leave them as they are.
+        return {"changed": workers.end() if finished else workers.change_over(current, renewed=True, back=True)}

@@ -226,13 +226,15 @@ def test_each_task_is_done_once_over_deploys_and_a_rollback(plain: Site, tasks: 
         assert refused.says("Workers of 2 older releases still finish", unit_of(plain, f"files@{first}")), refused
         assert plain.releases() == [first, second, third] and units(plain)[f"files@{third}"] == "active"
 
-        plain.app.run(f"touch {tasks.log}.enough")
-        tasks.await_done(*long, "long-second")
-        # A rollback is where older workers take what a newer release has queued.
+        # A rollback is where older workers take what a newer release has queued. It waits for nobody.
         older = {name: task for name, task in tasks.done().items() if task.by < task.queued_by}
         assert not older, f"done by an older release than the one that queued it: {older}"
         plain.rollback().must_succeed()
         assert plain.current() == second
+        assert units(plain)[f"files@{first}"] == units(plain)[f"files@{second}"] == "deactivating"
+
+        plain.app.run(f"touch {tasks.log}.enough")
+        tasks.await_done(*long, "long-second")
     done = tasks.await_done(*feed.acknowledged, seconds=30)
     assert {done[name].by for name in long} == {first} and done["long-second"].by == second
     assert {task.by for task in done.values()} == {first, second, third}

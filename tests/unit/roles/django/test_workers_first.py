@@ -47,3 +47,8 @@ def test_they_take_over_after_the_proof_and_before_the_first_batch_and_a_failure
     assert [task for task in tasks("undo") if "__django_workers is defined" in str(task.get("when"))] != []
     # A host that goes on alone would let older workers of another one take its tasks.
     assert "hotclub.django.barrier" in tasks("workers")[-1]
+
+
+@pytest.mark.parametrize("name", ["prove", "workers"])
+def test_hosts_are_told_of_a_rollback_which_waits_for_no_older_workers(name: str) -> None:
+    assert tasks(name)[0]["hotclub.django.release_switch"]["action"] == "{{ __django_action }}"

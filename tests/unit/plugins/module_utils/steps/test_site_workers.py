@@ -31,8 +31,8 @@ def brought(site: Site, monkeypatch: pytest.MonkeyPatch, state: str, run: str = 
             told.append("end")
             return True
 
-        def change_over(self, release: str, renewed: bool) -> bool:
-            told.append(f"{release} {renewed}")
+        def change_over(self, release: str, renewed: bool = False, back: bool = False) -> bool:
+            told.append(f"{release}{' renewed' * renewed}{' whoever finishes' * back}")
             return True
 
     monkeypatch.setattr(site_workers, "Workers", Told)
@@ -48,7 +48,7 @@ def test_they_finish_or_are_replaced_by_others_of_the_same_release(site: Site, m
     site.current_link.symlink_to(f"releases/{NEW}")
 
     assert brought(site, monkeypatch, "finished") == ["end"]
-    assert brought(site, monkeypatch, "renewed") == [f"{NEW} True"]
+    assert brought(site, monkeypatch, "renewed") == [f"{NEW} renewed whoever finishes"]
     assert brought(site, monkeypatch, "renewed", check_mode=True) == []
 
 
