@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import runs_replaced_code
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import properties_of
 
 # Lists what waits and since when, and is part of the role os.
 PROGRAM = "/usr/local/lib/hotclub/waiting_updates.py"
@@ -78,8 +79,12 @@ def _unit(process: Path) -> str:
 
 
 def interrupting(services: list[str], site: str) -> list[str]:
-    """Return those of the services of which a restart would be noticed by visitors, so that patch does it."""
+    """Return those of the services of which a restart would be noticed by visitors or by tasks, so that patch does it."""
     others = r"nginx|haproxy|keepalived|etcd|(?:postgresql|patroni)@.*"
+    worker = rf"{re.escape(site)}-worker-.+@.*"
     own = rf"{re.escape(site)}(?:@.*|-tls|-database)"
-    ours = re.compile(rf"^(?:{others}|{own})\.service$")
-    return [service for service in services if ours.match(service)]
+    ours = re.compile(rf"^(?:{others}|{own}|{worker})\.service$")
+    found = [service for service in services if ours.match(service)]
+    # Workers that finish their tasks end by themselves, and patch would come back for them until then.
+    shown = properties_of([service for service in found if re.match(worker, service)], "ActiveState")
+    return [service for service in found if shown.get(service, {}).get("ActiveState") != "deactivating"]

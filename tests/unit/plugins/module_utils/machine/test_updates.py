@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.machine import updates as updates_module
 from ansible_collections.hotclub.django.plugins.module_utils.machine.updates import (
     interrupting,
     services_with_replaced_code,
@@ -116,6 +117,22 @@ def test_services_are_found_whose_program_or_library_was_replaced(tmp_path: Path
     ]
 
 
+def test_workers_with_replaced_code_are_found_but_not_those_that_finish(monkeypatch: pytest.MonkeyPatch) -> None:
+    older, newer = ("20261123T081500-1a2b3c4", "20261124T081500-2b3c4d5.w2")
+    states = {f"shop-worker-mail-2@{older}.service": "deactivating", f"shop-worker-mail-2@{newer}.service": "active"}
+    asked: list[str] = []
+
+    def properties_of(units: list[str], *names: str) -> dict[str, dict[str, str]]:
+        asked.extend(units)
+        return {unit: {"Id": unit, "ActiveState": states[unit]} for unit in units}
+
+    monkeypatch.setattr(updates_module, "properties_of", properties_of)
+    others = [f"blog-worker-mail@{newer}.service", "nginx.service"]
+
+    assert interrupting([*states, *others], "shop") == [f"shop-worker-mail-2@{newer}.service", "nginx.service"]
+    assert asked == [*states]
+
+
 @pytest.mark.parametrize(
     ("unit", "left_alone"),
     [
@@ -124,6 +141,7 @@ def test_services_are_found_whose_program_or_library_was_replaced(tmp_path: Path
         ("haproxy.service", True),
         ("keepalived.service", True),
         ("shop@20261123T081500-1a2b3c4.service", True),
+        ("shop-worker-mail-2@20261123T081500-1a2b3c4.w2.service", True),
         ("shop-tls.service", True),
         ("ssh.service", False),
         ("getty@tty1.service", False),
