@@ -10,6 +10,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.systemd impo
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.workers import FAILED, Instance, Workers
 
+# How systemd says that a unit was ended by force: after its seconds, by somebody else, by the kernel for its memory.
+KILLED = ("timeout", "signal", "oom-kill")
 SHOWN = ("ActiveState", "SubState", "NRestarts", "Result", "StateChangeTimestamp", "TimeoutStopUSec")
 
 
@@ -45,7 +47,7 @@ def _look_at_instance(instance: Instance, unit: str, wanted: bool, shown: dict[s
         )
     elif instance.state == FAILED:
         # Nobody can mend it, and it is said until the next change of the workers.
-        what = "was killed before it had finished its tasks" if shown.get("Result") == "timeout" else "has failed"
+        what = "was killed before it had finished its tasks" if shown.get("Result") in KILLED else "has failed"
         status["remarks"].append(
             f"the worker {instance.worker} of release {instance.release} {what}, {since}: journalctl -u {unit}"
         )

@@ -38,6 +38,7 @@ class Systemd:
         self.states: dict[str, str] = {}
         self.signalled: list[str] = []
         self.started: list[str] = []
+        self.result = "timeout"
         self.dies: set[str] = set()
 
     def __call__(self, *words: str) -> Outcome:
@@ -69,7 +70,7 @@ class Systemd:
                 "SubState": "running",
                 "NRestarts": "1" if any(part in unit for part in self.dies) else "0",
                 "MainPID": "0",
-                "Result": "timeout",
+                "Result": self.result,
                 "StateChangeTimestamp": "Mon 2026-11-23 08:15:00 UTC",
                 "TimeoutStopUSec": "1h",
             }
@@ -384,9 +385,19 @@ def test_renewed_ones_are_of_the_same_release(systemd: Systemd, say: Callable[..
     assert workers.end() is True and systemd.states == {} and workers.pointed() == {"mail": f"{OLD}.w2"}
 
 
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ("timeout", "was killed before it had finished"),
+        ("signal", "was killed before it had finished"),
+        ("oom-kill", "was killed before it had finished"),
+        ("exit-code", "has failed"),
+    ],
+)
 def test_the_status_tells_who_finishes_who_was_killed_and_who_is_missing(
-    systemd: Systemd, say: Callable[..., Workers], site: Site
+    systemd: Systemd, say: Callable[..., Workers], site: Site, result: str, said: str
 ) -> None:
+    systemd.result = result
     workers = say({"mail": True, "rows": True})
     workers.change_over(OLD)
     workers.change_over(NEW)
@@ -399,7 +410,7 @@ def test_the_status_tells_who_finishes_who_was_killed_and_who_is_missing(
 
     assert status["workers"] == {"running": 1, "finishing": 1}
     assert [text for text in status["remarks"] if f"mail of release {OLD} finishes its tasks" in text and "after 1h" in text]
-    assert [text for text in status["remarks"] if f"rows of release {OLD} was killed before it had finished" in text]
+    assert [text for text in status["remarks"] if f"rows of release {OLD} {said}" in text]
     assert [text for text in status["problems"] if text.startswith("the worker rows does not run")]
 
 
