@@ -183,7 +183,7 @@ class Workers:
         """
         units = [self.unit(instance) for instance in self.instances() if instance.runs or instance.finishes]
         if units:
-            run(["systemctl", "stop", *units], timeout=DAY_SECONDS)
+            await_end(units)
         return bool(units)
 
     def discard(self, release: str) -> None:
@@ -288,7 +288,7 @@ class Workers:
         """
         handed = [instance for instance in self.instances() if instance.worker in workers and not self._overlaps(instance)]
         if handed:
-            run(["systemctl", "stop", *map(self.unit, handed)], timeout=DAY_SECONDS)
+            await_end(map(self.unit, handed))
         there = self.instances()
         fresh = [Instance(worker, self._fresh_name(worker, release, there), "activating") for worker in workers]
         units = {self.unit(instance): instance for instance in fresh}
@@ -300,6 +300,8 @@ class Workers:
         except Trouble:
             self.finish(fresh)
             if again := [self.unit(instance) for instance in handed if instance.runs]:
+                # Those that must not run twice have taken tasks, maybe.
+                await_end(unit for unit, instance in units.items() if not self._overlaps(instance))
                 systemctl("start", *again)
             raise
         return fresh
@@ -347,6 +349,11 @@ class Workers:
         for link in self._wants.glob(f"{self.site.name}-worker-{worker}@*.service"):
             if link.name != but:
                 link.unlink()
+
+
+def await_end(units: Iterable[str]) -> None:
+    """Tell units to finish, and wait until they have ended."""
+    run(["systemctl", "stop", *units], timeout=DAY_SECONDS)
 
 
 def instance_of(unit: str, site: str, state: str = "") -> Instance | None:

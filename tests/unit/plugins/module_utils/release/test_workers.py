@@ -40,6 +40,8 @@ class Systemd:
         self.started: list[str] = []
         self.result = "timeout"
         self.dies: set[str] = set()
+        # Workers that must not run twice.
+        self.alone: set[str] = set()
 
     def __call__(self, *words: str) -> Outcome:
         options, units = [w for w in words[1:] if w.startswith("-")], [w for w in words[1:] if not w.startswith("-")]
@@ -48,6 +50,8 @@ class Systemd:
         for unit in units:
             if words[0] == "start":
                 assert self.states.get(unit) is None, f"{unit} is there already"
+                twice = [there for there in self.states if there.split("@")[0] == unit.split("@")[0]]
+                assert not (twice and unit.split("@")[0] in self.alone), f"{unit} runs beside {twice}"
                 self.states[unit] = "active"
                 self.started.append(unit)
             elif words[0] == "stop" and "--no-block" in options:
@@ -253,15 +257,20 @@ def test_one_that_must_not_run_twice_ends_before_the_next_starts(systemd: System
 
 
 def test_one_that_was_handed_over_runs_again_when_the_next_does_not_live(systemd: Systemd, say: Callable[..., Workers]) -> None:
-    workers = say({"beat": False})
+    workers = say({"beat": False, "mail": True})
     workers.change_over(OLD)
-    systemd.dies = {NEW}
+    systemd.dies, systemd.alone = {f"mail@{NEW}"}, {"shop-worker-beat"}
 
     with pytest.raises(Trouble):
         workers.change_over(NEW)
 
-    assert systemd.states[unit("beat", OLD)] == "active"
-    assert workers.pointed() == {"beat": OLD}
+    # The newer one, which may have taken tasks, had ended before the old one started.
+    assert systemd.states == {
+        unit("beat", OLD): "active",
+        unit("mail", OLD): "active",
+        unit("mail", NEW): "deactivating",
+    }
+    assert workers.pointed() == {"beat": OLD, "mail": OLD}
 
 
 def test_a_third_older_release_is_refused_by_name_before_anything_is_told(systemd: Systemd, say: Callable[..., Workers]) -> None:
