@@ -125,7 +125,8 @@ def _rq(worker: Worker) -> list[str]:
 def _dramatiq(worker: Worker) -> list[str]:
     milliseconds = 1000 * max(1, worker.finish_seconds - SPARE_SECONDS)
     return [
-        f"manage.py rundramatiq --processes {worker.processes} --worker-shutdown-timeout {milliseconds}",
+        # It would run as many threads in each of them as there are processors, and a task in each.
+        f"manage.py rundramatiq --processes {worker.processes} --threads 1 --worker-shutdown-timeout {milliseconds}",
         *(["--queues", *worker.queues] if worker.queues else []),
     ]
 

@@ -50,7 +50,12 @@ def unit_of(**said: Any) -> dict[str, Any]:
         ({"kind": "rq"}, f"{PYTHON} manage.py rqworker default"),
         (
             {"kind": "dramatiq", "finish_seconds": 60, "queues": ["a", "b"]},
-            f"{PYTHON} manage.py rundramatiq --processes 1 --worker-shutdown-timeout 50000 --queues a b",
+            f"{PYTHON} manage.py rundramatiq --processes 1 --threads 1 --worker-shutdown-timeout 50000 --queues a b",
+        ),
+        (
+            # The later one counts.
+            {"kind": "dramatiq", "processes": 2, "arguments": "--threads 8"},
+            f"{PYTHON} manage.py rundramatiq --processes 2 --threads 1 --worker-shutdown-timeout 3590000 --threads 8",
         ),
         ({"kind": "huey", "processes": 2}, f"{PYTHON} manage.py run_huey --worker-type process --workers 2"),
         ({"kind": "channels", "queues": ["thumbs"]}, f"{PYTHON} manage.py runworker thumbs"),
