@@ -58,7 +58,7 @@ class Worker:
     @property
     def more(self) -> str:
         """Further arguments, as they are written."""
-        return str(self.said.get("arguments") or "")
+        return str(self.said.get("arguments") or "").strip()
 
     @property
     def finish_seconds(self) -> int:
@@ -91,7 +91,7 @@ class Worker:
         python = f"{home}/releases/%i/venv/bin/python"
         if self.kind is KINDS["command"]:
             # By the PATH of the unit, in which the virtualenv comes first.
-            words = ["/usr/bin/env", literal(str(self.said["command"]))]
+            words = ["/usr/bin/env", literal(str(self.said["command"]).strip())]
         elif self.kind is KINDS["celery"] and not self.said.get("application"):
             words = ["/bin/sh -c", OF_SETTINGS, python, *self.kind.arguments(self)]
         else:

@@ -47,7 +47,7 @@ def _check_worker(worker: Mapping[str, Any], what: str) -> Iterator[Finding]:
 def _check_kind(kind: str, worker: Mapping[str, Any], what: str) -> Iterator[Finding]:
     """Refuse what a kind lacks, and what means nothing to it."""
     command, queues, application = (worker.get(name) for name in ("command", "queues", "application"))
-    if kind == "command" and not command:
+    if kind == "command" and not str(command or "").strip():
         yield (f"{what} has no command", "Write one, or say of which kind it is, for example kind: celery.")
     if kind != "command" and command:
         yield (f"{what} has a command and is of the kind {kind}, which has its own", "Take one of them out.")
@@ -60,6 +60,11 @@ def _check_kind(kind: str, worker: Mapping[str, Any], what: str) -> Iterator[Fin
 
 
 def _check_words(text: str, what: str) -> Iterator[Finding]:
+    if len(text.strip().splitlines()) > 1:
+        yield (
+            f"{what} is of several lines, of which systemd reads the first",
+            "Write it on one line, or with >- in YAML, which makes one of them.",
+        )
     try:
         words = shlex.split(text)
     except ValueError as error:

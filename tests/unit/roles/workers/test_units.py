@@ -59,6 +59,10 @@ def unit_of(**said: Any) -> dict[str, Any]:
         ),
         ({"kind": "huey", "processes": 2}, f"{PYTHON} manage.py run_huey --worker-type process --workers 2"),
         ({"kind": "channels", "queues": ["thumbs"]}, f"{PYTHON} manage.py runworker thumbs"),
+        # As YAML gives what begins with >.
+        ({"command": "  python manage.py crunch\n"}, "/usr/bin/env python manage.py crunch"),
+        ({"kind": "rq", "arguments": "--burst \n"}, f"{PYTHON} manage.py rqworker default --burst"),
+        ({"kind": "rq", "arguments": " \n"}, f"{PYTHON} manage.py rqworker default"),
         ({"command": "python manage.py crunch --at 5% ${MODE}"}, "/usr/bin/env python manage.py crunch --at 5%% ${MODE}"),
     ],
 )
@@ -224,6 +228,9 @@ def test_workers_run_on_the_hosts_of_their_group_else_on_every_application_host(
         ({"name": "mail", "kind": "rq", "queues": ["a b"]}, 'queue "a b"'),
         ({"name": "mail", "command": "a 'b"}, "can't be read"),
         ({"name": "mail", "command": "a ; b"}, "semicolon"),
+        ({"name": "mail", "command": " \n"}, "has no command"),
+        ({"name": "mail", "command": "a\nb\n"}, "the command of the worker mail is of several lines"),
+        ({"name": "mail", "kind": "rq", "arguments": "-a\n-b"}, "the arguments of the worker mail is of several lines"),
         ({"name": "mail", "kind": "rq", "arguments": "a \\"}, "can't be read"),
         ({"name": "mail", "kind": "rq", "environment": {"A B": "x"}}, "the worker mail"),
     ],
@@ -238,7 +245,7 @@ def test_two_workers_of_one_name_are_refused_and_good_ones_are_not() -> None:
     mail = {"name": "mail", "kind": "celery", "application": "shop.celery:app", "queues": ["a.b", "c:d", "*"]}
 
     assert ["2 workers" in what for what, _remedy in check_workers([mail, mail])] == [True]
-    assert not list(check_workers([mail, {"name": "other", "command": "sh -c 'a; b'", "environment": {"A": "b"}}]))
+    assert not list(check_workers([mail, {"name": "other", "command": "sh -c 'a; b'\n", "environment": {"A": "b"}}]))
 
 
 @pytest.mark.parametrize(
