@@ -18,9 +18,12 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.layout impo
 
 # Those that may take long to finish their tasks, before anything that they may need.
 WORKERS = "{site}-worker-*@*.service"
+# Stands between them and what they need.
+NEEDED = "{site}-workers.target"
 # Sockets and timers first: nothing may wake what is meant to end. No pattern meets the units of another site.
 PATTERNS = (
     WORKERS,
+    NEEDED,
     "{site}.socket",
     "{site}-net.socket",
     "{site}-direct@*.socket",
@@ -58,6 +61,7 @@ class Departure:
         for pattern in ("{site}@*.service", WORKERS):
             yield from sorted((self.units / "multi-user.target.wants").glob(pattern.format(site=name)))
         yield from sorted(self.units.glob(f"{name}-worker-*@.service"))
+        yield from self._there(self.units / NEEDED.format(site=name))
 
     def contents(self) -> list[Path]:
         """Return everything in the site's folder but what its visitors have uploaded."""

@@ -24,6 +24,7 @@ from tools.docs import read_roles
 
 PYTHON = "/srv/shop/releases/%i/venv/bin/python"
 UNIT = "etc/systemd/system/_site_-worker-_worker_@.service.j2"
+NEEDED = "etc/systemd/system/_site_-workers.target.j2"
 SHOP: dict[str, Any] = {"workers_site_name": "shop", "workers_denied_addresses": []}
 
 
@@ -127,6 +128,20 @@ def test_a_unit_tells_its_program_once_and_waits_as_long_as_its_tasks_may_take()
         "/srv/shop/etc/workers/mail.env",
     ]
     assert "MemoryMax" not in render_template("workers", UNIT, **SHOP, item=unit_of(command="x"))
+
+
+def said_of(setting: str, text: str) -> list[str]:
+    return [word for line in text.splitlines() if line.startswith(f"{setting}=") for word in line.partition("=")[2].split()]
+
+
+def test_what_workers_need_goes_after_them_and_is_restarted_while_they_finish() -> None:
+    """systemd holds back all that a stopping unit comes after, so that a worker comes after what is never restarted alone."""
+    unit, needed = (render_template("workers", name, **SHOP, item=unit_of(kind="celery")) for name in (UNIT, NEEDED))
+
+    assert said_of("After", unit) == said_of("Wants", unit) == ["shop-workers.target"]
+    assert {"postgresql.service", "shop-database.service", "valkey-server.service", "redis-server.service"} < {
+        *said_of("After", needed)
+    }
 
 
 @pytest.mark.parametrize(("state", "killed"), [("running", False), ("degraded", False), ("stopping", True)])
@@ -286,6 +301,7 @@ def test_the_role_writes_a_unit_and_an_environment_for_each_and_what_the_engine_
     assert sorted(files) == [
         "/etc/systemd/system/shop-worker-rows-2@.service",
         "/etc/systemd/system/shop-worker-rows@.service",
+        "/etc/systemd/system/shop-workers.target",
         "/srv/shop/etc/workers.json",
         "/srv/shop/etc/workers/rows-2.env",
         "/srv/shop/etc/workers/rows.env",
@@ -293,5 +309,8 @@ def test_the_role_writes_a_unit_and_an_environment_for_each_and_what_the_engine_
     environment = files["/srv/shop/etc/workers/rows.env"]
     assert (environment.mode, environment.secret) == (0o600, True) and b'A="{{ b }}"' in environment.content
     assert b"worker rows-2 %i" in files["/etc/systemd/system/shop-worker-rows-2@.service"].content
-    # Of a site without workers there is one file that must not be there.
-    assert [(path, item.kind) for path, item in written().items()] == [("/srv/shop/etc/workers.json", ABSENT)]
+    # A site without workers has none of them.
+    assert [(path, item.kind) for path, item in written().items()] == [
+        ("/etc/systemd/system/shop-workers.target", ABSENT),
+        ("/srv/shop/etc/workers.json", ABSENT),
+    ]

@@ -74,14 +74,18 @@ def test_workers_end_first_and_all_at_once_and_their_units_go(tmp_path: Path, mo
     monkeypatch.setattr(departure_module, "run", lambda command, **options: commands.append(command))
     monkeypatch.setattr(departure_module, "systemctl", lambda *words: Outcome(0))
     (tmp_path / "multi-user.target.wants").mkdir()
-    mine = [tmp_path / "multi-user.target.wants" / workers[0], tmp_path / "shop-worker-mail@.service"]
-    for path in (*mine, tmp_path / "blog-worker-mail@.service"):
+    mine = [
+        tmp_path / "multi-user.target.wants" / workers[0],
+        tmp_path / "shop-worker-mail@.service",
+        tmp_path / "shop-workers.target",
+    ]
+    for path in (*mine, tmp_path / "blog-worker-mail@.service", tmp_path / "blog-workers.target"):
         path.touch()
     leaving = Departure(Site.at("shop", str(tmp_path / "srv")), tmp_path)
 
-    units = in_order(["shop.socket", f"shop@{release}.service", *workers], "shop")
+    units = in_order(["shop.socket", f"shop@{release}.service", "shop-workers.target", *workers], "shop")
     leaving.stop(units)
 
-    assert units[:2] == workers
+    assert units[:3] == [*workers, "shop-workers.target"]
     assert commands == [["systemctl", "stop", *workers]]
     assert list(leaving.leftovers()) == mine
