@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,10 +156,9 @@ def folder(item: Mapping[str, str]) -> Wanted:
 
 
 def substitute(path: str, names: Mapping[str, str]) -> str:
-    """Put the names in place of their placeholders."""
-    for placeholder, name in names.items():
-        path = path.replace(placeholder, str(name))
-    return path
+    """Put the names in place of their placeholders; a name may look like another one's."""
+    placeholders = "|".join(map(re.escape, names))
+    return re.sub(placeholders, lambda found: str(names[found[0]]), path) if names else path
 
 
 def absolute(path: str) -> str:

@@ -164,3 +164,11 @@ def test_a_file_of_each_element_is_written_once_for_every_one(tmp_path: Path) ->
     }
     assert wanted["/etc/shop-mail.unit"].mode == 0o600
     assert list(rendered(templates, {"site": "shop"}, names={"_site_": "shop"}, each={"_worker_": []})) == ["/etc/shop.conf"]
+
+
+def test_a_name_that_looks_like_another_placeholder_stays_as_it_is(tmp_path: Path) -> None:
+    templates = role_with(tmp_path, {"etc/_site_-_worker_.unit": ""})
+
+    wanted = rendered(templates, names={"_site_": "my_worker_shop"}, each={"_worker_": [{"name": "a_site_b"}]})
+
+    assert list(wanted) == ["/etc/my_worker_shop-a_site_b.unit"]
