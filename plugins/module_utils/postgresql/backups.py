@@ -30,6 +30,8 @@ TIMER = "hotclub-backups.timer"
 SERVICE = "hotclub-backups.service"
 SETTINGS = "etc/hotclub/backups.json"
 CONFIGURATION = "etc/pgbackrest/pgbackrest.conf"
+# The package's own, which that one overrules, and which the package leaves to PostgreSQL's account.
+PACKAGED = "etc/pgbackrest.conf"
 # Its presence has PostgreSQL archive: see FOR_BACKUPS in sharing.py.
 ARCHIVED = "var/lib/hotclub-backups/archived"
 # What is left of a drill that was interrupted.
@@ -193,6 +195,7 @@ class Backups:
             if _text(self.root / path) != text:
                 changed = True
                 yield path, lambda path=path, text=text, secret=secret: self._put(path, text, secret)  # type: ignore[misc]
+        yield from self._packaged()
         shown = self.run(["systemctl", "show", TIMER, "--property=ActiveState,UnitFileState,NeedDaemonReload"]).stdout
         unit = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         if unit.get("NeedDaemonReload") == "yes" or unit.get("UnitFileState", "") == "":
@@ -202,6 +205,12 @@ class Backups:
         if unit.get("ActiveState") != "active" or changed:
             # It looks soon after its start what is due.
             yield "start", lambda: self._systemctl("restart", TIMER)
+
+    def _packaged(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        """Return what is left to do until root alone can change the package's own file."""
+        path = self.root / PACKAGED
+        if path.exists() and path.stat().st_uid != 0:
+            yield PACKAGED, lambda: os.chown(path, 0, -1)
 
     def _folders(self, wanted: Wanted, former: str) -> Iterator[tuple[str, Callable[[], None]]]:
         """Return what is left to do until PostgreSQL's account can write to folders that are not pgBackRest's own.

@@ -97,9 +97,9 @@ def target_of(look: Mapping[str, Any], wanted: Mapping[str, str], now: float) ->
     if name := wanted.get("backup"):
         for repository in look["repositories"]:
             for backup in repository.get("backups", []):
-                if backup["label"] == name:
+                if backup["label"] == name and _leads(repository, {"until": None, **backup}, backup["stop"]):
                     return Target(backup["stop"], repository["number"], name, ("--type=immediate", "--target-action=promote"))
-        raise Trouble(f"There is no backup {name!r}.", f"There are {_labels(look)}.")
+        raise Trouble(f"There is no backup {name!r} that is whole.", f"There are {_labels(look)}.")
     if name := wanted.get("name"):
         if name not in look["points"]:
             raise Trouble(f"No moment is named {name!r}.", f"Known are {', '.join(look['points']) or 'none'}; or say a time.")
@@ -136,18 +136,28 @@ def beginning(look: Mapping[str, Any], moment: float, undone_until: float = math
     :raises Trouble: there is none.
     """
     undone = [one for one in look["returns"] if one["until"] < undone_until]
-    for repository in look["repositories"]:
-        earlier = [
-            backup
-            for backup in repository.get("backups", [])
-            if repository["since"] <= backup["stop"] <= moment
-            and not any(one["since"] < backup["stop"] <= one["until"] for one in undone)
-        ]
-        if repository["since"] and earlier:
-            return repository["number"], earlier[-1]["label"]
+    found = [
+        (bool(backup.get("damaged")), repository["number"], backup["label"])
+        for repository in look["repositories"]
+        # The newest one first.
+        for backup in reversed(repository.get("backups", []))
+        if _leads(repository, backup, moment) and not any(one["since"] < backup["stop"] <= one["until"] for one in undone)
+    ]
+    if found:
+        # One with pages that were damaged already, only where no other leads there.
+        _damaged, number, label = min(found, key=lambda one: one[0])
+        return number, label
     since = [repository["since"] for repository in look["repositories"] if repository["since"]]
     remedy = f"Restores can go to any moment since {shown(min(since))}." if since else "There is no whole backup yet."
     raise Trouble(f"No backup leads to {shown(moment)}.", remedy)
+
+
+def _leads(repository: Mapping[str, Any], backup: Mapping[str, Any], moment: float) -> bool:
+    """Say whether nothing is missing between a backup and a moment after it."""
+    if "until" not in backup:
+        # As the program of an earlier version says it.
+        return bool(repository["since"] and repository["since"] <= backup["stop"] <= moment)
+    return bool(backup["stop"] <= moment and (backup["until"] is None or moment <= backup["until"]))
 
 
 def _labels(look: Mapping[str, Any]) -> str:

@@ -67,6 +67,17 @@ def test_a_second_run_does_nothing(host: Host) -> None:
     assert host.take(host.backups.steps(SHOP)) == []
 
 
+def test_the_packages_own_file_is_roots(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.take(host.backups.steps(SHOP))
+    (host.root / backups.PACKAGED).touch()
+    owned: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "chown", lambda _path, user, group: owned.append((user, group)))
+    monkeypatch.setattr(Path, "stat", lambda _self, **_more: SimpleNamespace(st_uid=106, st_mode=0o100640))
+
+    assert host.take(host.backups.steps(SHOP)) == [backups.PACKAGED]
+    assert owned == [(0, -1)]
+
+
 def test_a_new_host_has_its_timer_started(host: Host) -> None:
     host.shown = "ActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\n"
     assert host.take(host.backups.steps(SHOP))[2:] == ["reload", "enable", "start"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql import restore
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import restore, sharing
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.backups import ARCHIVED
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.restore import target_of
@@ -30,7 +30,7 @@ def repository(number: int, since: float, **stops: float) -> dict[str, Any]:
     return {"number": number, "since": since, "backups": [{"label": label, "stop": stop} for label, stop in stops.items()]}
 
 
-LOOK = {
+LOOK: dict[str, Any] = {
     "repositories": [repository(1, NOW - 900, a=NOW - 900, b=NOW - 100), repository(2, NOW - 9000, old=NOW - 9000, a2=NOW - 900)],
     "points": {"before-import": {"moment": NOW - 500, "timeline": 3}},
     "returns": [],
@@ -90,6 +90,32 @@ def test_nothing_is_restored_across_a_gap() -> None:
     assert target_of(look, {"time": restore.shown(NOW - 50)}, NOW).backup == "after"
 
 
+def test_what_lies_before_a_gap_is_reached_up_to_there() -> None:
+    before = {"label": "before", "stop": NOW - 900, "until": NOW - 700}
+    cut = {"label": "cut", "stop": NOW - 650, "until": 0}
+    after = {"label": "after", "stop": NOW - 100, "until": None}
+    look = {"repositories": [{"number": 1, "since": NOW - 100, "backups": [before, cut, after]}], "points": {}, "returns": []}
+
+    assert target_of(look, {"time": restore.shown(NOW - 800)}, NOW).backup == "before"
+    assert target_of(look, {"backup": "before"}, NOW).backup == "before"
+    for wanted in ({"time": restore.shown(NOW - 600)}, {"backup": "cut"}):
+        with pytest.raises(Trouble, match=r"No backup leads|no backup 'cut' that is whole"):
+            target_of(look, wanted, NOW)
+
+
+def test_a_backup_with_damaged_pages_is_taken_only_where_no_other_leads() -> None:
+    sound = {"label": "sound", "stop": NOW - 900, "until": None}
+    damaged = {"label": "damaged", "stop": NOW - 500, "until": None, "damaged": True}
+
+    def taken(*backups: dict[str, Any]) -> str:
+        return target_of(
+            {"repositories": [{"number": 1, "since": 1, "backups": [*backups]}], "points": {}, "returns": []}, {}, NOW
+        ).backup
+
+    assert taken(sound, damaged) == "sound"
+    assert taken(damaged) == "damaged"
+
+
 def test_without_any_backup_that_is_said() -> None:
     with pytest.raises(Trouble, match="no whole backup yet"):
         target_of({"repositories": [repository(1, 0)], "points": {}, "returns": []}, {}, NOW)
@@ -133,7 +159,7 @@ class Host:
 
     def ask(self, *words: str) -> Any:
         self.called.append(" ".join(("backups", *words)))
-        return LOOK | {"repositories": [one | {"version": self.version} for one in LOOK["repositories"]]}
+        return {**LOOK, "repositories": [{**one, "version": self.version} for one in LOOK["repositories"]]}
 
     def run(self, command: list[str], data: str | None = None) -> tuple[int, str]:
         line = " ".join(command) + (f" {data}" if data else "")
@@ -163,7 +189,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host(tmp_path)
     monkeypatch.setattr(time, "time", lambda: NOW)
     monkeypatch.setattr(restore, "is_running", lambda _cluster: host.running)
-    monkeypatch.setattr(restore.sharing, "parts_of", lambda _cluster, _certificate: {"shop": 1, "wiki": 2})
+    monkeypatch.setattr(sharing, "parts_of", lambda _cluster, _certificate: {"shop": 1, "wiki": 2})
     return host
 
 
