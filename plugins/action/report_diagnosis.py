@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.diagnosis import diagnosis_text
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.reports import publish, registered
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -23,14 +21,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         super().run(tmp, task_vars)
         variables: dict[str, Any] = task_vars or {}
         arguments = self._task.args
-        found = {
-            str(host): _diagnosis(variables["hostvars"][host].get(arguments["step"]))
-            for host in variables["ansible_play_hosts_all"]
-        }
-        as_json = json.dumps({"site": arguments["site"], "hosts": found}, indent=2, default=str)
-        if arguments.get("path"):
-            Path(arguments["path"]).write_text(as_json + "\n")
-        Display().display(as_json if arguments.get("format") == "json" else diagnosis_text(found, arguments["site"]))
+        found = {host: _diagnosis(result) for host, result in registered(variables, arguments["step"]).items()}
+        publish({"site": arguments["site"], "hosts": found}, diagnosis_text(found, arguments["site"]), arguments)
         silent = [host for host, said in found.items() if "problem" in said]
         if silent:
             return {"failed": True, "msg": f"PostgreSQL on {', '.join(silent)} could not be asked; the report above says why."}

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.reports import publish, registered
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import fleet_problems
 
 
@@ -25,16 +23,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         super().run(tmp, task_vars)
         variables: dict[str, Any] = task_vars or {}
         arguments = self._task.args
-        statuses = {
-            str(host): _status(variables["hostvars"][host].get(arguments["step"])) for host in variables["ansible_play_hosts_all"]
-        }
+        statuses = {host: _status(result) for host, result in registered(variables, arguments["step"]).items()}
         backups = str(arguments.get("backups") or "")
         report = {"site": arguments["site"], **_verdict(statuses), "backups": backups, "hosts": statuses}
-        as_json = json.dumps(report, indent=2, default=str)
         table = status_table(statuses, arguments["site"], backups, str(arguments.get("backups_obstacle") or ""))
-        if arguments.get("path"):
-            Path(arguments["path"]).write_text(as_json + "\n")
-        Display().display(as_json if arguments.get("format") == "json" else table)
+        publish(report, table, arguments)
         if report["healthy"]:
             return {"changed": False}
         return {"failed": True, "msg": f"{arguments['site']} is in trouble; the report above says where and what to do."}
