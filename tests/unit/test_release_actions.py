@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleError
 from ansible_collections.hotclub.django.plugins.action.barrier import ended_well
 from ansible_collections.hotclub.django.plugins.filter.gunicorn_workers import gunicorn_workers
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet import operator
@@ -65,6 +69,33 @@ def test_an_account_without_a_name_runs_playbooks_too(monkeypatch: pytest.Monkey
 def test_a_new_process_with_the_same_number_is_not_the_holder() -> None:
     host = socket.gethostname()
     assert is_dead({**holder(os.getpid()), "run": f"{host}:{machine()}:{os.getpid()}:1"})
+
+
+def _tell_who_runs_once_the_run_has_ended(answer: str) -> None:
+    """End, and have a child write down what it knows of the run: it has another parent by then, as after a kill."""
+    here = os.getpid()
+    if os.fork():
+        os._exit(0)
+    while os.getppid() == here:
+        time.sleep(0.01)
+    try:
+        told = str(whoami())
+    except AnsibleError as error:
+        told = str(error)
+    Path(answer).write_text(told)
+
+
+def test_a_task_that_outlives_its_run_takes_no_lock_for_it(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    answer = tmp_path / "answer"
+    child = context.Process(target=_tell_who_runs_once_the_run_has_ended, args=(str(answer),))
+    child.start()
+    child.join()
+    for _ in range(500):
+        if answer.exists() and answer.read_text():
+            break
+        time.sleep(0.01)
+    assert f"The run of this playbook has ended (process {os.getpid()})" in answer.read_text()
 
 
 def test_whoever_meets_the_lock_learns_who_when_and_what() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import hashlib
+import multiprocessing
 import os
 import socket
 import subprocess
@@ -14,6 +15,8 @@ import uuid
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+
+from ansible.errors import AnsibleError
 
 
 def account() -> str:
@@ -30,9 +33,24 @@ def user() -> str:
 
 
 def whoami() -> dict[str, Any]:
-    """Return who runs this playbook: account, machine and process. Tasks run in children of that process."""
-    host, pid = socket.gethostname(), os.getppid()
+    """Return who runs this playbook: account, machine and process.
+
+    Raises AnsibleError where the playbook has ended and its task lives on, which must not act in its name any more.
+    """
+    host, pid = socket.gethostname(), controller()
     return {"user": user(), "host": host, "machine": machine(), "pid": pid, "run": run_of(host, pid)}
+
+
+def controller() -> int:
+    """Return the process that runs the playbook; tasks run in children of it, each in a session of its own.
+
+    A child whose parent is killed gets another parent, which lives for ever: that of the start is remembered.
+    """
+    start = multiprocessing.parent_process()
+    now = os.getppid()
+    if start is None or start.pid == now:
+        return now
+    raise AnsibleError(f"The run of this playbook has ended (process {start.pid}); nothing is done in its name any more.")
 
 
 def is_dead(holder: Mapping[str, Any]) -> bool:
