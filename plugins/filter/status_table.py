@@ -56,6 +56,8 @@ def _backups(statuses: Mapping[str, Mapping[str, Any]], site: str, named: str, o
         return [f"  {site}: backups: {named} (as site_backups says, not looked at)"]
     if any("backups" in status for status in statuses.values()):
         return [f"  {site}: no backup of uploads is known; none is made here. Say in site_backups what makes them"]
+    if silent := [host for host, status in statuses.items() if "tiers" not in status]:
+        return [f"  {site}: backups are not known: {', '.join(silent)} could not be asked"]
     why = f", since {obstacle}" if obstacle else ""
     return [f"  {site}: no backup of database and uploads is known; none is made here{why}. Say in site_backups what makes them"]
 

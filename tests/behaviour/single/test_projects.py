@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.behaviour.kit.lab import Machine
+from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.sites import ENVIRON, HASHED, PLAIN, Site
 from tests.behaviour.kit.versions import versions
 from tests.projects import variants
@@ -55,6 +59,27 @@ def test_database_connections_are_kept(name: str, request: pytest.FixtureRequest
     opened_since = int(site.database.value(sessions)) - opened
     # Our own questions are sessions of this database, too.
     assert opened_since < 20, f"60 requests opened {opened_since} connections"
+
+
+def test_visitors_who_leave_during_a_query_keep_no_connection_from_the_others(gallery: Site) -> None:
+    """A query goes on after its visitor has left; cut off too early, its connection would never come back to the pool."""
+    locked = f"BEGIN; LOCK TABLE {gallery.project.entries_table}; SELECT pg_sleep(8); COMMIT"
+    path = gallery.project.entries_path
+    with ThreadPoolExecutor(1) as operator, ExitStack() as visitors:
+        lock = operator.submit(gallery.database.rows, locked)
+        time.sleep(1)
+        for _ in range(10 * len(gallery.instances())):
+            visitor = visitors.enter_context(gallery.visitor.connect())
+            visitor.sendall(f"GET {path} HTTP/1.1\r\nHost: {gallery.visitor.domain}\r\n\r\n".encode())
+        time.sleep(1)
+        visitors.close()
+        lock.result()
+    waiting = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{gallery.name}' AND state <> 'idle'"
+    limit = time.monotonic() + at_pace(30)
+    while gallery.database.value(waiting) != "0" and time.monotonic() < limit:
+        time.sleep(0.5)
+    answers = [gallery.visitor.get(path).status for _ in range(20)]
+    assert answers == [200] * 20
 
 
 @pytest.mark.debian12

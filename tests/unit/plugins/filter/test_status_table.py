@@ -77,6 +77,12 @@ def test_the_status_says_why_there_are_no_backups() -> None:
     assert "none is made here, since the group db has db1, db2, db3. Say in site_backups what makes them" in told.splitlines()[-1]
 
 
+def test_nothing_is_said_of_backups_while_the_database_host_cannot_be_asked() -> None:
+    statuses = {"app1": {"tiers": ["app"]}, "db1": {"problems": ["is unreachable"]}}
+
+    assert status_table(statuses, "shop").splitlines()[-1] == "  shop: backups are not known: db1 could not be asked"
+
+
 def test_members_of_a_database_have_a_column_where_there_are_any() -> None:
     leads = {"role": "leader", "state": "running", "timeline": 3, "behind_mb": 0.0}
     follows = {"role": "follows", "state": "streaming", "timeline": 3, "behind_mb": 1.5}

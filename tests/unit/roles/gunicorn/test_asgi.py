@@ -62,3 +62,8 @@ def test_threads_are_said_where_a_worker_has_some() -> None:
     assert "threads" not in configuration("asgi")
     assert configuration("wsgi")["threads"] == 4
     assert "close_connections" not in configuration("wsgi")
+
+
+def test_a_query_of_a_visitor_who_has_left_is_not_cut_off() -> None:
+    assert configuration("asgi")["asgi_disconnect_grace_period"] >= 600
+    assert "asgi_disconnect_grace_period" not in configuration("wsgi")
