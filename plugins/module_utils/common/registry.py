@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         secret_fingerprints,
         site_departure,
         site_hold,
+        site_logs,
         site_status,
         site_workers,
         ssh_server,

@@ -1,0 +1,47 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Say what a host has written about a site."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
+from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.status.logs import LEVELS, Wanted, entries
+
+SPEC: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "root": {"type": "path", "required": True},
+    "database": {"type": "str", "required": True},
+    "since": {"type": "float", "required": True},
+    "until": {"type": "float", "default": 0},
+    "level": {"type": "str", "choices": ["", *LEVELS], "default": ""},
+    "request": {"type": "str", "default": ""},
+    "release": {"type": "str", "default": ""},
+    "programs": {"type": "list", "elements": "str", "default": []},
+    "lines": {"type": "int", "default": 200},
+}
+
+
+def take(module: Call) -> None:
+    """Read, and tell."""
+    asked = module.params
+    wanted = Wanted(
+        since=asked["since"],
+        until=asked["until"] or time.time(),
+        level=asked["level"],
+        request=asked["request"],
+        release=asked["release"],
+        programs=tuple(asked["programs"]),
+        lines=asked["lines"],
+    )
+    site, hidden = Site.at(asked["name"], asked["root"]), []
+    # There are no secrets of the site where it doesn't run.
+    with contextlib.suppress(Trouble):
+        hidden = secrets(site.environment(site.current()))
+    module.exit_json(changed=False, logs=entries(site.name, asked["database"], wanted, hidden))
