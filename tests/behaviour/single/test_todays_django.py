@@ -63,7 +63,12 @@ def test_its_mail_to_the_console_is_a_warning_that_names_the_remedy(first: Run) 
 
 def test_its_mail_goes_to_the_server_that_the_inventory_names(atelier: Site, first: Run, mail_server: str) -> None:
     told = {"site_mail_host": "127.0.0.1", "site_mail_port": MAIL_PORT, "site_mail_security": "none"}
+    atelier.play("site", **{**told, "site_mail_port": MAIL_PORT + 1}).must_succeed()
+    nobody = atelier.play("status").must_fail()
+    assert nobody.says(f"127.0.0.1:{MAIL_PORT + 1} takes no mail of this site", "site_mail_port"), nobody
     atelier.play("site", **told, site_mail_from="atelier@example.org").must_succeed()
+    somebody = atelier.play("status")
+    assert not somebody.says("takes no mail"), somebody
     atelier.play("manage", manage_command="sendtestemail reader@example.org").must_succeed()
     mail = atelier.app.run(f"journalctl --unit {mail_server} --output cat --no-pager")
     assert "From: atelier@example.org" in mail and "To: reader@example.org" in mail, mail

@@ -23,7 +23,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], Non
         def __init__(self, *_: object) -> None:
             pass
 
-        def ask(self, _question: str) -> dict[str, Any]:
+        def ask(self, _question: str, _extra: dict[str, str] | None = None) -> dict[str, Any]:
             return given
 
     given: dict[str, Any] = {}
@@ -49,6 +49,13 @@ def test_migrations_of_every_database_are_pending(site: Site, answering: Callabl
     look_at_migrations(site, "1", status)
     assert len(status["pending_migrations"]) == 2
     assert "shop.0002_prices in reports" in status["problems"][0]
+
+
+def test_a_mail_server_that_takes_no_mail_is_trouble(site: Site, answering: Callable[[dict[str, Any]], None]) -> None:
+    answering({"pending": [], "mail": ["mail: smtp.example.net:587 takes no mail of this site: s3cret-word"]})
+    status: dict[str, Any] = {"problems": []}
+    look_at_migrations(site, "1", status)
+    assert status["problems"] == ["mail: smtp.example.net:587 takes no mail of this site: ********"]
 
 
 def test_nobody_goes_back_past_a_database_that_cannot_be_asked(site: Site, answering: Callable[[dict[str, Any]], None]) -> None:

@@ -20,6 +20,10 @@ ANSWER = "hotclub-answer:"
 DEFAULT = "default"
 # Strict-Transport-Security and the way from http to https, of which the web server in front takes care.
 DONE_IN_FRONT = {"security.W004", "security.W008"}
+# How long each mail server may take to answer.
+MAIL_SECONDS = 5
+# What Django's settings name where nobody has named a mail server.
+NO_MAIL_SERVER = "localhost"
 # What Django writes in place of an operation that is no SQL.
 NO_SQL = "CANNOT BE WRITTEN AS SQL"
 # Operations that leave everything as it is for code that doesn't know them; others of this kind depend on their field.
@@ -130,8 +134,70 @@ def system_checks() -> dict[str, list[str]]:
     return {
         "errors": [f"{message.id}: {message.msg}" for message in errors if message not in untouched],
         "warnings": [f"{message.id}: {message.msg}" for message in warnings]
-        + [f"{message.id}: {message.msg} Set site_mail_host, or MAILERS in the project." for message in untouched],
+        + [f"{message.id}: {message.msg} Set site_mail_host, or MAILERS in the project." for message in untouched]
+        + untaken_mail(),
     }
+
+
+def untaken_mail() -> list[str]:
+    """Try each mail server that the settings name, up to where it would be given a message; say which takes none, and why."""
+    from django.conf import settings
+    from django.core import mail
+    from django.core.mail.backends.smtp import EmailBackend
+
+    has_mailers = bool(getattr(settings, "MAILERS", None))
+    senders = [mail.mailers[alias] for alias in mail.mailers] if has_mailers else [mail.get_connection()]
+    named = [sender for sender in senders if isinstance(sender, EmailBackend)]
+    servers = {(sender.host, sender.port, sender.username): sender for sender in named if is_chosen(sender.host)}
+    return [told for sender in servers.values() if (told := why_no_mail(sender))]
+
+
+def is_chosen(host: str) -> bool:
+    """Say whether somebody has chosen this mail server: a project that says nothing of mail has Django's default."""
+    return host != NO_MAIL_SERVER or os.environ.get("EMAIL_HOST") == NO_MAIL_SERVER
+
+
+def why_no_mail(sender: Any) -> str:
+    """Connect to a mail server and log in, as each message of the site will; say what is wrong, or nothing."""
+    sender.timeout, sender.fail_silently = min(sender.timeout or MAIL_SECONDS, MAIL_SECONDS), False
+    try:
+        sender.open()
+    except Exception as error:
+        server = f"{sender.host}:{sender.port}"
+        return f"mail: {server} takes no mail of this site: {described_mail(error)} {mail_remedy(sender, error)}"
+    finally:
+        with contextlib.suppress(Exception):
+            sender.close()
+    return ""
+
+
+def described_mail(error: Exception) -> str:
+    """Return what a mail server or the way to it has said, in one line that ends."""
+    said = getattr(error, "smtp_error", None)
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said or error)
+    code = f"{error.smtp_code} " if hasattr(error, "smtp_code") else ""
+    return f"{type(error).__name__}: {code}{' '.join(text.split())[:300].rstrip('.')}."
+
+
+def mail_remedy(sender: Any, error: Exception) -> str:
+    """Return what to write instead."""
+    import smtplib
+    import socket
+    import ssl
+
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return "Look at site_mail_user and site_mail_password."
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return "It may want site_mail_security: tls, another site_mail_port, or none of it."
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "Write the name that its certificate has into site_mail_host."
+    if isinstance(error, (ssl.SSLError, smtplib.SMTPServerDisconnected)):
+        return "site_mail_security: tls goes with port 465, starttls with 587: look at both, and at site_mail_port."
+    if isinstance(error, socket.gaierror):
+        return "Nobody knows that name: look at site_mail_host."
+    if sender.port == 25:
+        return "Most providers let nothing out to port 25: use site_mail_security: starttls (587) or tls (465), and a login."
+    return "Look at site_mail_host and site_mail_port, and whether the host's provider lets this out."
 
 
 def check() -> dict[str, list[str]]:
@@ -322,11 +388,11 @@ def unmigrated_apps() -> list[str]:
 
 
 def migrations() -> dict[str, Any]:
-    """Compare the migrations of this release with the database."""
+    """Compare the migrations of this release with the database; for those who have the time, try its mail servers as well."""
     import django
 
     django.setup()
-    return compare_migrations()
+    return {**compare_migrations(), "mail": untaken_mail() if os.environ.get("SITE_TRY_MAIL") else []}
 
 
 def migrate() -> dict[str, Any]:
