@@ -31,7 +31,7 @@ options:
     description: From when on, so long ago as in V(15m), V(2h) or V(3d), or a moment as in V(2026-11-30T12:00), in UTC.
     type: str
     required: true
-  until:
+  up_to:
     description: Up to when, in the same words; empty for now.
     type: str
     default: ""

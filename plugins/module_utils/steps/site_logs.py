@@ -19,7 +19,7 @@ SPEC: dict[str, Any] = {
     "root": {"type": "path", "required": True},
     "database": {"type": "str", "required": True},
     "since": {"type": "float", "required": True},
-    "until": {"type": "float", "default": 0},
+    "up_to": {"type": "float", "default": 0},
     "level": {"type": "str", "choices": ["", *LEVELS], "default": ""},
     "request": {"type": "str", "default": ""},
     "release": {"type": "str", "default": ""},
@@ -33,7 +33,7 @@ def take(module: Call) -> None:
     asked = module.params
     wanted = Wanted(
         since=asked["since"],
-        until=asked["until"] or time.time(),
+        until=asked["up_to"] or time.time(),
         level=asked["level"],
         request=asked["request"],
         release=asked["release"],
