@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import fleet_problems
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import fleet_problems, fleet_timers, last_run
 
 COLUMNS = (
     "HOST",
@@ -28,6 +28,7 @@ COLUMNS = (
     "UPDATES",
 )
 SEEN_BY = "SEEN BY"
+TIMERS = ("TIMER", "LAST RUN", "RESULT", "TOOK", "HOST", "NEXT")
 
 
 def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: str = "", obstacle: str = "") -> str:
@@ -38,7 +39,7 @@ def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: 
     :param backups: what backs it up, in the operator's words.
     :param obstacle: why the database has no backups, in a few words.
     """
-    tables = [[COLUMNS, *(_row(host, status) for host, status in statuses.items())], _views(statuses)]
+    tables = [[COLUMNS, *(_row(host, status) for host, status in statuses.items())], _views(statuses), _timers(statuses)]
     lines = [line for table in tables if table for line in [*_aligned(table), ""]]
     problems = [f"  {host}: {problem}" for host, status in statuses.items() for problem in status.get("problems", [])]
     problems += [f"  {site}: {problem}" for problem in fleet_problems(statuses)]
@@ -90,6 +91,23 @@ def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
         _member(status["member"]) if "member" in status else "-",
         _updates(status["updates"]) if "updates" in status else "-",
     )
+
+
+def _timers(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the rows of the table of timers; none where there are no timers."""
+    rows = [(name, *_last(last_run(seen)), _next(seen)) for name, seen in fleet_timers(statuses).items()]
+    return [TIMERS, *rows] if rows else []
+
+
+def _last(run: Mapping[str, Any]) -> tuple[str, ...]:
+    if not run:
+        return ("never", "-", "-", "-")
+    took = "-" if run["seconds"] is None else f"{run['seconds']:.1f} s"
+    return (run["due"], run["result"], took, run["host"])
+
+
+def _next(seen: Mapping[str, Any]) -> str:
+    return f"paused since {seen['paused']} by {seen['paused_by']}" if seen["paused"] else seen["next"] or "never"
 
 
 def _workers(counted: Mapping[str, int]) -> str:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         site_hold,
         site_logs,
         site_status,
+        site_timer,
         site_workers,
         ssh_server,
         system_accounts,

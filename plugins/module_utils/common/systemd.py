@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,3 +46,8 @@ def older(unit: str, since: str, files: Sequence[Path]) -> bool:
         return False
     changed = max((path.stat().st_mtime for path in files if path.exists()), default=0.0)
     return float(run(["date", "--date", timestamp, "+%s.%N"]).stdout.strip() or 0) < changed
+
+
+def seconds_since(monotonic: str) -> float | None:
+    """Return how long ago something was, by one of systemd's monotonic time stamps; none where it never was."""
+    return time.monotonic() - int(monotonic) / 1e6 if monotonic.isdigit() and int(monotonic) else None

@@ -15,13 +15,19 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, run
 from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import UNITS, systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.timers import Timers
 
 # Those that may take long to finish their tasks, before anything that they may need.
 WORKERS = "{site}-worker-*@*.service"
 # Stands between them and what they need.
 NEEDED = "{site}-workers.target"
+CALLS = "{site}-timer-*.timer"
+RUNS = "{site}-timer-*@*.service"
 # Sockets and timers first: nothing may wake what is meant to end. No pattern meets the units of another site.
 PATTERNS = (
+    CALLS,
+    RUNS,
+    "{site}-timer-*.service",
     WORKERS,
     NEEDED,
     "{site}.socket",
@@ -60,7 +66,9 @@ class Departure:
             yield from self._there(self.units / "sockets.target.wants" / socket)
         for pattern in ("{site}@*.service", WORKERS):
             yield from sorted((self.units / "multi-user.target.wants").glob(pattern.format(site=name)))
+        yield from sorted((self.units / "timers.target.wants").glob(CALLS.format(site=name)))
         yield from sorted(self.units.glob(f"{name}-worker-*@.service"))
+        yield from sorted(self.units.glob(f"{name}-timer-*.*"))
         yield from self._there(self.units / NEEDED.format(site=name))
 
     def contents(self) -> list[Path]:
@@ -106,6 +114,8 @@ class Departure:
 
         :raises Trouble: one of them goes on.
         """
+        # What runs ends by itself, and begins no more.
+        Timers(self.site).end()
         if workers := [unit for unit in units if unit.startswith(f"{self.site.name}-worker-")]:
             # All at once, and each for as long as its tasks may take.
             run(["systemctl", "stop", *workers], timeout=DAY_SECONDS)

@@ -1,13 +1,17 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How the workers do on one host."""
+"""How the workers and timers do on one host."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import properties_of
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import properties_of, seconds_since
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.timers import Timers
 from ansible_collections.hotclub.django.plugins.module_utils.release.workers import FAILED, Instance, Workers
 
 # How systemd says that a unit was ended by force: after its seconds, by somebody else, by the kernel for its memory.
@@ -57,3 +61,43 @@ def _look_at_instance(instance: Instance, unit: str, wanted: bool, shown: dict[s
         status["problems"].append(f"the worker {instance.worker} ends again and again: journalctl -u {unit}")
     elif instance.runs and shown.get("NRestarts", "0") != "0":
         status["remarks"].append(f"the worker {instance.worker} was restarted {shown['NRestarts']} times: journalctl -u {unit}")
+
+
+def look_at_timers(site: Site, status: dict[str, Any]) -> None:
+    """Say of each timer how its last runs ended, on whichever host, and when it is due next."""
+    timers = Timers(site)
+    if not timers.known:
+        return
+    units = {name: timers.unit(name) for name in timers.known}
+    shown = properties_of(list(units.values()), "ActiveState", "ActiveEnterTimestampMonotonic")
+    for name, unit in units.items():
+        if shown.get(unit, {}).get("ActiveState") != "active":
+            status["problems"].append(f"the timer {name} is not called by systemd: run playbooks/site.yml")
+    try:
+        told = timers.ask("look")
+    except Trouble as trouble:
+        status["problems"].append(" ".join(str(trouble).split()))
+        return
+    began = {name: seconds_since(shown.get(unit, {}).get("ActiveEnterTimestampMonotonic", "")) for name, unit in units.items()}
+    status["timers"] = {name: timer_of(seen, began.get(name)) for name, seen in told.items()}
+
+
+def timer_of(seen: Mapping[str, Any], since: float | None) -> dict[str, Any]:
+    """Return what is known of a timer as a status has it, with times as people read them.
+
+    :param since: for how many seconds systemd has called it on this host; before, nobody would have.
+    """
+    called = since is not None and time.time() - since < seen["due"]
+    return {
+        "calendar": seen["calendar"],
+        "next": read(seen["next"]),
+        "paused": read(seen["paused"]),
+        "paused_by": seen["paused_by"],
+        "missed": read(seen["due"]) if called and not seen["paused"] and (seen["taken"] or 0) < seen["due"] else "",
+        "runs": [{**run, **{moment: read(run[moment]) for moment in ("due", "began", "ended")}} for run in seen["runs"]],
+    }
+
+
+def read(moment: float | None) -> str:
+    """Return a moment as people read it, in UTC; empty for none."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)) if moment else ""

@@ -14,6 +14,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.arguments i
 from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import let_go
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import aliases, release_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
+from ansible_collections.hotclub.django.plugins.module_utils.release.timers import Timers
 from ansible_collections.hotclub.django.plugins.module_utils.release.workers import Workers
 
 SPEC: dict[str, Any] = {
@@ -59,12 +60,12 @@ def finish(module: Call) -> dict[str, Any]:
 def parted(site: Site, keep: int, discard: str) -> tuple[list[str], list[str]]:
     """Return the releases to keep and those to remove.
 
-    What is newer than this run's own release and the current one is another run's. One whose workers still finish their tasks is
-    kept besides: they may import more of it.
+    What is newer than this run's own release and the current one is another run's. One whose workers still finish their tasks, or
+    in which a timer runs, is kept besides: they may import more of it.
     """
     built = site.built()
     newest = max(site.current(), discard)
-    wanted = {*to_keep(site, keep, discard), *Workers(site).in_use()}
+    wanted = {*to_keep(site, keep, discard), *Workers(site).in_use(), *Timers(site).in_use()}
     kept = [release for release in built if release in wanted or (newest and release > newest)]
     return kept, [release for release in built if release not in kept]
 

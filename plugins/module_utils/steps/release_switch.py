@@ -29,6 +29,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.instances i
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site, fleet_view
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import Interpreter, reverse_command
 from ansible_collections.hotclub.django.plugins.module_utils.release.static_files import publish
+from ansible_collections.hotclub.django.plugins.module_utils.release.timers import Timers
 from ansible_collections.hotclub.django.plugins.module_utils.release.workers import Workers
 
 SPEC: dict[str, Any] = {
@@ -66,7 +67,11 @@ def settle(module: Call) -> dict[str, Any]:
     if module.check_mode:
         follows = not site.fill_in(current, checking=True)
         result["changed"] = (
-            not follows or not instances.settled() or instances.stale(instances.pointed()) or not Workers(site).settled()
+            not follows
+            or not instances.settled()
+            or instances.stale(instances.pointed())
+            or not Workers(site).settled()
+            or not Timers(site).settled()
         )
         return result
     with held(site, asking_of(module)) as answer:
@@ -79,6 +84,8 @@ def settle(module: Call) -> dict[str, Any]:
                 instances.switch(current, "settings", module.params["by"])
                 result["changed"] = True
             if Workers(site).change_over(current):
+                result["changed"] = True
+            if Timers(site).settle():
                 result["changed"] = True
     return result
 
@@ -158,6 +165,8 @@ def serve(instances: Instances, release: str, action: str, by: str, proved: bool
         with contextlib.suppress(Trouble):
             workers.change_over(previous, back=True)
         raise
+    # Those of a first release. What goes on in another one goes on.
+    Timers(instances.site).settle()
 
 
 def remarks(instances: Instances) -> list[str]:

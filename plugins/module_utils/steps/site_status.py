@@ -14,7 +14,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import T
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import HEALTH, SITE, carry_out, health_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.status.application import look_at_app
-from ansible_collections.hotclub.django.plugins.module_utils.status.background import look_at_workers
+from ansible_collections.hotclub.django.plugins.module_utils.status.background import look_at_timers, look_at_workers
 from ansible_collections.hotclub.django.plugins.module_utils.status.backups import look_at_backups
 from ansible_collections.hotclub.django.plugins.module_utils.status.database import look_at_database
 from ansible_collections.hotclub.django.plugins.module_utils.status.members import look_at_members
@@ -68,6 +68,7 @@ def look(module: Call) -> dict[str, Any]:
     if "app" in wanted["tiers"]:
         look_at_app(site, check, wanted["migrations"], status)
         look_at_workers(site, status)
+        look_at_timers(site, status)
     if "lb" in wanted["tiers"]:
         look_at_web_server(check, connection_to(check, wanted["port"], wanted["tls_port"]), status)
         if wanted["tls_port"]:

@@ -17,6 +17,36 @@ def fleet_problems(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
     :param statuses: what ``site_status`` found, by host.
     """
+    return [*_mixed(statuses), *_timers(statuses)]
+
+
+def fleet_timers(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return what is known of each timer: of that, all hosts know the same."""
+    return {name: seen for status in statuses.values() for name, seen in status.get("timers", {}).items()}
+
+
+def last_run(seen: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the last run of a timer that has ended, whichever way; empty where there is none."""
+    return next((run for run in seen["runs"] if run["result"] not in ("running", "waiting", "skipped")), {})
+
+
+def _timers(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    found = []
+    for name, seen in fleet_timers(statuses).items():
+        run = last_run(seen)
+        if run and run["result"] not in ("done", "stopped"):
+            how = f"{run['result']}{': ' if run['detail'] else ''}{run['detail']}"
+            found.append(
+                f"the last run of the timer {name}, due {run['due']}, on {run['host']}: {how}. "
+                f"See there: journalctl -u '*-timer-{name}@*'"
+            )
+        missed = [status["timers"][name]["missed"] for status in statuses.values() if name in status.get("timers", {})]
+        if any(missed):
+            found.append(f"the timer {name} was due {max(missed)}, and no host has run it: see journalctl -u '*-timer-{name}@*'")
+    return found
+
+
+def _mixed(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
     served: dict[str, list[str]] = {}
     for host, status in statuses.items():
         if status.get("release"):

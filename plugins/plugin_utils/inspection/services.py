@@ -286,7 +286,7 @@ def _timers(look: Look) -> None:
     found += [look.line(name) for name in TIMER_SETTINGS if look.settings.values.get(name)]
     if found:
         look.report.fact("timers", ", ".join(found))
-        look.report.unserved.append(f"Scheduled jobs ({', '.join(found)}) are not run: each needs a timer of your own.")
+        look.report.unserved.append(f"Scheduled jobs ({', '.join(found)}) are not run: name what does them in site_timers.")
     procfile = look.top / "Procfile"
     if procfile.is_file():
         _procfile(look, procfile.read_text(encoding="utf-8", errors="replace"))

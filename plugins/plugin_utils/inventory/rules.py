@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.administrators import check_administrators
-from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import check_workers
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import check_timers, check_workers
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.domains import (
     check_address,
     check_addresses,
@@ -109,6 +109,8 @@ RULES: dict[str, Rule] = {
     "site_env": check_env,
     "site_workers": check_workers,
     "workers_programs": check_workers,
+    "site_timers": check_timers,
+    "workers_timers": check_timers,
     "workers_writable_paths": check_plain_path,
     "site_secrets_path": check_absolute_path,
     "site_authority_path": check_absolute_path,

@@ -1,6 +1,6 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The form of workers: what they are called, what they run, and what stands in their units."""
+"""The form of workers and timers: what they are called, what they run, when, and what stands in their units."""
 
 from __future__ import annotations
 
@@ -15,21 +15,45 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.set
 
 # With the site's, it stays below what systemd takes, and a hyphen before a number is ours.
 WORKER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+# What systemd reads as a calendar: words, a date, a time, a time zone. Its own programs refuse what is wrong in them.
+CALENDAR = re.compile(r"[A-Za-z0-9*:.,/~_+\- ]+")
 QUEUE = re.compile(r"\*|[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 
 
 def check_workers(value: Any) -> Iterator[Finding]:
     """Refuse workers that no unit could run, or that lack what their kind needs."""
-    names = [str(worker.get("name", "")) for worker in value if isinstance(worker, Mapping)]
-    for name in dict.fromkeys(names):
-        if not WORKER_NAME.fullmatch(name):
-            remedy = "Write up to 32 lower-case letters, digits and underscores, beginning with a letter."
-            yield (f'"{name}" is not the name of a worker', remedy)
-        if names.count(name) > 1:
-            yield (f'"{name}" is the name of {names.count(name)} workers', "Give each of them a name of its own.")
+    yield from _check_names(value, "worker")
     for worker in value:
         if isinstance(worker, Mapping):
             yield from _check_worker(worker, f"the worker {worker.get('name', '')}")
+
+
+def check_timers(value: Any) -> Iterator[Finding]:
+    """Refuse timers that no unit could run."""
+    yield from _check_names(value, "timer")
+    for timer in value:
+        if isinstance(timer, Mapping):
+            what = f"the timer {timer.get('name', '')}"
+            command, calendar = str(timer.get("command") or "").strip(), str(timer.get("calendar") or "")
+            if not command:
+                yield (f"{what} has no command", "Write one, for example python manage.py clearsessions.")
+            yield from _check_words(command, f"the command of {what}")
+            if not CALENDAR.fullmatch(calendar):
+                remedy = 'Write it as OnCalendar of systemd has it, for example daily or "Mon *-*-* 04:30".'
+                yield (f'the calendar of {what} is "{calendar}"', remedy)
+            if isinstance(timer.get("environment"), Mapping):
+                for wrong, remedy in check_env(timer["environment"]):
+                    yield (f"of {what}, {wrong}", remedy)
+
+
+def _check_names(value: Any, kind: str) -> Iterator[Finding]:
+    names = [str(said.get("name", "")) for said in value if isinstance(said, Mapping)]
+    for name in dict.fromkeys(names):
+        if not WORKER_NAME.fullmatch(name):
+            remedy = "Write up to 32 lower-case letters, digits and underscores, beginning with a letter."
+            yield (f'"{name}" is not the name of a {kind}', remedy)
+        if names.count(name) > 1:
+            yield (f'"{name}" is the name of {names.count(name)} {kind}s', "Give each of them a name of its own.")
 
 
 def _check_worker(worker: Mapping[str, Any], what: str) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ def test_what_a_host_may_have_open(interface: str, variables: dict[str, Any], ex
 def test_the_database_is_told_of_all_application_hosts(tmp_path: Any) -> None:
     known = load_inventory(tmp_path, {"hosts.yml": INVENTORY})
     scope = {**wiring(), **known, "inventory_hostname": "db1", "group_names": ["db"]}
-    scope |= {"site_interface": "wsgi", "site_database_count": 2, "site_workers": []}
+    scope |= {"site_interface": "wsgi", "site_database_count": 2, "site_workers": [], "site_timers": []}
     templar = Templar(known["loader"], scope)
 
     assert templar.template(trust_as_template("{{ postgresql_connections }}")) == {"app1": 32, "app2": 0, "app3": 0}
@@ -55,9 +55,10 @@ def test_background_work_counts_for_three_releases_where_it_is_done(tmp_path: An
     known = load_inventory(tmp_path, {"hosts.yml": INVENTORY.replace("app2: {}", "app2: {gunicorn_workers: 1}") + worker})
     scope = {**wiring(), **known, "inventory_hostname": "db1", "group_names": ["db"]}
     workers = [{"name": "mail", "processes": "3"}, {"name": "rows"}]
-    scope |= {"site_interface": "wsgi", "site_database_count": 2, "site_workers": workers}
+    timers = [{"name": "tidy"}]
+    scope |= {"site_interface": "wsgi", "site_database_count": 2, "site_workers": workers, "site_timers": timers}
     templar = Templar(known["loader"], scope)
 
     found = templar.template(trust_as_template("{{ postgresql_connections }}"))
 
-    assert found == {"app1": 32 + 2 * 3 * (3 + 1), "app2": 28, "app3": 0}
+    assert found == {"app1": 32 + 2 * 3 * (3 + 1 + 1), "app2": 28, "app3": 0}

@@ -281,6 +281,7 @@ def test_specs_and_the_filter_know_the_same_kinds() -> None:
 
 def test_the_role_writes_a_unit_and_an_environment_for_each_and_what_the_engine_is_told() -> None:
     programs = [{"name": "rows", "kind": "django_tasks", "processes": 2, "environment": {"A": "{{ b }}"}}]
+    checks: list[str] = []
 
     def written(**given: Any) -> dict[str, Wanted]:
         loader = DataLoader()
@@ -289,16 +290,19 @@ def test_the_role_writes_a_unit_and_an_environment_for_each_and_what_the_engine_
             path = CHECKOUT / "roles" / "workers" / name / "main.yml"
             known |= loader.load_from_file(str(path), trusted_as_template=True)
         templar = Templar(loader, known | SHOP | given)
-        [step] = templar.template(trust_as_template("{{ __workers_steps }}"))
+        [packages, step] = templar.template(trust_as_template("{{ __workers_steps }}"))
+        assert packages["when"] == ("workers_timers" in given)
+        checks.append(step["host_files"]["check"])
         renderer = Renderer(templar, CHECKOUT / "roles" / "workers" / "templates", loader)
-        asked = {name: value for name, value in step["host_files"].items() if name != "check"}
+        asked = {name: value for name, value in step["host_files"].items() if name not in ("check", "remedy")}
         options = {"permissions": {}, "directories": [], "links": [], "absent": [], "left_alone": [], "subtree": ""} | asked
         wanted = wanted_set(CHECKOUT / "roles" / "workers" / "templates", Options(**options), renderer.render)
         return {item.path: item for item in wanted}
 
     files = written(workers_programs=programs)
 
-    assert sorted(files) == [
+    assert checks == ["systemctl daemon-reload"]
+    assert sorted(path for path, item in files.items() if item.kind != ABSENT) == [
         "/etc/systemd/system/shop-worker-rows-2@.service",
         "/etc/systemd/system/shop-worker-rows@.service",
         "/etc/systemd/system/shop-workers.target",
@@ -309,8 +313,32 @@ def test_the_role_writes_a_unit_and_an_environment_for_each_and_what_the_engine_
     environment = files["/srv/shop/etc/workers/rows.env"]
     assert (environment.mode, environment.secret) == (0o600, True) and b'A="{{ b }}"' in environment.content
     assert b"worker rows-2 %i" in files["/etc/systemd/system/shop-worker-rows-2@.service"].content
-    # A site without workers has none of them.
-    assert [(path, item.kind) for path, item in written().items()] == [
+    # A site without workers and timers has none of them.
+    assert {(path, item.kind) for path, item in written().items()} == {
         ("/etc/systemd/system/shop-workers.target", ABSENT),
         ("/srv/shop/etc/workers.json", ABSENT),
-    ]
+        ("/srv/shop/etc/timers.json", ABSENT),
+        *((f"/srv/shop/lib/timers/{name}.py", ABSENT) for name in ("__main__", "calendars", "firing", "ledger", "orders")),
+    }
+
+    timed = written(workers_timers=[
+        {"name": "tidy", "command": "sh -c 'echo 5%'", "calendar": "daily", "environment": {"A": "{{ b }}"}},
+        {"name": "feeds", "command": "python manage.py feeds", "calendar": "Mon  06:00", "memory_max_mb": 200},
+    ])  # fmt: skip
+    assert shlex.split(checks[-1])[:2] == ["sh", "-c"]
+    assert shlex.split(checks[-1])[2] == "systemd-analyze calendar -- 'daily' 'Mon 06:00' && systemctl daemon-reload"
+    assert b'A="{{ b }}"' in timed["/srv/shop/etc/timers/tidy.env"].content
+    assert timed["/srv/shop/etc/timers/tidy.env"].mode == 0o600
+    assert json.loads(timed["/srv/shop/etc/timers.json"].content) == {"tidy": "daily", "feeds": "Mon 06:00"}
+    run = timed["/etc/systemd/system/shop-timer-tidy@.service"].content.decode()
+    ran = "run --calendar 'daily' --limit 3600 --overlap skip tidy %i sh -c 'echo 5%%'"
+    assert f"ExecStart=/usr/bin/python3 -IBu /srv/shop/lib/timers {ran}\n" in run
+    assert "MemoryMax=200M" in timed["/etc/systemd/system/shop-timer-feeds@.service"].content.decode()
+    # As workers are.
+    worker = files["/etc/systemd/system/shop-worker-rows@.service"].content.decode()
+    assert run[run.index("LimitNOFILE=") :] == worker[worker.index("LimitNOFILE=") :]
+    begin = timed["/etc/systemd/system/shop-timer-feeds.service"].content.decode()
+    asked = "systemctl show --value --property=LastTriggerUSec shop-timer-feeds.timer"
+    assert f'systemctl start --no-block "shop-timer-feeds@$$(date --date "$$({asked})" +%%s)000000.service"' in begin
+    calls = timed["/etc/systemd/system/shop-timer-feeds.timer"].content.decode()
+    assert "OnCalendar=Mon 06:00\nAccuracySec=1s\n" in calls and "Persistent=no\n" in calls

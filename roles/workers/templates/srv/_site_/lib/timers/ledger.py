@@ -1,0 +1,293 @@
+"""What the site's database knows of its timers: which moment was taken by whom, how it ended, and what is paused.
+
+Whoever takes a moment locks the timer's row for a transaction, so that one host alone does, whatever lies between it and
+PostgreSQL: a transaction is whole through any pool of connections, and outlives a failover as the site's own data do. A lock of a
+session is neither, and nobody could tell its holder that it is gone. That a run is alive is a time stamp, which its host renews.
+Who can't ends its command after `ALIVE_SECONDS` by its own clock; others take it for dead after `DEAD_SECONDS` by the database's,
+so later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+ALIVE_SECONDS = 60.0
+DEAD_SECONDS = 70
+# A host whose clock is ahead would take what others are not allowed to take then.
+AHEAD_SECONDS = 30
+# A moment may be taken after a later one within these seconds; for as long, at least, is it known who has taken it.
+LATE_SECONDS = 300
+KEPT_RUNS = 100
+CONNECTING = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+}
+# Within each transaction, so that a pool of connections may lie between. What was taken must outlive the server.
+EACH_TIME = "SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '10s'; SET LOCAL synchronous_commit = on"
+SCHEMES = ("postgres", "postgresql", "postgis", "psql", "pgsql")
+# What an address may say to libpq besides; projects add words of their own.
+SAID_TO_LIBPQ = ("host", "port", "user", "password", "dbname", "target_session_attrs")
+
+TABLES = """
+CREATE SCHEMA IF NOT EXISTS hotclub;
+CREATE TABLE IF NOT EXISTS hotclub.timers (
+    name text PRIMARY KEY,
+    taken timestamptz,
+    paused timestamptz,
+    paused_by text
+);
+CREATE TABLE IF NOT EXISTS hotclub.timer_runs (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    timer text NOT NULL REFERENCES hotclub.timers ON DELETE CASCADE,
+    due timestamptz NOT NULL,
+    host text NOT NULL,
+    release text NOT NULL,
+    began timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended timestamptz,
+    result text NOT NULL,
+    detail text NOT NULL DEFAULT '',
+    UNIQUE (timer, due)
+);
+"""
+RUNNING, WAITING, SKIPPED, TAKEN, PAUSED, LOST = "running", "waiting", "skipped", "taken", "paused", "lost"
+
+
+class AwayError(Exception):
+    """The database can't be asked now."""
+
+
+class RefusedError(Exception):
+    """The database says that this must not be."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What came of taking a moment: ``running``, ``waiting``, ``skipped``, ``taken`` by another host, or ``paused``."""
+
+    state: str
+    number: int = 0
+
+
+def parameters(address: str) -> dict[str, Any]:
+    """Return how libpq is told what a project reads from DATABASE_URL.
+
+    :raises RefusedError: it names no PostgreSQL.
+    """
+    parts = urlsplit(address)
+    if parts.scheme.partition("+")[0] not in SCHEMES:
+        raise RefusedError("DATABASE_URL of the site names no PostgreSQL, which timers need.")
+    said = {
+        "host": unquote(parts.hostname or ""),
+        "port": parts.port,
+        "user": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "dbname": unquote(parts.path[1:]),
+    }
+    more = {name: value for name, value in parse_qsl(parts.query) if name in SAID_TO_LIBPQ or name.startswith("ssl")}
+    return {**CONNECTING, **{name: value for name, value in said.items() if value}, **more}
+
+
+class Ledger:
+    """One connection to it, which is opened again where it broke."""
+
+    def __init__(self, address: str) -> None:
+        self._parameters = parameters(address)
+        self._psycopg = importlib.import_module("psycopg2")
+        self._connection: Any = None
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        try:
+            if self._connection is None:
+                self._connection = self._psycopg.connect(application_name="timers of the site", **self._parameters)
+                self._connection.set_session(isolation_level="READ COMMITTED", readonly=False)
+            with self._connection, self._connection.cursor() as cursor:
+                cursor.execute(EACH_TIME)
+                yield cursor
+        except self._psycopg.Error as error:
+            self.close()
+            raise AwayError(" ".join(str(error).split())) from error
+
+    def close(self) -> None:
+        """Give the connection back."""
+        with contextlib.suppress(self._psycopg.Error):
+            if self._connection is not None:
+                self._connection.close()
+        self._connection = None
+
+    def there(self) -> bool:
+        """Say whether there are tables yet."""
+        with self._transaction() as cursor:
+            return is_there(cursor)
+
+    def prepare(self) -> None:
+        """Create the tables where they are missing."""
+        with self._transaction() as cursor:
+            if not is_there(cursor):
+                # Of several that come at once, one creates them.
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtext('hotclub.timers'))")
+                cursor.execute(TABLES)
+
+    def take(self, name: str, due: float, overlap: str, host: str, release: str, by_hand: bool = False) -> Turn:
+        """Take a moment of a timer, unless somebody has.
+
+        :param due: the moment, in seconds since 1970.
+        :param overlap: what is done when an earlier run goes on: ``skip``, ``queue`` or ``allow``.
+        :param by_hand: whether somebody asks for a run beside the calendar, which no pause stops.
+        :raises RefusedError: the moment is in the future.
+        :raises AwayError: nobody knows whether it was taken.
+        """
+        moment = utc(due)
+        with self._transaction() as cursor:
+            cursor.execute("INSERT INTO hotclub.timers (name) VALUES (%s) ON CONFLICT DO NOTHING", (name,))
+            cursor.execute(
+                "SELECT taken, paused IS NOT NULL, clock_timestamp() FROM hotclub.timers WHERE name = %s FOR UPDATE", (name,)
+            )
+            taken, paused, now = cursor.fetchone()
+            if (moment - now).total_seconds() > AHEAD_SECONDS:
+                raise RefusedError(f"The clock of {host} is ahead of the database's, which says {now}: nothing is run.")
+            if not by_hand:
+                if paused:
+                    return Turn(PAUSED)
+                # On a busy host a later moment may come first. What is long ago, others have taken or left.
+                if taken is not None and taken >= moment and (now - moment).total_seconds() > LATE_SECONDS:
+                    return Turn(TAKEN)
+                cursor.execute("SELECT FROM hotclub.timer_runs WHERE timer = %s AND due = %s", (name, moment))
+                if cursor.fetchone() is not None:
+                    return Turn(TAKEN)
+                cursor.execute("UPDATE hotclub.timers SET taken = greatest(taken, %s) WHERE name = %s", (moment, name))
+            state = self._state(cursor, name, overlap)
+            cursor.execute(
+                "INSERT INTO hotclub.timer_runs (timer, due, host, release, result, ended) "
+                "VALUES (%s, %s, %s, %s, %s, CASE WHEN %s THEN clock_timestamp() END) RETURNING id",
+                (name, moment, host, release, state, state == SKIPPED),
+            )
+            (number,) = cursor.fetchone()
+            cursor.execute(
+                "DELETE FROM hotclub.timer_runs WHERE timer = %s AND ended IS NOT NULL AND due < clock_timestamp() - "
+                "make_interval(secs => %s) AND id NOT IN "
+                "(SELECT id FROM hotclub.timer_runs WHERE timer = %s ORDER BY id DESC LIMIT %s)",
+                (name, 2 * LATE_SECONDS, name, KEPT_RUNS),
+            )
+            return Turn(state, number)
+
+    def _state(self, cursor: Any, name: str, overlap: str, number: int = 0) -> str:
+        """Return what a run may do beside the others; those that are dead are told so."""
+        cursor.execute(
+            "UPDATE hotclub.timer_runs SET ended = seen, result = %s WHERE timer = %s AND ended IS NULL AND id <> %s "
+            "AND seen < clock_timestamp() - make_interval(secs => %s)",
+            (LOST, name, number, DEAD_SECONDS),
+        )
+        cursor.execute("SELECT result FROM hotclub.timer_runs WHERE timer = %s AND ended IS NULL AND id <> %s", (name, number))
+        others = [result for (result,) in cursor.fetchall()]
+        if overlap == "allow" or not others:
+            return RUNNING
+        if overlap == "skip" or (not number and WAITING in others):
+            return SKIPPED
+        return WAITING if RUNNING in others else RUNNING
+
+    def begin(self, name: str, number: int) -> bool:
+        """Let a run that waits begin, once no other one runs.
+
+        :raises RefusedError: it was taken for dead meanwhile.
+        """
+        with self._transaction() as cursor:
+            cursor.execute("SELECT FROM hotclub.timers WHERE name = %s FOR UPDATE", (name,))
+            state = self._state(cursor, name, "queue", number)
+            cursor.execute(
+                "UPDATE hotclub.timer_runs SET result = %s, seen = clock_timestamp(), "
+                "began = CASE WHEN %s THEN clock_timestamp() ELSE began END WHERE id = %s AND ended IS NULL",
+                (state, state == RUNNING, number),
+            )
+            if not cursor.rowcount:
+                raise RefusedError("It waited unseen for too long, and others take it for dead.")
+            return state == RUNNING
+
+    def renew(self, number: int) -> bool:
+        """Show that a run is alive; false when it was taken for dead."""
+        with self._transaction() as cursor:
+            cursor.execute("UPDATE hotclub.timer_runs SET seen = clock_timestamp() WHERE id = %s AND ended IS NULL", (number,))
+            return bool(cursor.rowcount)
+
+    def end(self, number: int, result: str, detail: str) -> None:
+        """Say how a run ended."""
+        with self._transaction() as cursor:
+            cursor.execute(
+                "UPDATE hotclub.timer_runs SET ended = clock_timestamp(), seen = clock_timestamp(), result = %s, detail = %s "
+                "WHERE id = %s AND ended IS NULL",
+                (result, detail, number),
+            )
+
+    def pause(self, name: str, who: str) -> bool:
+        """Have nothing begin any more; false when it was so already."""
+        with self._transaction() as cursor:
+            cursor.execute("INSERT INTO hotclub.timers (name) VALUES (%s) ON CONFLICT DO NOTHING", (name,))
+            cursor.execute(
+                "UPDATE hotclub.timers SET paused = clock_timestamp(), paused_by = %s WHERE name = %s AND paused IS NULL",
+                (who, name),
+            )
+            return bool(cursor.rowcount)
+
+    def resume(self, name: str) -> bool:
+        """Have it run again, without what was due meanwhile; false when it was not paused."""
+        with self._transaction() as cursor:
+            cursor.execute(
+                "UPDATE hotclub.timers SET paused = NULL, paused_by = NULL, taken = greatest(taken, clock_timestamp()) "
+                "WHERE name = %s AND paused IS NOT NULL",
+                (name,),
+            )
+            return bool(cursor.rowcount)
+
+    def timers(self) -> dict[str, dict[str, Any]]:
+        """Return what is known of each timer."""
+        with self._transaction() as cursor:
+            cursor.execute("SELECT name, taken, paused, paused_by FROM hotclub.timers")
+            return {
+                name: {"taken": seconds(taken), "paused": seconds(paused), "paused_by": who or ""}
+                for name, taken, paused, who in cursor.fetchall()
+            }
+
+    def runs(self, name: str, count: int) -> list[dict[str, Any]]:
+        """Return the last runs of a timer, the newest first."""
+        with self._transaction() as cursor:
+            cursor.execute(
+                "SELECT due, host, release, began, ended, CASE WHEN ended IS NULL AND seen < clock_timestamp() - "
+                "make_interval(secs => %s) THEN %s ELSE result END, detail "
+                "FROM hotclub.timer_runs WHERE timer = %s ORDER BY id DESC LIMIT %s",
+                (DEAD_SECONDS, LOST, name, count),
+            )
+            return [run_of(row) for row in cursor.fetchall()]
+
+
+def is_there(cursor: Any) -> bool:
+    """Say whether there are tables yet."""
+    cursor.execute("SELECT to_regclass('hotclub.timer_runs') IS NOT NULL")
+    return bool(cursor.fetchone()[0])
+
+
+def run_of(row: tuple[Any, ...]) -> dict[str, Any]:
+    """Return a run as others read it, times in seconds since 1970."""
+    due, host, release, began, ended, result, detail = row
+    took = max(0.0, (ended - began).total_seconds()) if ended else None
+    found: Mapping[str, Any] = {"due": seconds(due), "began": seconds(began), "ended": seconds(ended), "seconds": took}
+    return {**found, "host": host, "release": release, "result": result, "detail": detail}
+
+
+def utc(moment: float) -> datetime.datetime:
+    """Return a moment as PostgreSQL is told it."""
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC)
+
+
+def seconds(moment: datetime.datetime | None) -> float | None:
+    """Return a moment in seconds since 1970."""
+    return moment.timestamp() if moment else None
