@@ -35,6 +35,7 @@ class Host:
         self.begun: list[Path] = []
         self.damaged = False
         self.away: set[int] = set()
+        self.begins: dict[int, int] = {}
         self.drilled: dict[str, Any] = {"good": True, "said": ""}
         settings = kept.Settings("shop", "17", "main", 5432, ({"number": 1, "where": "/r", "elsewhere": False},), 2, 7, 7)
         self.kept = kept.Kept("shop", folder)
@@ -80,6 +81,9 @@ class Host:
 
     def histories(self) -> list[Path]:
         return self.begun
+
+    def way(self) -> dict[int, int]:
+        return self.begins
 
     def clear(self) -> None:
         self.cleared += 1
@@ -163,6 +167,30 @@ def test_histories_of_timelines_are_told_from_other_files(host: Host, tmp_path: 
     monkeypatch.setattr(postgres.Postgres, "data", tmp_path)
     names = [path.name for path in postgres.Postgres(host.turns.settings).histories()]
     assert names == ["00000002.history", "00000003.history"]
+
+
+def test_the_way_to_the_present_timeline_is_read_where_the_server_keeps_it(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pg_wal").mkdir()
+    monkeypatch.setattr(postgres.Postgres, "data", tmp_path)
+    monkeypatch.setattr(postgres.Postgres, "ask", lambda _self, _query: "000000020000000000000005")
+    server = postgres.Postgres(host.turns.settings)
+    # As PostgreSQL 17 writes it.
+    (tmp_path / "pg_wal/00000002.history").write_text("1\t0/1500940\tno recovery target specified\n", encoding="utf-8")
+    assert server.way() == {1: 0, 2: 1}
+    (tmp_path / "pg_wal/00000002.history").write_bytes(b'1\t0/1500940\tat restore point "caf\xe9"\n')
+    assert server.way() == {1: 0, 2: 1}
+    (tmp_path / "pg_wal/00000002.history").unlink()
+    assert server.way() == {}
+
+
+def test_a_gap_behind_the_beginning_of_a_timeline_is_told(host: Host) -> None:
+    host.turns.turn()
+    host.timeline, host.begins = 2, {1: 0, 2: 2}
+    host.files = [3, 4]
+    host.turns.turn()
+    assert host.turns.look()["repositories"][0]["gaps"] == [str(wal.File(1, 1)), str(wal.File(2, 2))]
 
 
 def second_repository(host: Host) -> None:

@@ -68,3 +68,41 @@ def test_what_is_missing_since_the_oldest_backup(there: list[wal.File], gaps: li
 def test_what_lies_on_timelines_before_the_oldest_backup_is_no_concern() -> None:
     there = files(3, 9, 10) + files(5, 6, timeline=2)
     assert wal.gaps(there, file(5, timeline=2)) == []
+
+
+HISTORY = "1\t0/5000028\tno recovery target specified\n\n2\t1/200000A0\tno recovery target specified\n"
+
+
+def test_a_history_tells_where_each_timeline_began() -> None:
+    assert wal.way(HISTORY, 3) == {1: 0, 2: 5, 3: 256 + 32}
+    assert wal.way("", 1) == {1: 0}
+    # Of a timeline without its file nobody knows.
+    assert wal.way("", 2) == {}
+
+
+@pytest.mark.parametrize(
+    ("there", "begins", "gaps"),
+    [
+        # A failover in the middle of the fifth file.
+        (files(3, 4) + files(5, 6, timeline=2), {1: 0, 2: 5}, []),
+        # What the former primary had archived of it counts for nothing.
+        (files(3, 4, 5, 6) + files(5, 6, timeline=2), {1: 0, 2: 5}, []),
+        (files(3, 4, 5, 6) + files(6, 7, timeline=2), {1: 0, 2: 5}, [file(5, 2)]),
+        # It had not archived its last one.
+        (files(3) + files(5, 6, timeline=2), {1: 0, 2: 5}, [file(4)]),
+        (files(3) + files(6, 7, timeline=2), {1: 0, 2: 5}, [file(4), file(5, 2)]),
+        # Two failovers within a file.
+        (files(3, 4) + files(5, timeline=3), {1: 0, 2: 5, 3: 5}, []),
+        (files(3, 4) + files(6, timeline=3), {1: 0, 2: 5, 3: 5}, [file(5, 3)]),
+        (files(3, 4) + files(7, timeline=3), {1: 0, 2: 5, 3: 7}, [wal.Gap(file(5, 2), file(6, 2))]),
+        # What a restore has left lies on no way, however far it went.
+        (files(3, 4, 5) + files(5, 6, 7, 8, timeline=2) + files(8, 9, timeline=3), {1: 0, 3: 7}, [file(6), file(7, 3)]),
+        # Nothing is archived of the new timeline yet.
+        (files(3, 4), {1: 0, 2: 9}, []),
+    ],
+)
+def test_what_is_missing_where_a_timeline_is_known_to_begin(
+    there: list[wal.File], begins: dict[int, int], gaps: list[wal.File | wal.Gap]
+) -> None:
+    expected = [one if isinstance(one, wal.Gap) else wal.Gap(one, one) for one in gaps]
+    assert wal.gaps(there, file(3), begins) == expected

@@ -10,6 +10,7 @@ from typing import Any
 
 from kept import Settings
 from pgbackrest import BackupError, run
+from wal import way
 
 # A row for each look: what a restored copy has to have.
 BEAT = """
@@ -82,6 +83,15 @@ class Postgres:
     def histories(self) -> list[Path]:
         """Return the files that say where each timeline began, from the oldest on."""
         return sorted((self.data / "pg_wal").glob("*.history"))
+
+    def way(self) -> dict[int, int]:
+        """Return the timelines that led to the present one of a server that follows none, each with its first file of the log."""
+        timeline = int(self.ask("select pg_walfile_name(pg_current_wal_lsn())")[:8], 16)
+        try:
+            history = (self.data / f"pg_wal/{timeline:08X}.history").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            history = ""
+        return way(history, timeline)
 
     def system(self) -> str:
         """Return the number of the server, which its copies share and a new or upgraded one doesn't."""

@@ -251,7 +251,7 @@ class Turns:
         """Return what is missing in a repository since its oldest backup, and remember it."""
         fulls = due.fulls(found["backups"])
         files = wal.archived(archived_paths(number, found["archive"])) if fulls else []
-        gaps = wal.gaps(files, wal.File.of(fulls[0]["archive"]["start"])) if fulls else []
+        gaps = wal.gaps(files, wal.File.of(fulls[0]["archive"]["start"]), self.server.way()) if fulls else []
         self.kept.write(f"gaps-{number}", [[str(gap.first), str(gap.last)] for gap in gaps])
         return gaps
 
