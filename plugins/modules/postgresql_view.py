@@ -13,6 +13,16 @@ description:
   - Returns what has to be known of two servers before one takes the place of the other.
 notes:
   - Supports check mode.
+options:
+  is_alone:
+    description:
+      - Whether the host is to be the only one of the database; refused while it is a member of a cluster that others need.
+    type: bool
+    default: false
+  site:
+    description: Name of the site that wants to know, which needs no refusal for its own sake.
+    type: str
+    default: ""
 extends_documentation_fragment: [hotclub.django.postgresql]
 author: The hotclub.django authors (@hotclub)
 """

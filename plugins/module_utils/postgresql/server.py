@@ -66,22 +66,32 @@ def regard_others(cluster: Cluster, users: Sequence[Mapping[str, Any]], check: b
     return {}
 
 
+def refuse_to_leave(cluster: Cluster, site: str) -> None:
+    """Refuse to take a member out of its cluster for a site while another member, or another site, needs it there.
+
+    :raises PostgresqlError: with what to do first.
+    """
+    Patroni(cluster).refuse_to_leave(sorted(set(sharing.parts_of(cluster, tuple)) - {site}))
+
+
 def _served(cluster: Cluster, arguments: Mapping[str, Any], check: bool, run: Talk) -> dict[str, Any]:
     if not is_installed(cluster) and not check:
         raise PostgresqlError(
             f"PostgreSQL {cluster.version} is not installed on this host. Run the role without --tags or --skip-tags."
         )
+    leaves = arguments["state"] != "configured" and arguments["is_alone"] and cluster.is_member
+    if leaves:
+        # Before its files change.
+        refuse_to_leave(cluster, arguments["site"])
     outcome = shared(cluster, arguments, check)
     if arguments["state"] == "configured":
         return _result(cluster, outcome)
     if not is_installed(cluster):
         return _result(cluster, outcome, ["start"], accounts.plan(arguments, {}))
-    if arguments["is_alone"] and cluster.is_member:
-        patroni = Patroni(cluster)
-        patroni.refuse_to_leave(sorted(set(sharing.parts_of(cluster, tuple)) - {arguments["site"]}))
+    if leaves:
         if check:
             return _result(cluster, outcome, ["leave the cluster"])
-        patroni.leave()
+        Patroni(cluster).leave()
     refuse_beside_older(cluster)
     keeper = keeper_of(cluster)
     keeper.refuse_others(arguments["members"])

@@ -10,16 +10,22 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.call import 
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.arguments import SERVER
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, on_this_host
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.move import view
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.server import refuse_to_leave
 
 SPEC: dict[str, Any] = {
     **SERVER,
+    "is_alone": {"type": "bool", "default": False},
+    "site": {"type": "str", "default": ""},
 }
 
 
 def take(module: Call) -> None:
     """Look, and tell.
 
-    :raises PostgresqlError: the server does not answer.
+    :raises PostgresqlError: the server does not answer, or is to be the only one while it is a member of a cluster.
     """
     wanted = module.params
-    module.exit_json(changed=False, server=view(Cluster(wanted["version"], wanted["cluster"], wanted["port"], on_this_host)))
+    cluster = Cluster(wanted["version"], wanted["cluster"], wanted["port"], on_this_host)
+    if wanted["is_alone"] and cluster.is_member:
+        refuse_to_leave(cluster, wanted["site"])
+    module.exit_json(changed=False, server=view(cluster))

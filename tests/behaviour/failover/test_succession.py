@@ -49,8 +49,11 @@ def test_three_hosts_become_one_again(grown: Trio) -> None:
     grown.play("switchover", switchover_to=stays.name).must_succeed()
     grown.await_whole()
     rows = grown.main_database.value("SELECT count(*) FROM old")
+    files = "find /etc/postgresql /etc/patroni -type f -exec sha256sum {} + | sort"
+    before = stays.run(files)
     refused = grown.with_databases(stays.name).play("site").must_fail()
     assert refused.says("would make a primary of one of them", f"systemctl disable --now {PATRONI}"), refused
+    assert stays.run(files) == before, "the run has changed files of PostgreSQL before it was refused"
     for machine in others:
         machine.run(f"systemctl disable --now {PATRONI}")
     time.sleep(at_pace(30))
@@ -65,7 +68,7 @@ def test_three_hosts_become_one_again(grown: Trio) -> None:
     assert not verdict.failed, str(verdict)
     assert not verdict.acknowledged_not_stored, str(verdict)
     assert alone.value("SELECT count(*) FROM old") == rows
-    assert stays.succeeds("systemctl is-active postgresql@*-main && ! systemctl is-active 'patroni@*' etcd")
+    assert stays.succeeds("systemctl is-active 'postgresql@*-main.service' && ! systemctl is-active 'patroni@*' etcd")
     assert grown.play("status").must_succeed()
     assert grown.play("site").must_succeed().changed == 0
 

@@ -84,7 +84,7 @@ def test_members_are_let_in_where_they_ask_and_nobody_on_one_server(known: Known
 def test_the_first_host_of_the_group_begins_and_shows_the_name_of_the_endpoint(known: Known) -> None:
     assert known("[postgresql_is_first, postgresql_certificate_names]", THREE, "db1") == [True, ["db1", "10.0.0.31", "127.0.0.1"]]
     assert known("postgresql_is_first", THREE, "db2") is False
-    assert known("[postgresql_members, postgresql_certificate_names]", ONE, "db1") == [[], ["db1", "10.0.0.31"]]
+    assert known("[postgresql_members, postgresql_certificate_names]", ONE, "db1") == [[], ["db1", "10.0.0.31", "127.0.0.1"]]
 
 
 @pytest.mark.parametrize("playbook", ["decommission", "decommission_site", "patch", "rotate_certificates", "site"])
@@ -163,6 +163,16 @@ def test_a_new_first_host_is_no_empty_server_where_another_one_has_the_database(
     assert not found(db2=says("shop", by_patroni=False))
     # Nobody has reached the others.
     assert not found()
+
+
+@pytest.mark.parametrize(
+    ("inventory", "by_patroni", "leaves"), [(ONE, True, True), (ONE, False, False), (THREE, True, False), (ONE, None, False)]
+)
+def test_a_server_of_patroni_leaves_where_no_cluster_is_wanted(
+    known: Known, inventory: str, by_patroni: bool | None, leaves: bool
+) -> None:
+    seen = {} if by_patroni is None else {"__postgresql_view": {"server": {"by_patroni": by_patroni}}}
+    assert known("site_database_leaves_cluster", inventory, "db1", **seen) is leaves
 
 
 def test_the_authority_of_etcd_is_not_taken_for_that_of_the_site() -> None:

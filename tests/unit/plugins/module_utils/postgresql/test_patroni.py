@@ -12,6 +12,7 @@ import pytest
 import yaml
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import patroni as members
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import server
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.keeper import Keeper
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.patroni import Known, Patroni, keeper_of
@@ -254,6 +255,24 @@ def test_the_only_host_that_is_left_runs_by_itself_again(host: Host) -> None:
     assert "systemctl disable --now patroni@17-main.service" in host.called
     assert Path(host.cluster.configuration, "start.conf").read_text() == "auto\n"
     assert not host.cluster.is_member
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_leaving_a_cluster_is_refused_before_a_file_changes(host: Host, monkeypatch: pytest.MonkeyPatch, check: bool) -> None:
+    refused = PostgresqlError("db2 would make a primary of itself")
+
+    def refuse(*_: object) -> None:
+        raise refused
+
+    monkeypatch.setattr(server, "is_installed", lambda _cluster: True)
+    monkeypatch.setattr(server, "regard_others", lambda *_: {})
+    monkeypatch.setattr(server, "shared", lambda *_: pytest.fail("settings were written"))
+    monkeypatch.setattr(server, "refuse_to_leave", refuse)
+    monkeypatch.setattr(server, "Cluster", lambda *_: host.cluster)
+    wanted = {"version": "17", "cluster": "main", "port": 5432, "users": [], "state": "running", "is_alone": True, "site": "shop"}
+    with pytest.raises(PostgresqlError) as told:
+        server.serve(wanted, check, host.run)
+    assert told.value is refused
 
 
 def test_a_primary_that_the_inventory_has_no_more_is_named_before_anything_changes(host: Host) -> None:
