@@ -26,7 +26,7 @@ class ActionModule(HostSteps):
         now = time.time()
         try:
             arguments["since"] = moment(str(arguments["since"]), now)
-            arguments["up_to"] = moment(str(arguments["up_to"]), now) if arguments.get("up_to") else 0
+            arguments["up_to"] = moment(str(arguments["up_to"]), now) if arguments.get("up_to") else ""
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
         seconds = float(arguments.pop("follow_seconds", 0) or 0)

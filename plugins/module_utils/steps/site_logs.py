@@ -18,13 +18,16 @@ SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "root": {"type": "path", "required": True},
     "database": {"type": "str", "required": True},
-    "since": {"type": "float", "required": True},
-    "up_to": {"type": "float", "default": 0},
+    "since": {"type": "str", "required": True},
+    "up_to": {"type": "str", "default": ""},
     "level": {"type": "str", "choices": ["", *LEVELS], "default": ""},
     "request": {"type": "str", "default": ""},
     "release": {"type": "str", "default": ""},
     "programs": {"type": "list", "elements": "str", "default": []},
     "lines": {"type": "int", "default": 200},
+    # The controller asks again for these, and makes seconds since 1970 of moments.
+    "follow": {"type": "bool", "default": False},
+    "follow_seconds": {"type": "int", "default": 0},
 }
 
 
@@ -32,8 +35,8 @@ def take(module: Call) -> None:
     """Read, and tell."""
     asked = module.params
     wanted = Wanted(
-        since=asked["since"],
-        until=asked["up_to"] or time.time(),
+        since=float(asked["since"]),
+        until=float(asked["up_to"] or time.time()),
         level=asked["level"],
         request=asked["request"],
         release=asked["release"],
