@@ -18,6 +18,8 @@ LEAST_WORKERS = 2
 RELEASES = 3
 # Management commands that may run on a host besides: the one of the deploy, and one of somebody else or of a timer.
 COMMANDS = 2
+# That of the present password and the next one's, or that of one mode and the other's.
+POOLS = 2
 
 
 def database_connections(
@@ -27,6 +29,7 @@ def database_connections(
     databases: int | str = 1,
     working: Collection[str] = (),
     tasks: int | str = 0,
+    pool: int | str = 0,
 ) -> dict[str, int]:
     """Return how many connections each host may have open during a deploy; 0 where this run can't tell.
 
@@ -38,10 +41,18 @@ def database_connections(
     :param databases: how many of the project's databases are on the server.
     :param working: those of the hosts that do background work.
     :param tasks: how many tasks may run on each of them at a time.
+    :param pool: how many connections to the default database each host's requests share; 0 where each thread has its own.
     """
     serving = {host: _connections(hostvars[host], interface) for host in hosts}
     background = {host: RELEASES * int(tasks) if host in working else 0 for host in serving}
-    return {host: (count + background[host]) * int(databases) if count else 0 for host, count in serving.items()}
+    if not int(pool):
+        return {host: (count + background[host]) * int(databases) if count else 0 for host, count in serving.items()}
+    # While one pool takes the place of another one, both have connections.
+    shared = POOLS * int(pool) + COMMANDS * (POOL if interface == "asgi" else 1)
+    return {
+        host: shared + background[host] + (count + background[host]) * (int(databases) - 1) if count or int(databases) == 1 else 0
+        for host, count in serving.items()
+    }
 
 
 def _connections(variables: Mapping[str, Any], interface: str) -> int:

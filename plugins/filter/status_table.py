@@ -21,6 +21,7 @@ COLUMNS = (
     "CERTIFICATE",
     "INTERNAL TLS",
     "WORKERS",
+    "POOL",
     "MIGRATIONS",
     "DISK FREE",
     "DATABASE",
@@ -85,6 +86,7 @@ def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
         f"{status['certificate_days']} days" if "certificate_days" in status else "-",
         f"{status['internal_certificate_days']} days" if "internal_certificate_days" in status else "-",
         _workers(status["workers"]) if "workers" in status else "-",
+        _pool(status["pool"]) if "pool" in status else "-",
         "-" if pending is None else f"{len(pending)} pending" if pending else "none pending",
         f"{status['disk_free_mb'] / 1024:.1f} GiB" if "disk_free_mb" in status else "-",
         f"{status['database_mb']} MiB, {status['database_connections']} conn." if "database_mb" in status else "-",
@@ -113,6 +115,11 @@ def _next(seen: Mapping[str, Any]) -> str:
 def _workers(counted: Mapping[str, int]) -> str:
     finishing = counted["finishing"]
     return f"{counted['running']} run" + (f", {finishing} {'finishes' if finishing == 1 else 'finish'}" if finishing else "")
+
+
+def _pool(counted: Mapping[str, int]) -> str:
+    waiting = f", {counted['waiting']} wait" if counted["waiting"] else ""
+    return f"{counted['busy']} of {counted['size']} busy{waiting}"
 
 
 def _member(part: Mapping[str, Any]) -> str:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         site_departure,
         site_hold,
         site_logs,
+        site_pools,
         site_status,
         site_timer,
         site_workers,

@@ -209,7 +209,7 @@ def refuse_few_connections(parts: Mapping[str, Part], settings: Mapping[str, str
         f"PostgreSQL on {os.uname().nodename} would take {allowed} connections, but during a deploy, when old and new instances "
         f"run side by side, {needed(parts)} may be open: {sites}, and {OTHER_CONNECTIONS} for people and backups.",
         f"Set postgresql_max_connections of {site} to {needed(parts)} or more, or leave it out, there and in "
-        "postgresql_settings; or set gunicorn_workers or gunicorn_threads lower.",
+        "postgresql_settings; or set gunicorn_workers or gunicorn_threads lower, or the site_database_pool_size of a pool.",
     )
 
 

@@ -30,6 +30,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.health impo
 from ansible_collections.hotclub.django.plugins.module_utils.release.journal import last_words
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import RELEASE_ID, Site, now
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import (
+    behind_pool,
     databases_of,
     given_database,
     refuse_other_databases,
@@ -322,7 +323,10 @@ class Instances:
         if databases is not None:
             application = environment.get("SITE_APPLICATION", "")
             refuse_other_databases(
-                application, databases, self._checked_databases(release_of(instance)), given_database(environment)
+                application,
+                behind_pool(databases, environment),
+                self._checked_databases(release_of(instance)),
+                given_database(environment),
             )
         if media:
             raise Trouble(

@@ -170,6 +170,18 @@ def given_database(environment: Mapping[str, str]) -> dict[str, str] | None:
     return {part: unquote(str(value or "")) for part, value in parts.items()}
 
 
+def behind_pool(databases: Mapping[str, Mapping[str, str]], environment: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
+    """Return databases with that behind the host's pool in place of the pool, which alone leads to it.
+
+    :param databases: those of an instance, by name.
+    :param environment: what the host gives it.
+    """
+    default, given = databases.get("default", {}), given_database(environment)
+    if not given or not default.get("HOST") or default["HOST"] != environment.get("SITE_DATABASE_POOL"):
+        return databases
+    return {**databases, "default": {**default, **{part: given[part] for part in ("HOST", "PORT", "USER")}}}
+
+
 def refuse_other_databases(
     application: str,
     served: Mapping[str, Mapping[str, str]],

@@ -11,6 +11,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.call import 
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.front.acme import failing_renewal
 from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.pools import Pools
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import HEALTH, SITE, carry_out, health_of, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.status.application import look_at_app
@@ -18,6 +19,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.status.background i
 from ansible_collections.hotclub.django.plugins.module_utils.status.backups import look_at_backups
 from ansible_collections.hotclub.django.plugins.module_utils.status.database import look_at_database
 from ansible_collections.hotclub.django.plugins.module_utils.status.members import look_at_members
+from ansible_collections.hotclub.django.plugins.module_utils.status.pools import look_at_pools
 from ansible_collections.hotclub.django.plugins.module_utils.status.upgrades import look_at_interpreter, look_at_updates
 from ansible_collections.hotclub.django.plugins.module_utils.status.validity import (
     look_at_certificate,
@@ -69,6 +71,7 @@ def look(module: Call) -> dict[str, Any]:
         look_at_app(site, check, wanted["migrations"], status)
         look_at_workers(site, status)
         look_at_timers(site, status)
+        look_at_pools(Pools(site.name, run), status)
     if "lb" in wanted["tiers"]:
         look_at_web_server(check, connection_to(check, wanted["port"], wanted["tls_port"]), status)
         if wanted["tls_port"]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory import virtual_addresses
@@ -83,6 +84,27 @@ def check_backups(inventory: Inventory, findings: Findings) -> None:
         if _true(setting.value):
             remedy = "Take the line out, have something else back up the database, and say in site_backups what it is."
             findings.add(Complaint(setting.name, f"is true, and the group db {has}", remedy), setting.place, [setting.host])
+
+
+def check_pool(inventory: Inventory, findings: Findings) -> None:
+    """Refuse a pool for a project that would not be led to it, or whose database is another one."""
+    said = {(setting.host, setting.name): setting.value for setting in inventory.settings}
+    for setting in inventory.by_name("site_database_pool"):
+        if setting.value == "none":
+            continue
+        if (mode := said.get((setting.host, "site_settings_mode"), "layered")) != "layered":
+            wrong = f"is {setting.value}, but with site_settings_mode: {mode} nothing tells Django of the pool"
+            remedy = "Set site_settings_mode: layered, or site_database_pool: none."
+            findings.add(Complaint(setting.name, wrong, remedy), setting.place, [setting.host])
+        environment = said.get((setting.host, "site_env"))
+        url = str(environment.get("DATABASE_URL", "")) if isinstance(environment, Mapping) else ""
+        if url and not url.startswith("${DATABASE_URL}"):
+            wrong = f"is {setting.value}, but DATABASE_URL of site_env names a database that the pool does not lead to"
+            findings.add(
+                Complaint(setting.name, wrong, "Take DATABASE_URL out of site_env, or set site_database_pool: none."),
+                setting.place,
+                [setting.host],
+            )
 
 
 def check_signed_source(inventory: Inventory, findings: Findings) -> None:

@@ -44,7 +44,13 @@ def test_what_a_host_may_have_open(interface: str, variables: dict[str, Any], ex
 def test_the_database_is_told_of_all_application_hosts(tmp_path: Any) -> None:
     known = load_inventory(tmp_path, {"hosts.yml": INVENTORY})
     scope = {**wiring(), **known, "inventory_hostname": "db1", "group_names": ["db"]}
-    scope |= {"site_interface": "wsgi", "site_database_count": 2, "site_workers": [], "site_timers": []}
+    scope |= {
+        "site_interface": "wsgi",
+        "site_database_count": 2,
+        "site_database_pool": "none",
+        "site_workers": [],
+        "site_timers": [],
+    }
     templar = Templar(known["loader"], scope)
 
     assert templar.template(trust_as_template("{{ postgresql_connections }}")) == {"app1": 32, "app2": 0, "app3": 0}
@@ -56,9 +62,37 @@ def test_background_work_counts_for_three_releases_where_it_is_done(tmp_path: An
     scope = {**wiring(), **known, "inventory_hostname": "db1", "group_names": ["db"]}
     workers = [{"name": "mail", "processes": "3"}, {"name": "rows"}]
     timers = [{"name": "tidy"}]
-    scope |= {"site_interface": "wsgi", "site_database_count": 2, "site_workers": workers, "site_timers": timers}
+    scope |= {
+        "site_interface": "wsgi",
+        "site_database_count": 2,
+        "site_database_pool": "none",
+        "site_workers": workers,
+        "site_timers": timers,
+    }
     templar = Templar(known["loader"], scope)
 
     found = templar.template(trust_as_template("{{ postgresql_connections }}"))
 
     assert found == {"app1": 32 + 2 * 3 * (3 + 1 + 1), "app2": 28, "app3": 0}
+
+
+@pytest.mark.parametrize(
+    ("databases", "tasks", "expected"),
+    [
+        # Two pools, while one takes the place of the other, and two commands.
+        (1, 0, 2 * 6 + 2),
+        # Work in the background is not pooled.
+        (1, 4, 2 * 6 + 2 + 3 * 4),
+        # Nor are further databases.
+        (2, 0, 2 * 6 + 2 + 30),
+    ],
+)
+def test_requests_that_share_a_pool_have_no_more_than_it(databases: int, tasks: int, expected: int) -> None:
+    known = {"app1": {"gunicorn_workers": 3}}
+
+    assert database_connections(["app1"], known, "wsgi", databases, ["app1"], tasks, "6") == {"app1": expected}
+
+
+def test_a_pool_is_known_without_the_hosts_processors() -> None:
+    assert database_connections(["app1"], {"app1": {}}, "wsgi", 1, (), 0, 6) == {"app1": 14}
+    assert database_connections(["app1"], {"app1": {}}, "wsgi", 2, (), 0, 6) == {"app1": 0}

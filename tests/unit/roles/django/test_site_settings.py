@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -281,3 +283,43 @@ def test_folders_stay_what_the_project_goes_on_from(layer: Any) -> None:
 
     texts = layer({**FRESH, "STATIC_ROOT": "/src/static"}, ENVIRONMENT)
     assert (texts["STATIC_ROOT"], texts["MEDIA_ROOT"]) == (ENVIRONMENT["STATIC_ROOT"], ENVIRONMENT["MEDIA_ROOT"])
+
+
+POOL = {"SITE_DATABASE_POOL": "/run/shop-pool/transaction-shop", "SITE_DATABASE_POOL_MODE": "transaction"}
+SERVING = {"GUNICORN_INSTANCE": "r1"}
+
+
+def test_commands_go_straight_to_the_server_whatever_serves(layer: Any) -> None:
+    database = layer(FRESH, ENVIRONMENT | POOL)["DATABASES"]["default"]
+
+    assert (database["HOST"], database["USER"], "DISABLE_SERVER_SIDE_CURSORS" in database) == ("10.0.0.5", "shop", False)
+
+
+@pytest.mark.parametrize("serving", [SERVING, {"GUNICORN_SETTINGS_FILE": "/run/x"}])
+def test_what_serves_uses_the_pool_as_it_can_be_used(layer: Any, serving: dict[str, str]) -> None:
+    own = {
+        "ENGINE": "django.db.backends.postgresql",
+        "OPTIONS": {"sslmode": "require", "prepare_threshold": 0, "connect_timeout": 3},
+    }
+    database = layer({**FRESH, "DATABASES": {"default": own}}, ENVIRONMENT | POOL | serving)["DATABASES"]["default"]
+
+    assert (database["HOST"], database["PORT"], database["NAME"]) == ("/run/shop-pool/transaction-shop", 6432, "shop")
+    assert database["USER"] == pwd.getpwuid(os.geteuid()).pw_name and database["PASSWORD"] == ""
+    assert database["DISABLE_SERVER_SIDE_CURSORS"] is True and database["CONN_HEALTH_CHECKS"] is True
+    assert database["CONN_MAX_AGE"] == 600 and database["OPTIONS"] == {"connect_timeout": 3}
+
+
+def test_a_session_is_held_for_no_longer_than_a_request(layer: Any) -> None:
+    own = {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 60, "OPTIONS": {"pool": True}}
+    environment = ENVIRONMENT | POOL | SERVING | {"SITE_DATABASE_POOL_MODE": "session"}
+    database = layer({**FRESH, "DATABASES": {"default": own}}, environment)["DATABASES"]["default"]
+
+    assert database["CONN_MAX_AGE"] == 0 and "DISABLE_SERVER_SIDE_CURSORS" not in database and database["OPTIONS"] == {}
+
+
+@pytest.mark.parametrize("option", ["options", "service", "assume_role"])
+def test_what_a_pool_would_drop_in_silence_is_refused(layer: Any, option: str) -> None:
+    own = {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {option: "-c search_path=a"}}
+
+    with pytest.raises(ValueError, match=f"has '{option}'.*site_database_pool: none"):
+        layer({**FRESH, "DATABASES": {"default": own}}, ENVIRONMENT | POOL | SERVING)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import (
+    behind_pool,
     folder,
     is_elsewhere,
     more_databases,
@@ -82,3 +83,17 @@ def test_uploads_are_looked_for_where_the_web_server_has_them_unless_the_project
     assert not is_elsewhere("/media/", "/media/")
     assert not is_elsewhere("https://cdn.example.org/media/", "/media/")
     assert not is_elsewhere("/data/", "")
+
+
+def test_a_pool_stands_for_the_database_behind_it_and_for_no_other() -> None:
+    url = "postgres://shop:x@10.0.0.5:5432/shop"
+    given = {"SITE_SETTINGS_MODULE": "shop.settings", "DATABASE_URL": url, "SITE_DATABASE_POOL": "/run/shop-pool/p"}
+    pooled = {"ENGINE": "postgresql", "HOST": "/run/shop-pool/p", "PORT": "6432", "NAME": "shop", "USER": "shop-os"}
+    straight = {**pooled, "HOST": "10.0.0.5", "PORT": "5432", "USER": "shop"}
+
+    assert behind_pool({"default": pooled}, given) == {"default": straight}
+    # Its name is compared, as ever.
+    assert behind_pool({"default": {**pooled, "NAME": "other"}}, given)["default"]["NAME"] == "other"
+    for served in ({"default": straight}, {"default": {**pooled, "HOST": "/run/shop-pool/q"}}, {}):
+        assert behind_pool(served, given) == served
+    assert behind_pool({"default": pooled}, {}) == {"default": pooled}

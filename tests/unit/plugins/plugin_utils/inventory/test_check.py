@@ -546,3 +546,16 @@ class TestReferences:
 
     def test_two_that_wait_for_one_another_are_refused(self, problems: Problems) -> None:
         assert "refers to itself" in only(problems({"site_env": {"A": "${B}", "B": "${A}"}}))
+
+
+def test_a_pool_is_refused_where_nothing_would_use_it_or_it_would_lead_elsewhere(problems: Problems) -> None:
+    assert (
+        problems({"site_database_pool": "transaction", "site_env": {"DATABASE_URL": "${DATABASE_URL}?application_name=x"}}) == []
+    )
+    found = only(problems({"site_database_pool": "session", "site_settings_mode": "project"}))
+    assert "site_settings_mode: project" in found and "site_settings_mode: layered" in found
+    assert problems({"site_database_pool": "none", "site_settings_mode": "project"}) == []
+    elsewhere = {"DATABASE_URL": "postgres://a:b@db.example.org/shop"}
+    assert "does not lead to" in only(problems({"site_database_pool": "session", "site_env": elsewhere}))
+    assert "site_database_pool_size" in only(problems({"site_database_pool_size": 0}))
+    assert "site_database_pool" in only(problems({"site_database_pool": "statement"}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import pwd
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ SMTP_MAIL = "django.core.mail.backends.smtp.EmailBackend"
 MAIL_SECONDS = 10
 # With MAILERS, a report of an error that can't be mailed is an error itself, which keeps the project's error page from visitors.
 REPORTS = "site-error-reports"
+# Set for what serves visitors, and for what is proved before it does; by no command.
+SERVING = {"GUNICORN_INSTANCE", "GUNICORN_SETTINGS_FILE"}
+# Part of the name of its socket.
+POOL_PORT = 6432
 # Django takes either these, or from 6.1 on MAILERS, and stops where it finds both.
 OLD_MAIL_SETTINGS = {
     *("EMAIL_BACKEND", "EMAIL_FILE_PATH", "EMAIL_HOST", "EMAIL_HOST_PASSWORD", "EMAIL_HOST_USER", "EMAIL_PORT"),
@@ -179,7 +184,43 @@ def _database(project: Mapping[str, Any], environment: Mapping[str, str]) -> dic
         # Django's default opens a connection for each request, which costs a factor of ten and more.
         database["CONN_MAX_AGE"] = int(environment.get("SITE_CONN_MAX_AGE", "600"))
         database["CONN_HEALTH_CHECKS"] = True
+    if environment.get("SITE_DATABASE_POOL") and SERVING.intersection(environment):
+        database.update(_pooled(database, environment["SITE_DATABASE_POOL"], environment["SITE_DATABASE_POOL_MODE"]))
     return database
+
+
+def _pooled(database: Mapping[str, Any], path: str, mode: str) -> dict[str, Any]:
+    """Return what leads to the host's pool of connections instead of the server, and what Django must not do there.
+
+    :param path: the folder of the pool's socket. The pool knows the site by its account, and logs in to the server itself.
+    :param mode: session or transaction.
+    :raises ValueError: the project wants something of its connections that a pool would drop in silence.
+    """
+    options = dict(database.get("OPTIONS", {}))
+    # What belongs to a session ends with it, or would be left to whoever has the connection next.
+    for option in ("options", "service", "assume_role"):
+        if options.get(option):
+            raise ValueError(
+                f"DATABASES['default']['OPTIONS'] has {option!r}, which PgBouncer does not pass on. Take it out, and have "
+                "the server keep it for the database (ALTER DATABASE ... SET ...); or set site_database_pool: none."
+            )
+    # The socket needs no TLS, and statements that were prepared on one connection are unknown on the next.
+    for option in ("sslmode", "sslrootcert", "sslcert", "sslkey", "prepare_threshold"):
+        options.pop(option, None)
+    changes: dict[str, Any] = {
+        "HOST": path,
+        "PORT": POOL_PORT,
+        "USER": pwd.getpwuid(os.geteuid()).pw_name,
+        "PASSWORD": "",
+        "CONN_HEALTH_CHECKS": True,
+    }
+    if mode == "transaction":
+        changes["DISABLE_SERVER_SIDE_CURSORS"] = True
+    else:
+        # A connection that is kept would keep one of the server's from all others.
+        options.pop("pool", None)
+        changes["CONN_MAX_AGE"] = 0
+    return {**changes, "OPTIONS": options}
 
 
 def _installed(*modules: str) -> bool:

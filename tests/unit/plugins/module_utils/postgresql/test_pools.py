@@ -1,0 +1,99 @@
+"""The pools of a site: which there are, how they are removed, and what their console says."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.pools import Pools
+
+
+class Systemd:
+    """Answers for systemctl."""
+
+    def __init__(self, listed: str = "", code: int = 0) -> None:
+        self.listed, self.code = listed, code
+        self.calls: list[str] = []
+
+    def __call__(self, command: list[str], **_more: Any) -> Outcome:
+        self.calls.append(" ".join(command[1:]))
+        return Outcome(self.code if "disable" in command else 0, self.listed if "list-units" in command else "", "")
+
+
+def test_configured_enabled_and_running_ones_are_there(tmp_path: Path) -> None:
+    (tmp_path / "etc/hotclub/shop-pool/transaction-shop").mkdir(parents=True)
+    wants = tmp_path / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True)
+    (wants / "shop-pool@session-shop.service").symlink_to("/nowhere")
+    (wants / "other-pool@session-other.service").symlink_to("/nowhere")
+    systemd = Systemd("shop-pool@session-shop-2.service loaded active running Pool\n")
+
+    assert Pools("shop", systemd, tmp_path).names() == ["session-shop", "session-shop-2", "transaction-shop"]
+
+
+def test_stopped_ones_do_not_come_back_and_one_that_goes_on_is_told(tmp_path: Path) -> None:
+    systemd = Systemd()
+    Pools("shop", systemd, tmp_path).stop(["session-shop"])
+    Pools("shop", systemd, tmp_path).stop([])
+
+    assert systemd.calls[0] == "disable --now --quiet shop-pool@session-shop.service"
+    assert len(systemd.calls) == 2
+    with pytest.raises(Trouble, match="session-shop"):
+        Pools("shop", Systemd(code=1), tmp_path).stop(["session-shop"])
+
+
+@pytest.fixture(name="console")
+def _console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """A console that answers each question with one row, on a socket like PgBouncer's; what it was asked."""
+    monkeypatch.setattr(pwd, "getpwnam", lambda _name: pwd.getpwuid(os.geteuid()))
+    folder = tmp_path / "run/shop-pool/p"
+    folder.mkdir(parents=True)
+    asked: list[bytes] = []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / ".s.PGSQL.6432"))
+        listener.listen()
+        thread = threading.Thread(target=_answer, args=(listener, asked), daemon=True)
+        thread.start()
+        yield asked
+        thread.join(5)
+
+
+def _message(kind: bytes, content: bytes) -> bytes:
+    return kind + struct.pack("!i", 4 + len(content)) + content
+
+
+def _answer(listener: socket.socket, asked: list[bytes]) -> None:
+    connection, _address = listener.accept()
+    with connection:
+        asked.append(connection.recv(4096))
+        connection.sendall(_message(b"R", struct.pack("!i", 0)) + _message(b"Z", b"I"))
+        asked.append(connection.recv(4096))
+        if b"BAD" in asked[-1]:
+            connection.sendall(_message(b"E", b"SERROR\0Mno such thing\0\0"))
+            return
+        columns = b"".join(name + b"\0" + bytes(18) for name in (b"database", b"cl_waiting"))
+        row = struct.pack("!i", 4) + b"shop" + struct.pack("!i", -1)
+        connection.sendall(
+            _message(b"T", struct.pack("!h", 2) + columns) + _message(b"D", struct.pack("!h", 2) + row) + _message(b"Z", b"I")
+        )
+
+
+def test_the_console_answers_whoever_has_the_pools_account(tmp_path: Path, console: list[bytes]) -> None:
+    assert Pools("shop", Systemd(), tmp_path).ask("p", "SHOW POOLS") == [{"database": "shop", "cl_waiting": ""}]
+    assert b"user\0pgbouncer\0database\0pgbouncer\0" in console[0]
+    assert console[1] == b"Q" + struct.pack("!i", 15) + b"SHOW POOLS\0"
+
+
+def test_its_complaint_is_told(tmp_path: Path, console: list[bytes]) -> None:
+    with pytest.raises(OSError, match="no such thing"):
+        Pools("shop", Systemd(), tmp_path).ask("p", "BAD")
+    assert len(console) == 2
