@@ -87,11 +87,16 @@ def check_backups(inventory: Inventory, findings: Findings) -> None:
 
 
 def check_pool(inventory: Inventory, findings: Findings) -> None:
-    """Refuse a pool for a project that would not be led to it, or whose database is another one."""
+    """Refuse a pool for a project that would not be led to it, or whose database is another one, or one of several hosts."""
+    databases = inventory.groups.get("db", [])
     said = {(setting.host, setting.name): setting.value for setting in inventory.settings}
     for setting in inventory.by_name("site_database_pool"):
         if setting.value == "none":
             continue
+        if len(databases) != 1:
+            has = f"has {', '.join(databases)}, with which no pool has been tried yet" if databases else "has no host"
+            wrong = f"is {setting.value}, and the group db {has}"
+            findings.add(Complaint(setting.name, wrong, "Set site_database_pool: none."), setting.place, [setting.host])
         if (mode := said.get((setting.host, "site_settings_mode"), "layered")) != "layered":
             wrong = f"is {setting.value}, but with site_settings_mode: {mode} nothing tells Django of the pool"
             remedy = "Set site_settings_mode: layered, or site_database_pool: none."

@@ -559,3 +559,5 @@ def test_a_pool_is_refused_where_nothing_would_use_it_or_it_would_lead_elsewhere
     assert "does not lead to" in only(problems({"site_database_pool": "session", "site_env": elsewhere}))
     assert "site_database_pool_size" in only(problems({"site_database_pool_size": 0}))
     assert "site_database_pool" in only(problems({"site_database_pool": "statement"}))
+    several = "[lb]\nweb1\n[app]\nweb1\n[db]\nd1\nd2\nd3\n"
+    assert "d1, d2, d3" in only(problems({"site_database_pool": "session"}, hosts=several))
