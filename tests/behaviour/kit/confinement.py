@@ -5,8 +5,13 @@ from __future__ import annotations
 from tests.behaviour.kit.lab import Machine
 
 CEILINGS = {
-    **{"site": 2.0, "timer": 2.0, "acme": 2.0, "pool": 2.0},
-    **{"nginx.service": 3.0, "haproxy.service": 3.0, "keepalived.service": 3.5},
+    "site": 2.0,
+    "timer": 2.0,
+    "acme": 2.0,
+    "pool": 2.0,
+    "nginx.service": 3.0,
+    "haproxy.service": 3.0,
+    "keepalived.service": 3.5,
 }
 
 
