@@ -45,12 +45,25 @@ def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: 
     problems = [f"  {host}: {problem}" for host, status in statuses.items() for problem in status.get("problems", [])]
     problems += [f"  {site}: {problem}" for problem in fleet_problems(statuses)]
     verdict = [f"{site} is in trouble:", *problems] if problems else [f"{site} is well."]
-    return "\n".join([*lines, *verdict, "", "Worth knowing:", *_remarks(statuses), *_backups(statuses, site, backups, obstacle)])
+    known = [*_remarks(statuses), *_alerts(statuses, site), *_backups(statuses, site, backups, obstacle)]
+    return "\n".join([*lines, *verdict, "", "Worth knowing:", *known])
 
 
 def _remarks(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return what is worth knowing, and no trouble."""
     return [f"  {host}: {remark}" for host, status in statuses.items() for remark in status.get("remarks", [])]
+
+
+def _alerts(statuses: Mapping[str, Mapping[str, Any]], site: str) -> list[str]:
+    """Say where nobody is told of trouble, of hosts that could be asked."""
+    asked = {host: status.get("watch", {}) for host, status in statuses.items() if "tiers" in status}
+    silent = [host for host, watch in asked.items() if not watch.get("tells")]
+    if not silent:
+        return []
+    where = "" if len(silent) == len(asked) else f" of {', '.join(silent)}"
+    return [
+        f"  {site}: nobody is told of trouble{where} by itself. Say in site_alert_urls whom to tell, and run playbooks/site.yml"
+    ]
 
 
 def _backups(statuses: Mapping[str, Mapping[str, Any]], site: str, named: str, obstacle: str) -> list[str]:

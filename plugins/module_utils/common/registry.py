@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         site_pools,
         site_status,
         site_timer,
+        site_watch,
         site_workers,
         ssh_server,
         system_accounts,

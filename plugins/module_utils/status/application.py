@@ -16,7 +16,10 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.project imp
 
 
 def look_at_app(site: Site, check: HealthCheck, migrations: bool, status: dict[str, Any]) -> None:
-    """Say which release runs, since when, and how it answers."""
+    """Say which release runs, since when, and how it answers.
+
+    :param status: gets in ``unsettled`` those of its problems that are none while somebody deploys.
+    """
     current = site.current()
     described = site.describe(current) if current else {}
     status.update(release=current, commit=described.get("commit", "")[:12], version=described.get("version", ""))
@@ -28,14 +31,16 @@ def look_at_app(site: Site, check: HealthCheck, migrations: bool, status: dict[s
     running = [instance for instance in instances.running() if instance not in waiting]
     status["since"] = properties(instances.service(pointed), "ActiveEnterTimestamp").get("ActiveEnterTimestamp", "")
     status["app"] = "running" if running == [pointed] else "not running"
+    unsettled = []
     if release_of(pointed) != current:
-        status["problems"].append(f"traffic wakes {release_of(pointed)} instead of {current}: run playbooks/site.yml")
+        unsettled.append(f"traffic wakes {release_of(pointed)} instead of {current}: run playbooks/site.yml")
     if running != [pointed]:
-        status["problems"].append(f"running: {', '.join(running) or 'nothing'}, expected {pointed}: run playbooks/site.yml")
+        unsettled.append(f"running: {', '.join(running) or 'nothing'}, expected {pointed}: run playbooks/site.yml")
     if waiting:
-        status["problems"].append(
-            f"{', '.join(waiting)} waits for its turn to serve: run playbooks/site.yml, unless somebody deploys"
-        )
+        unsettled.append(f"{', '.join(waiting)} waits for its turn to serve: run playbooks/site.yml, unless somebody deploys")
+    status["problems"] += unsettled
+    if running:
+        status["unsettled"] += unsettled
     if pointed in running:
         # Asked only where it runs: a question over its socket would wake it, and a look must change nothing.
         look_at_instance(site, check, pointed, status)

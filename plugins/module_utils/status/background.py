@@ -30,11 +30,9 @@ def look_at_workers(site: Site, status: dict[str, Any]) -> None:
     for worker in workers.known.units:
         name = pointed.get(worker, "")
         if (worker, name) not in running:
-            status["problems"].append(f"the worker {worker} does not run: run playbooks/site.yml")
+            _unsettled(f"the worker {worker} does not run: run playbooks/site.yml", status)
         elif name.split(".")[0] != current:
-            status["problems"].append(
-                f"the worker {worker} runs {name.split('.')[0]} instead of {current}: run playbooks/site.yml"
-            )
+            _unsettled(f"the worker {worker} runs {name.split('.')[0]} instead of {current}: run playbooks/site.yml", status)
     for instance in there:
         unit = workers.unit(instance)
         _look_at_instance(instance, unit, pointed.get(instance.worker) == instance.name, shown.get(unit, {}), status)
@@ -56,11 +54,17 @@ def _look_at_instance(instance: Instance, unit: str, wanted: bool, shown: dict[s
             f"the worker {instance.worker} of release {instance.release} {what}, {since}: journalctl -u {unit}"
         )
     elif instance.runs and not wanted:
-        status["problems"].append(f"the worker {instance.worker} runs twice, as {unit} too: run playbooks/site.yml")
+        _unsettled(f"the worker {instance.worker} runs twice, as {unit} too: run playbooks/site.yml", status)
     elif shown.get("SubState") == "auto-restart":
         status["problems"].append(f"the worker {instance.worker} ends again and again: journalctl -u {unit}")
     elif instance.runs and shown.get("NRestarts", "0") != "0":
         status["remarks"].append(f"the worker {instance.worker} was restarted {shown['NRestarts']} times: journalctl -u {unit}")
+
+
+def _unsettled(problem: str, status: dict[str, Any]) -> None:
+    """Name a problem that is none while somebody deploys."""
+    status["problems"].append(problem)
+    status["unsettled"].append(problem)
 
 
 def look_at_timers(site: Site, status: dict[str, Any]) -> None:

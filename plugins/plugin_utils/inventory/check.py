@@ -10,6 +10,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.fl
     check_becoming_root,
     check_challenge,
     check_fleet,
+    check_heartbeats,
     check_pool,
     check_shared_addresses,
     check_signed_source,
@@ -49,6 +50,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     check_pool(inventory, findings)
     check_certificate(inventory, findings)
     check_signed_source(inventory, findings)
+    check_heartbeats(inventory, findings)
     check_challenge(inventory, findings)
     check_folders(inventory, findings)
     return findings.lines()

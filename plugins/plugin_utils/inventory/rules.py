@@ -7,6 +7,10 @@ from __future__ import annotations
 import re
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.administrators import check_administrators
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.alerts import (
+    check_alert_urls,
+    check_heartbeat_url,
+)
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import check_timers, check_workers
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.domains import (
     check_address,
@@ -112,6 +116,10 @@ RULES: dict[str, Rule] = {
     "site_timers": check_timers,
     "workers_timers": check_timers,
     "workers_writable_paths": check_plain_path,
+    "site_alert_urls": check_alert_urls,
+    "watch_alert_urls": check_alert_urls,
+    "site_heartbeat_url": check_heartbeat_url,
+    "watch_heartbeat_url": check_heartbeat_url,
     "site_secrets_path": check_absolute_path,
     "site_authority_path": check_absolute_path,
     "site_database_authority_path": check_absolute_path,

@@ -13,7 +13,7 @@ from tests.behaviour.kit.sites import PLAIN, Site
 from tests.load import constant_load, judge
 
 # The distribution makes no difference here.
-pytestmark = [pytest.mark.debian12, pytest.mark.about("django", "workers", "postgresql", "decommission_site")]
+pytestmark = [pytest.mark.debian12, pytest.mark.about("django", "workers", "watch", "postgresql", "decommission_site")]
 
 NAME = "parting"
 BACKUPS = f"/var/backups/hotclub/{NAME}-*"
@@ -22,9 +22,10 @@ BACKUPS = f"/var/backups/hotclub/{NAME}-*"
 @pytest.fixture
 def parting(lab: Lab, workspace: Path, repositories: Path) -> Iterator[Site]:
     worker = {"name": "waits", "command": "sleep infinity"}
-    site = Site(
-        lab, PLAIN, workspace / NAME, site_name=NAME, site_domain=f"{NAME}.example", site_aliases=[], site_workers=[worker]
-    )
+    names = {"site_name": NAME, "site_domain": f"{NAME}.example", "site_aliases": []}
+    # Nobody answers there, which is no matter of the site's.
+    watch = {"site_heartbeat_url": f"http://127.0.0.1:9/{NAME}"}
+    site = Site(lab, PLAIN, workspace / NAME, **names, **watch, site_workers=[worker])
     site.play("site").must_succeed()
     yield site
     site.app.run(f"rm -rf {BACKUPS}")
@@ -37,7 +38,7 @@ def test_a_whole_site_leaves_with_its_data_exported_and_the_others_serve_on(plai
     text_id = uuid.uuid4().hex
     assert parting.visitor.post("/", {"text_id": text_id}).status == 201
     worker = f"{NAME}-worker-waits@{parting.current()}.service"
-    assert host.succeeds(f"systemctl is-active {worker}")
+    assert host.succeeds(f"systemctl is-active {worker} {NAME}-watch.timer")
     stored = f"SELECT count(*) FROM journal_entry WHERE text_id = '{text_id}'"
     host.run(f"install -D -o {NAME} -m 640 /etc/hostname {parting.root}/shared/media/cat.txt")
 

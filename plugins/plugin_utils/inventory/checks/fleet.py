@@ -125,6 +125,19 @@ def check_signed_source(inventory: Inventory, findings: Findings) -> None:
             )
 
 
+def check_heartbeats(inventory: Inventory, findings: Findings) -> None:
+    """Refuse a sign of life that several hosts give: one of them would go on giving it for one that is dead."""
+    hosts: dict[str, list[str]] = {}
+    for setting in inventory.by_name("site_heartbeat_url"):
+        if setting.value and setting.host in inventory.hosts:
+            hosts.setdefault(str(setting.value), []).append(setting.host)
+    for several in hosts.values():
+        if len(several) > 1:
+            wrong = "is the same page for several hosts, so that nobody notices when one of them falls silent"
+            remedy = "Give each host a page of its own, for example with {{ inventory_hostname }} in it."
+            findings.add(Complaint("site_heartbeat_url", wrong, remedy), hosts=several)
+
+
 def check_challenge(inventory: Inventory, findings: Findings) -> None:
     """Refuse a challenge that nothing can answer, and means of answering one that isn't used."""
     said = {(setting.host, setting.name): setting.value for setting in inventory.settings}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
 
@@ -94,3 +95,17 @@ def test_members_of_a_database_have_a_column_where_there_are_any() -> None:
     assert re.search(r"db1 .*leader, timeline 3$", table, re.MULTILINE)
     assert re.search(r"db2 .*follows, timeline 3, 1.5 MiB behind$", table, re.MULTILINE)
     assert re.search(r"db3 .*follows, away$", table, re.MULTILINE)
+
+
+def test_where_nobody_is_told_of_trouble_is_worth_knowing() -> None:
+    told: dict[str, Any] = {"tells": True, "looked": 0, "untold": {}}
+    alone = "shop: nobody is told of trouble by itself. Say in site_alert_urls"
+    assert alone in status_table({"web1": {"tiers": ["lb"]}}, "shop")
+    assert alone in status_table({"web1": {"tiers": ["lb"], "watch": told | {"tells": False}}}, "shop")
+    assert "nobody is told" not in status_table({"web1": {"tiers": ["lb"], "watch": told}}, "shop")
+    both: dict[str, dict[str, Any]] = {
+        "web1": {"tiers": ["lb"], "watch": told},
+        "web2": {"tiers": ["app"]},
+        "web3": {"problems": ["away"]},
+    }
+    assert "nobody is told of trouble of web2 by itself" in status_table(both, "shop")

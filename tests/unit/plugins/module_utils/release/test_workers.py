@@ -413,7 +413,7 @@ def test_the_status_tells_who_finishes_who_was_killed_and_who_is_missing(
     site.current_link.symlink_to(f"releases/{NEW}")
     systemd.states[unit("rows", OLD)] = "failed"
     systemd.states.pop(unit("rows", NEW))
-    status: dict[str, Any] = {"problems": [], "remarks": []}
+    status: dict[str, Any] = {"problems": [], "remarks": [], "unsettled": []}
 
     look_at_workers(site, status)
 

@@ -62,3 +62,15 @@ def test_backups_of_several_database_hosts_and_of_none_are_refused(databases: li
 
     assert len(found) == bool(wrong) and wrong in "".join(found)
     assert all(line.startswith("site_backups_enabled") for line in found)
+
+
+def test_a_sign_of_life_that_several_hosts_give_is_refused() -> None:
+    groups = {"all": ["web1", "web2"], "lb": ["web1"], "app": ["web1", "web2"], "db": ["web1"]}
+
+    def found(*urls: str) -> str:
+        settings = [Setting(host, "site_heartbeat_url", url) for host, url in zip(groups["all"], urls, strict=True)]
+        return "\n".join(check_inventory(Inventory(groups, settings), Rules({}, ())))
+
+    same = found("https://life.example/t0k3n", "https://life.example/t0k3n")
+    assert "falls silent" in same and "inventory_hostname" in same and "t0k3n" not in same
+    assert "falls silent" not in found("https://life.example/web1", "https://life.example/web2")
