@@ -39,6 +39,46 @@ options:
         type: list
         elements: str
         default: []
+  database:
+    description:
+      - A database that somebody else runs. The host logs in there, and what it finds is the fact C(hotclub_database), which is
+        empty where the host has no C(psql). Refused where the database can't be used, with the remedy.
+    type: dict
+    suboptions:
+      host:
+        description: Name or address of the server.
+        type: str
+        required: true
+      port:
+        description: Its port.
+        type: int
+        required: true
+      name:
+        description: The database.
+        type: str
+        required: true
+      user:
+        description: The account.
+        type: str
+        required: true
+      password:
+        description: Its password.
+        type: str
+        required: true
+      tls_mode:
+        description: Whether the server's certificate must have its name (V(verify-full)), or need only be signed (V(verify-ca)).
+        type: str
+        choices: [verify-full, verify-ca]
+        default: verify-full
+      authority:
+        description: Certificate of who signs the server's. Without it, those that the host trusts.
+        type: str
+        default: ""
+      extensions:
+        description: Extensions that the database must have.
+        type: list
+        elements: str
+        default: []
 notes:
   - Supports check mode.
 author: The hotclub.django authors (@hotclub)

@@ -41,6 +41,44 @@ options:
     description: Name of the site's database.
     type: str
     required: true
+  managed_database:
+    description: The database, where somebody else runs it. The host logs in there.
+    type: dict
+    suboptions:
+      host:
+        description: Name or address of the server.
+        type: str
+        required: true
+      port:
+        description: Its port.
+        type: int
+        required: true
+      name:
+        description: The database.
+        type: str
+        required: true
+      user:
+        description: The account.
+        type: str
+        required: true
+      password:
+        description: Its password.
+        type: str
+        required: true
+      tls_mode:
+        description: Whether the server's certificate must have its name (V(verify-full)), or need only be signed (V(verify-ca)).
+        type: str
+        choices: [verify-full, verify-ca]
+        default: verify-full
+      authority:
+        description: Certificate of who signs the server's. Without it, those that the host trusts.
+        type: str
+        default: ""
+      extensions:
+        description: Extensions that the database must have.
+        type: list
+        elements: str
+        default: []
   backups:
     description: Whether the database's server is backed up here, so that its backups are looked at.
     type: bool

@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import managed
 
 MEBI = 1024 * 1024
 
@@ -27,3 +28,23 @@ def look_at_database(database: str, status: dict[str, Any]) -> None:
         return
     size, connections = told.stdout.split()
     status.update(database_mb=round(int(size) / MEBI, 1), database_connections=int(connections))
+
+
+def look_at_managed(target: managed.Target, status: dict[str, Any]) -> None:
+    """Ask a database that somebody else runs what it has and has room for, as the site itself reaches it."""
+    try:
+        seen = managed.look(target)
+    except Trouble as error:
+        status.update(postgresql="failing")
+        status["problems"].append(f"{error.cause} {error.remedy}")
+        return
+    status.update(
+        postgresql="running",
+        postgresql_version=seen["version"],
+        database_mb=seen["megabytes"],
+        database_connections=seen["connections"],
+    )
+    status["remarks"].append(
+        f"the database is PostgreSQL {seen['version']} at {target.address}, which somebody else runs; "
+        f"it has room for {seen['room']} connections of {target.user}"
+    )

@@ -20,6 +20,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.machine.look import
     signed_in,
     time_daemon,
 )
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import managed
 
 SPEC: dict[str, Any] = {
     "names": {"type": "list", "elements": "str", "default": []},
@@ -32,6 +33,7 @@ SPEC: dict[str, Any] = {
             "certificate_folders": {"type": "list", "elements": "str", "default": []},
         },
     },
+    "database": {"type": "dict", "no_log": False, "options": managed.PARAMETERS},
 }
 
 
@@ -48,5 +50,15 @@ def take(module: Call) -> None:
         **({"hotclub_ssh_port": way_in["port"]} if way_in else {}),
     }
     secrets = module.params["secrets"]
+    if database := module.params["database"]:
+        found["hotclub_database"] = look_at(managed.Target.of(database), secrets["root"] if secrets else "/nonexistent")
     known = secret_fingerprints.look(secrets["name"], secrets["root"], secrets["certificate_folders"]) if secrets else {}
     module.exit_json(ansible_facts={**facts(), **found}, **known)
+
+
+def look_at(target: managed.Target, root: str) -> dict[str, Any]:
+    """Return what a database of somebody else is, and whether the site has another one until now; nothing before it can be asked.
+
+    :param root: the site's folder.
+    """
+    return {**managed.look(target), "is_elsewhere": managed.is_elsewhere(root, target)} if managed.has_client() else {}

@@ -9,10 +9,12 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import managed
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.pools import Pools
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import HEALTH, SITE, carry_out, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.status.background import look_at_timers
+from ansible_collections.hotclub.django.plugins.module_utils.status.database import look_at_managed
 from ansible_collections.hotclub.django.plugins.module_utils.status.host import look_at_host
 from ansible_collections.hotclub.django.plugins.module_utils.status.pools import look_at_pools
 from ansible_collections.hotclub.django.plugins.module_utils.status.upgrades import look_at_interpreter, look_at_updates
@@ -27,6 +29,7 @@ SPEC: dict[str, Any] = {
     "certificate_days": {"type": "int", "default": 14},
     "internal_certificates": {"type": "list", "elements": "str", "default": []},
     "database": {"type": "str", "required": True},
+    "managed_database": {"type": "dict", "no_log": False, "options": managed.PARAMETERS},
     "backups": {"type": "bool", "default": False},
     "balanced_hosts": {"type": "list", "elements": "str", "default": []},
     "migrations": {"type": "bool", "default": False},
@@ -51,6 +54,8 @@ def look(module: Call) -> dict[str, Any]:
     if "app" in wanted["tiers"]:
         look_at_timers(site, status)
         look_at_pools(Pools(site.name, run), status)
+    if wanted["managed_database"]:
+        look_at_managed(managed.Target.of(wanted["managed_database"]), status)
     look_at_watch(site, status)
     if wanted["updates"]:
         look_at_software(site, wanted, status)

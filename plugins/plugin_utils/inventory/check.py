@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.certificate import check_certificate
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.database import check_managed, is_managed
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.fleet import (
     check_backups,
     check_becoming_root,
@@ -34,7 +35,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options i
 def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     """Return a line for each problem of an inventory, the most basic ones first."""
     findings = Findings(inventory.hosts)
-    for complaint in check_tiers(inventory.groups):
+    for complaint in check_tiers(inventory.groups, is_managed(inventory)):
         findings.add(complaint)
     check_leftover_words(inventory, findings)
     check_required(inventory, rules, findings)
@@ -46,6 +47,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     check_becoming_root(inventory, findings)
     check_fleet(inventory, findings)
     check_shared_addresses(inventory, findings)
+    check_managed(inventory, findings)
     check_backups(inventory, findings)
     check_pool(inventory, findings)
     check_certificate(inventory, findings)

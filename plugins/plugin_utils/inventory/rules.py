@@ -32,6 +32,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.net
     check_allowed,
     check_networks,
     check_not_nobody,
+    check_server,
     check_virtual_addresses,
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.packages import (
@@ -127,6 +128,8 @@ RULES: dict[str, Rule] = {
     "site_authority_passphrase": check_not_empty,
     "site_secret_key_fallbacks": check_fallbacks,
     "site_database_password": check_not_empty,
+    "site_database_server": check_server,
+    "site_database_ca_path": check_local_file,
     "site_backup_passphrase": check_not_empty,
     "site_database_name": check_identifier,
     "site_database_user": check_identifier,

@@ -24,6 +24,8 @@ class Tier:
     # or requests that need it are held ("hold"). Empty where nothing waits for it.
     drained_by: str = ""
     may_be_empty: bool = False
+    # What the inventory says where somebody else does the work of its hosts; empty where nobody can.
+    replaced_by: str = ""
     # The playbook that moves what its host keeps, when a host of it can't simply leave.
     moved_by: str = ""
     # Whether balancers share the requests between its hosts, each with a weight.
@@ -74,6 +76,7 @@ TIERS: Mapping[str, Tier] = {
             synonyms=("database", "databases", "dbserver", "dbservers", "db_servers", "postgres", "postgresql", "sql"),
             reboot_permission="patch_database_reboot",
             drained_by="hold",
+            replaced_by="site_database_server: <its address>",
             moved_by="playbooks/move_database.yml -e move_database_from=",
         ),
         Tier(

@@ -13,10 +13,13 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options i
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS, Tier, placed
 
 
-def check_tiers(groups: Mapping[str, list[str]]) -> Iterator[Complaint]:
-    """Yield what is wrong with the tiers: empty ones, misspelt ones, too many hosts in one."""
+def check_tiers(groups: Mapping[str, list[str]], is_managed: bool = False) -> Iterator[Complaint]:
+    """Yield what is wrong with the tiers: empty ones, misspelt ones, too many hosts in one.
+
+    :param is_managed: whether somebody else runs the database.
+    """
     for tier in TIERS.values():
-        if not groups.get(tier.name) and not tier.may_be_empty:
+        if not groups.get(tier.name) and not tier.may_be_empty and not (tier.replaced_by and is_managed):
             yield Complaint(f"group {tier.name}", f"has no host, so nothing {tier.purpose}", _tier_remedy(tier, groups))
     yield from _check_workers(groups)
     yield from _check_votes(len(groups.get("db", [])), len(groups.get("dcs", [])))
@@ -84,7 +87,8 @@ def _tier_remedy(tier: Tier, groups: Mapping[str, list[str]]) -> str:
     alike = next((group for group in groups if group not in TIERS and _means(group, tier)), None)
     if alike:
         return f"Did you mean {tier.name} where the inventory says {alike}?"
-    return f"Put a host into the group {tier.name}; a single server is in {', '.join(_needed())} alike."
+    otherwise = f" Where somebody else runs it: {tier.replaced_by}." if tier.replaced_by else ""
+    return f"Put a host into the group {tier.name}; a single server is in {', '.join(_needed())} alike.{otherwise}"
 
 
 def _means(group: str, tier: Tier) -> bool:

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.domains import check_address
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.form import Finding
 
 LAST_PORT = 65535
+SERVER = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>[0-9]+))?")
 
 
 def check_networks(value: Any) -> Iterator[Finding]:
@@ -31,6 +34,22 @@ def check_allowed(value: Any) -> Iterator[Finding]:
         first, _dash, last = str(flow.get("port")).partition("-")
         if not all(part.isdecimal() and int(part) <= LAST_PORT for part in (first, last or first)):
             yield (f'"{flow.get("port")}" is no port', "Write a number from 1 to 65535, or a range such as 6000-6010.")
+
+
+def check_server(value: Any) -> Iterator[Finding]:
+    """Refuse what is neither the address of a server nor one with a port."""
+    text = str(value)
+    if not text:
+        return
+    found = SERVER.fullmatch(text)
+    if text.count(":") > 1 and (found is None or not text.startswith("[")):
+        yield (f'"{text}" has no brackets, which an address of IPv6 has here', "Write for example [2001:db8::7]:5432.")
+    elif found is None:
+        yield (f'"{text}" is not the address of a server', "Write for example db.example.net or db.example.net:5433.")
+    elif found["port"] and not 0 < int(found["port"]) <= LAST_PORT:
+        yield (f'"{text}" has no port from 1 to 65535', "Write for example db.example.net:5433.")
+    else:
+        yield from check_address(found["host"].strip("[]"))
 
 
 def check_not_nobody(value: Any) -> Iterator[Finding]:

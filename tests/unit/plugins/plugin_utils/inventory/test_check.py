@@ -561,3 +561,28 @@ def test_a_pool_is_refused_where_nothing_would_use_it_or_it_would_lead_elsewhere
     assert "site_database_pool" in only(problems({"site_database_pool": "statement"}))
     several = "[lb]\nweb1\n[app]\nweb1\n[db]\nd1\nd2\nd3\n"
     assert "d1, d2, d3" in only(problems({"site_database_pool": "session"}, hosts=several))
+
+
+WITHOUT_DATABASE = "[lb]\nweb1\n[app]\nweb1\n"
+MANAGED = {"site_database_server": "db.example.net:5433", "site_database_password": "given"}
+
+
+def test_a_database_that_somebody_else_runs_takes_the_place_of_the_group(problems: Problems) -> None:
+    assert problems(MANAGED, hosts=WITHOUT_DATABASE) == []
+    assert "site_database_server: <its address>" in only(problems(hosts=WITHOUT_DATABASE))
+    assert "only one of them can have the database" in only(problems(MANAGED))
+
+
+def test_a_database_that_somebody_else_runs_needs_its_password(problems: Problems) -> None:
+    found = only(problems({"site_database_server": "db.example.net"}, hosts=WITHOUT_DATABASE))
+    assert found.startswith("site_database_password") and "ansible-vault" in found
+
+
+def test_what_means_something_for_such_a_database_alone_is_refused_without_one(problems: Problems) -> None:
+    assert "site_database_server is empty" in only(problems({"site_database_tls_mode": "verify-ca"}))
+
+
+@pytest.mark.parametrize("server", ["db.example.net:0", "db.example.net:x", "postgres://db.example.net", "2001:db8::7", "db_1"])
+def test_an_address_that_leads_nowhere_is_refused(problems: Problems, server: str) -> None:
+    found = only(problems({**MANAGED, "site_database_server": server}, hosts=WITHOUT_DATABASE))
+    assert found.startswith("site_database_server")

@@ -1,0 +1,147 @@
+"""A database that somebody else runs: what a look at it finds, and one message with a remedy for whatever is in the way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql import managed
+
+TARGET = managed.Target("db.example.net", 5433, "shop", "seller", "S3cret", "verify-full", "-----BEGIN", ("pg_trgm",))
+TOLD: dict[str, Any] = {
+    "number": 170006,
+    "version": "17.6",
+    "is_copy": False,
+    "schema": "public",
+    "may_create": True,
+    "extensions": ["pg_trgm"],
+    "bytes": 8 * 1024**2,
+    "max_connections": 100,
+    "reserved": 3,
+    "account_limit": -1,
+    "database_limit": -1,
+    "is_empty": False,
+    "own": 7,
+    "own_here": 7,
+    "here": 9,
+    "all": 30,
+}
+
+
+class Server:
+    """Answers in psql's place."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.command: list[str] = []
+        self.said: dict[str, Any] = {}
+
+    def __call__(self, command: list[str], **said: Any) -> Outcome:
+        self.command, self.said = command, said
+        return self.outcome
+
+
+def looked(**differently: Any) -> dict[str, Any]:
+    return managed.look(TARGET, Server(Outcome(0, json.dumps(TOLD | differently))))
+
+
+def test_a_look_tells_what_the_server_is_and_has_room_for() -> None:
+    found = looked()
+
+    assert (found["version"], found["megabytes"], found["connections"]) == ("17.6", 8.0, 9)
+    # What the site itself has open is among what it may have.
+    assert found["room"] == 100 - 3 - 23
+    assert found["room_why"] == "max_connections is 100, 3 are reserved, 23 are others'"
+
+
+def test_the_smallest_limit_counts() -> None:
+    assert looked(account_limit=20)["room_why"] == "the account is limited to 20"
+    assert looked(database_limit=10)["room"] == 8
+    assert looked(max_connections=20)["room"] == 0
+
+
+def test_the_password_is_no_argument_and_hidden_in_what_psql_says() -> None:
+    server = Server(Outcome(0, json.dumps(TOLD)))
+    managed.look(TARGET, server)
+
+    assert "S3cret" not in " ".join(server.command) and server.said["hidden"] == ["S3cret"]
+    assert server.said["environment"]["PGPASSWORD"] == "S3cret"
+    assert server.said["environment"]["PGSSLMODE"] == "verify-full" and "S3cret" not in repr(TARGET)
+
+
+@pytest.mark.parametrize(
+    ("differently", "words"),
+    [
+        ({"is_copy": True, "may_create": False}, ["takes no writes", "the primary's address"]),
+        ({"number": 130012, "version": "13.12"}, ["PostgreSQL 13.12", "14 or later"]),
+        (
+            {"may_create": False},
+            ["may not create tables in the schema public", "GRANT CREATE, USAGE ON SCHEMA public TO seller;"],
+        ),
+        ({"schema": None, "may_create": False}, ["in the schema public"]),
+        ({"extensions": []}, ["lacks the extension pg_trgm", 'CREATE EXTENSION "pg_trgm";']),
+    ],
+)
+def test_a_server_that_will_not_do_is_refused(differently: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(Trouble) as refused:
+        looked(**differently)
+    for word in words:
+        assert word in str(refused.value)
+
+
+def test_a_site_that_serves_may_have_its_data_elsewhere(tmp_path: Path) -> None:
+    assert not managed.is_elsewhere(str(tmp_path), TARGET)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "environment").write_text('DATABASE_URL="postgres://shop:x@127.0.0.1:5432/shop"\n', encoding="utf-8")
+    # It has not got as far as a release.
+    assert not managed.is_elsewhere(str(tmp_path), TARGET)
+    (tmp_path / "current").symlink_to("releases/20261130")
+    assert managed.is_elsewhere(str(tmp_path), TARGET)
+    (tmp_path / "etc" / "environment").write_text(
+        'DATABASE_URL="postgres://seller:x@db.example.net:5433/shop"\n', encoding="utf-8"
+    )
+    assert not managed.is_elsewhere(str(tmp_path), TARGET)
+
+
+FAILED = 'connection to server at "db.example.net" (192.0.2.7), port 5433 failed: '
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            'could not translate host name "db.example.net" to address: Name or service not known',
+            ["knows no address of db.example.net", "site_database_server"],
+        ),
+        (f"{FAILED}Connection refused\n\tIs the server running on that host?", ["can't reach db.example.net:5433", "firewall"]),
+        (f"{FAILED}timeout expired", ["can't reach db.example.net:5433"]),
+        (f"{FAILED}server does not support SSL, but SSL was required", ["speaks no TLS", "ssl = on"]),
+        (f"{FAILED}SSL error: certificate verify failed", ["not signed by the authority in site_database_ca_path"]),
+        (
+            f'{FAILED}server certificate for "pg7.internal" does not match host name "db.example.net"',
+            ["pg7.internal", "site_database_tls_mode: verify-ca"],
+        ),
+        (
+            f'{FAILED}FATAL:  password authentication failed for user "seller"',
+            ["does not let seller in", "Correct site_database_user and site_database_password"],
+        ),
+        (
+            f'{FAILED}FATAL:  no pg_hba.conf entry for host "192.0.2.9", user "seller", database "shop", SSL encryption',
+            ["does not let seller into shop", "addresses of the application hosts"],
+        ),
+        (f'{FAILED}FATAL:  database "shop" does not exist', ["no database shop", "CREATE DATABASE shop OWNER seller;"]),
+        (f'{FAILED}FATAL:  permission denied for database "shop"', ["GRANT CONNECT ON DATABASE shop TO seller;"]),
+        (f"{FAILED}FATAL:  sorry, too many clients already", ["no free connection"]),
+        ("psql: something new", ["can't use the database shop", "something new", "log"]),
+    ],
+)
+def test_each_complaint_has_its_remedy(said: str, words: list[str]) -> None:
+    with pytest.raises(Trouble) as refused:
+        managed.look(TARGET, Server(Outcome(2, "", f"psql: error: {said}")))
+    for word in words:
+        assert word in str(refused.value)
+    assert refused.value.remedy
