@@ -190,7 +190,10 @@ def test_what_roles_are_fed_is_a_row_of_the_table() -> None:
         (
             "cluster",
             "db1",
-            {"postgresql_listen_addresses": ["localhost", "10.0.0.31"], "postgresql_certificate_names": ["db1", "10.0.0.31"]},
+            {
+                "postgresql_listen_addresses": ["localhost", "10.0.0.31"],
+                "postgresql_certificate_names": ["db1", "10.0.0.31", "127.0.0.1"],
+            },
         ),
         (
             "cluster",
