@@ -23,7 +23,8 @@ def test_every_fact_that_a_role_or_a_playbook_uses_is_looked_for(monkeypatch: py
     ]
     used = {name for path in files for name in USED.findall(path.read_text(encoding="utf-8"))}
 
-    assert used - {"hotclub_login", "hotclub_addresses", "hotclub_time_daemon", "hotclub_ssh_port"} <= set(look.facts())
+    of_the_step = {"hotclub_login", "hotclub_addresses", "hotclub_time_daemon", "hotclub_ssh_port", "hotclub_database"}
+    assert used - of_the_step <= set(look.facts())
 
 
 def test_a_daemon_that_keeps_the_time_already_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
