@@ -14,6 +14,8 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending impor
 
 # Between two questions to a host that is followed, in seconds.
 PAUSE = 2.0
+# As many seconds are asked for a second time.
+OVERLAP = 2.0
 
 
 class ActionModule(HostSteps):
@@ -23,17 +25,15 @@ class ActionModule(HostSteps):
         """Ask, and with ``follow`` print what is new until the seconds are over."""
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        now = time.time()
         try:
-            arguments["since"] = moment(str(arguments["since"]), now)
-            arguments["up_to"] = moment(str(arguments["up_to"]), now) if arguments.get("up_to") else ""
+            arguments["since"] = moment(str(arguments["since"]))
+            arguments["up_to"] = moment(str(arguments["up_to"])) if arguments.get("up_to") else ""
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
-        seconds = float(arguments.pop("follow_seconds", 0) or 0)
-        follow = bool(arguments.pop("follow", False))
-        if not follow:
+        seconds = float(arguments.get("follow_seconds", 0) or 0)
+        if not arguments.get("follow"):
             return self.ask("site_logs", arguments, task_vars)
-        return self._follow(arguments, task_vars or {}, now + seconds if seconds else None)
+        return self._follow(arguments, task_vars or {}, time.time() + seconds if seconds else None)
 
     def _follow(self, arguments: dict[str, Any], task_vars: dict[str, Any], end: float | None) -> dict[str, Any]:
         """Print what a host writes until an end, or until the operator has seen enough."""
@@ -44,11 +44,11 @@ class ActionModule(HostSteps):
             if answer.get("failed"):
                 return answer
             found = answer["logs"]["entries"]
+            if answer["logs"]["more"]:
+                Display().display(f"{host}: {answer['logs']['more']} entries are left out: raise logs_lines, or ask for less.")
             for line in log_lines(merged({host: [entry for entry in found if entry not in seen]})):
                 Display().display(line)
-            if found:
-                # The next answer begins with what was written in the same moment as the last entry, too.
-                arguments["since"] = found[-1]["when"]
-                seen = [entry for entry in found if entry["when"] == arguments["since"]]
+            # nginx writes whole seconds: what it writes next may count as older than what was seen of others.
+            arguments["since"], seen = answer["logs"]["until"] - OVERLAP, found
             time.sleep(PAUSE)
         return {"changed": False, "logs": {"entries": [], "more": 0}}

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import calendar
+import heapq
+import itertools
 import json
 import os
 import re
@@ -30,14 +32,18 @@ WORDS = {
 # A level as gunicorn writes it, and most of what Python's logging writes.
 NAMED = re.compile(r"^(?:\[[^\]]*\] ){0,3}\[?(DEBUG|INFO|WARNING|ERROR|CRITICAL)\]?[ :\]]")
 FAILURE = re.compile(r"^Traceback \(most recent call last\):|^Internal Server Error: ")
+# nginx: {"time":"2026-11-30T12:00:00+00:00", as the role nginx has it written.
+ACCESS_TIME = re.compile(r'^\{"time":"([^"]+)"')
 # nginx: 2026/11/30 12:00:00 [error] 123#123: *4 text
 NGINX_ERROR = re.compile(r"^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(\w+)\] \d+#\d+: (.*)$")
 # PostgreSQL as Debian has it, log_line_prefix '%m [%p] %q%u@%d ': 2026-11-30 12:00:00.123 UTC [9] shop@shop LOG:  text
 POSTGRESQL = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) (\S+) \[\d+\] (?:(\S*)@(\S+) )?([A-Z]+\d?): +(.*)$")
 # Of each file, no more than its end is read, in bytes: some minutes of a busy site.
 TAIL_BYTES = 16 * 1024 * 1024
+# They are read backwards in blocks of so many bytes, as far as is asked for.
+BLOCK_BYTES = 256 * 1024
 # As many lines of the journal are read, before any are left out by what they say.
-JOURNAL_LINES = 50_000
+JOURNAL_LINES = 20_000
 # Of one entry, in characters: a traceback is read from its end.
 TEXT = 8000
 
@@ -95,13 +101,23 @@ def entries(
     :param hidden: values that are not shown, wherever somebody has written them.
     """
     nginx, postgresql = root / "var/log/nginx", root / "var/log/postgresql"
-    found = list(journal(site, wanted, runner))
-    found += files(nginx, f"{site}.access.log*", wanted, access)
-    found += files(nginx, f"{site}.error.log*", wanted, nginx_errors)
-    found += files(postgresql, "*.log*", wanted, lambda lines: sessions(lines, database))
-    fitting = sorted((entry for entry in found if wanted.has(entry)), key=lambda entry: entry.when)
-    shown = [asdict(replace(entry, text=redact(entry.text, hidden))) for entry in fitting[-wanted.lines :]]
-    return {"entries": shown, "more": len(fitting) - len(shown)}
+    sources = (
+        journal(site, wanted, runner),
+        files(nginx, f"{site}.access.log*", wanted, access, access_time),
+        files(nginx, f"{site}.error.log*", wanted, nginx_errors, nginx_error_time),
+        files(postgresql, "*.log*", wanted, lambda lines: sessions(lines, database), postgresql_time),
+    )
+    newest: list[tuple[float, int, Entry]] = []
+    count = 0
+    for entry in itertools.chain(*sources):
+        if wanted.has(entry):
+            count += 1
+            # The count keeps the order of entries of one moment.
+            heapq.heappush(newest, (entry.when, count, entry))
+            if len(newest) > wanted.lines:
+                heapq.heappop(newest)
+    shown = [asdict(replace(entry, text=redact(entry.text, hidden))) for _when, _count, entry in sorted(newest)]
+    return {"entries": shown, "more": count - len(shown), "until": wanted.until}
 
 
 def units_of(site: str) -> list[str]:
@@ -122,22 +138,31 @@ def journal(site: str, wanted: Wanted, runner: Run = run) -> Iterator[Entry]:
     """Yield what the journal has, several lines of one failure as one entry."""
     units = [f"--unit={unit}" for unit in units_of(site)]
     span = [f"--since=@{int(wanted.since)}", f"--until=@{int(wanted.until) + 1}"]
-    told = runner(
-        ["journalctl", "--output=json", "--no-pager", "--quiet", f"--lines={JOURNAL_LINES}", *span, *units], timeout=120
-    )
-    yield from joined(_read(line, site) for line in told.stdout.splitlines() if line.startswith("{"))
+    # All: long messages, too.
+    command = ["journalctl", "--output=json", "--all", "--no-pager", "--quiet", f"--lines={JOURNAL_LINES}"]
+    told = runner([*command, *span, *units], timeout=120)
+    # Not splitlines(), for which characters inside of a message end a line.
+    yield from joined(found for line in told.stdout.split("\n") if (found := _read(line, site)))
 
 
-def _read(line: str, site: str) -> tuple[str, Entry]:
-    said: Mapping[str, Any] = json.loads(line)
-    message = said.get("MESSAGE") or ""
-    # What is no UTF-8 comes as a list of bytes.
-    text = message if isinstance(message, str) else bytes(message).decode("utf-8", "replace")
+def _read(line: str, site: str) -> tuple[str, Entry] | None:
+    try:
+        said: Mapping[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    text = message_of(said.get("MESSAGE"))
     unit = str(said.get("UNIT") or said.get("_SYSTEMD_UNIT") or "")
     program, source = program_of(unit, site)
     priority = int(said.get("PRIORITY") or 6)
     entry = Entry(int(said["__REALTIME_TIMESTAMP"]) / 1e6, program, BY_PRIORITY[min(priority, 7)], text, source)
     return f"{unit} {said.get('_PID', '')}", entry
+
+
+def message_of(said: Any) -> str:
+    """Return a message of the journal: a text, its bytes where it is none, or several of them."""
+    if isinstance(said, list) and all(isinstance(each, int) for each in said):
+        return bytes(said).decode("utf-8", "replace")
+    return "\n".join(message_of(each) for each in said) if isinstance(said, list) else str(said or "")
 
 
 def program_of(unit: str, site: str) -> tuple[str, str]:
@@ -160,7 +185,7 @@ def joined(read: Iterable[tuple[str, Entry]]) -> Iterator[Entry]:
     for process, entry in read:
         before, in_failure = open_ones.get(process, (None, False))
         if before and entry.program == before.program and continues(before.text, entry.text, in_failure):
-            text = f"{before.text}\n{entry.text}"
+            text = f"{before.text}\n{entry.text}"[-2 * TEXT :]
             failing = in_failure or bool(FAILURE.match(entry.text))
             open_ones[process] = (replace(before, text=text, level="error" if failing else before.level), failing)
             continue
@@ -192,24 +217,66 @@ def shortened(entry: Entry) -> Entry:
     return replace(entry, text=text if len(text) <= TEXT else f"[...]{text[-TEXT:]}")
 
 
-def files(folder: Path, pattern: str, wanted: Wanted, read: Callable[[Iterable[str]], Iterator[Entry]]) -> Iterator[Entry]:
-    """Yield the entries of a log file, and of the one before it where it was begun later than what is asked for."""
+def files(
+    folder: Path,
+    pattern: str,
+    wanted: Wanted,
+    read: Callable[[Iterable[str]], Iterator[Entry]],
+    time_of: Callable[[str], float | None],
+) -> Iterator[Entry]:
+    """Yield the entries of a log file, and of the one before it where it was begun later than what is asked for.
+
+    :param time_of: when a line was written, None where it doesn't say.
+    """
     try:
         found = [(path, path.stat().st_mtime) for path in folder.glob(pattern) if not path.name.endswith(".gz")]
     except OSError:
         return
+
+    def is_older(line: str) -> bool:
+        when = time_of(line)
+        return when is not None and when < wanted.since
+
     for path, written in found:
         if written >= wanted.since:
-            yield from read(tail(path))
+            yield from read(tail(path, is_older))
 
 
-def tail(path: Path, size: int = TAIL_BYTES) -> list[str]:
-    """Return the last lines of a file, whole ones only."""
+def tail(path: Path, is_older: Callable[[str], bool], size: int = TAIL_BYTES, block: int = BLOCK_BYTES) -> list[str]:
+    """Return the last lines of a file, whole ones only, back to one that is older than what is wanted."""
+    blocks: list[bytes] = []
     with path.open("rb") as file:
-        begins = max(0, file.seek(0, os.SEEK_END) - size)
-        file.seek(begins)
-        lines = file.read().decode("utf-8", "replace").splitlines()
-    return lines[1:] if begins else lines
+        end = begins = file.seek(0, os.SEEK_END)
+        while begins > max(0, end - size):
+            length = min(block, begins - max(0, end - size))
+            begins -= length
+            file.seek(begins)
+            blocks.insert(0, file.read(length))
+            if is_older(blocks[0].partition(b"\n")[2].partition(b"\n")[0].decode("utf-8", "replace")):
+                break
+    lines = b"".join(blocks).decode("utf-8", "replace").split("\n")
+    return [line for line in lines[1 if begins else 0 :] if line]
+
+
+def access_time(line: str) -> float | None:
+    """Return when nginx has written a line about a request."""
+    found = ACCESS_TIME.match(line)
+    try:
+        return iso(found[1]) if found else None
+    except ValueError:
+        return None
+
+
+def nginx_error_time(line: str) -> float | None:
+    """Return when nginx has written a line about an error."""
+    found = NGINX_ERROR.match(line)
+    return time.mktime(time.strptime(found[1], "%Y/%m/%d %H:%M:%S")) if found else None
+
+
+def postgresql_time(line: str) -> float | None:
+    """Return when PostgreSQL has written a line."""
+    found = POSTGRESQL.match(line)
+    return in_zone(found[1], found[2]) if found else None
 
 
 def access(lines: Iterable[str]) -> Iterator[Entry]:

@@ -25,18 +25,29 @@ SPEC: dict[str, Any] = {
     "release": {"type": "str", "default": ""},
     "programs": {"type": "list", "elements": "str", "default": []},
     "lines": {"type": "int", "default": 200},
-    # The controller asks again for these, and makes seconds since 1970 of moments.
+    # The controller asks again for these, and makes seconds of moments.
     "follow": {"type": "bool", "default": False},
     "follow_seconds": {"type": "int", "default": 0},
 }
 
+# As long, a failure takes to be written from its first line to its last.
+SETTLED_SECONDS = 1.0
+
+
+def moment(said: str | float, now: float) -> float:
+    """Return a moment in seconds since 1970; a negative one is so long ago, by the clock of this host."""
+    seconds = float(said)
+    return now + seconds if seconds < 0 else seconds
+
 
 def take(module: Call) -> None:
     """Read, and tell."""
-    asked = module.params
+    asked, now = module.params, time.time()
+    # Who is followed may be in the middle of what belongs together.
+    until = asked["up_to"] or (now - SETTLED_SECONDS if asked["follow"] else now)
     wanted = Wanted(
-        since=float(asked["since"]),
-        until=float(asked["up_to"] or time.time()),
+        since=moment(asked["since"], now),
+        until=moment(until, now),
         level=asked["level"],
         request=asked["request"],
         release=asked["release"],

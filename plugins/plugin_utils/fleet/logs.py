@@ -9,18 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+# What a terminal would obey.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def moment(text: str, now: float) -> float:
-    """Return a moment in seconds since 1970.
+def moment(text: str) -> float:
+    """Return a moment in seconds since 1970, or less than nothing for so many seconds ago by whatever clock it is for.
 
     :param text: so long ago, 90s, 15m, 2h or 3d; or a moment, 2026-11-30T12:00 in UTC or with another offset behind it.
-    :param now: the present, in seconds since 1970.
     :raises ValueError: it is neither.
     """
     if ago := re.fullmatch(r"(\d+)([smhd])", text.strip()):
-        return now - int(ago[1]) * SPANS[ago[2]]
+        return -max(1, int(ago[1])) * SPANS[ago[2]]
     try:
         said = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -43,6 +44,6 @@ def log_lines(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         when = datetime.fromtimestamp(entry["when"], UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
         who = " ".join(filter(None, (entry["program"], entry["source"])))
         level = "" if entry["level"] == "info" else f" {entry['level'].upper()}"
-        first, *others = str(entry["text"]).split("\n")
+        first, *others = CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", str(entry["text"])).split("\n")
         yield f"{when}Z {entry['host']} {who}{level}: {first}"
         yield from (f"    {line}" for line in others)

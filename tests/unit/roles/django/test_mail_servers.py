@@ -98,3 +98,14 @@ def test_a_server_that_nobody_has_chosen_is_not_tried(monkeypatch: pytest.Monkey
     assert checks.is_chosen("smtp.example.net")
     monkeypatch.setenv("EMAIL_HOST", "localhost")
     assert checks.is_chosen("localhost")
+
+
+def test_a_backend_that_cannot_be_begun_is_told_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = loaded("release_checks")
+
+    def fail() -> list[str]:
+        raise ModuleNotFoundError("No module named 'anymail'")
+
+    monkeypatch.setattr(checks, "try_mail", fail)
+    [told] = checks.untaken_mail()
+    assert told.startswith("mail: what sends it can't be begun: ModuleNotFoundError: No module named 'anymail'.")

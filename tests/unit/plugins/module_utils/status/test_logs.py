@@ -172,8 +172,18 @@ def test_what_is_shown_can_be_chosen(tmp_path: Path, wanted: dict[str, Any], lef
 def test_of_a_large_file_the_end_is_read_in_whole_lines(tmp_path: Path) -> None:
     file = tmp_path / "log"
     file.write_text("first\nsecond\nthird\n")
-    assert logs.tail(file, 9) == ["third"]
-    assert logs.tail(file) == ["first", "second", "third"]
+    assert logs.tail(file, lambda _line: False, 9) == ["third"]
+    assert logs.tail(file, lambda _line: False) == ["first", "second", "third"]
+    assert logs.tail(file, lambda line: line == "second", block=16) == ["second", "third"]
+
+
+@pytest.mark.parametrize(
+    ("said", "text"), [("a\u2028b", "a\u2028b"), (None, ""), (["first", "second"], "first\nsecond"), ([104, 105], "hi")]
+)
+def test_messages_of_every_kind_are_read(tmp_path: Path, said: Any, text: str) -> None:
+    torn = line("later", second=1).replace("{", "")
+    raw = json.dumps(json.loads(line("")) | {"MESSAGE": said}, ensure_ascii=False)
+    assert texts(entries("shop", "shop", ALL, root=tmp_path, runner=journal(raw, torn))) == [("gunicorn", "info", text)]
 
 
 def test_secrets_are_not_shown_wherever_they_were_written(tmp_path: Path) -> None:
