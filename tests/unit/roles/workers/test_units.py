@@ -219,6 +219,7 @@ def test_workers_run_on_the_hosts_of_their_group_else_on_every_application_host(
     defaults = given["loader"].load_from_file(str(CHECKOUT / "roles/site/defaults/main.yml"), trusted_as_template=True)
     known = defaults | wiring() | {"groups": given["groups"], "hostvars": given["hostvars"], "inventory_hostname": host}
     known |= {"site_name": "shop", "site_workers": [{"name": "mail", "kind": "celery"}]}
+    known["group_names"] = [name for name, hosts in given["groups"].items() if host in hosts]
 
     programs = evaluate_for_role("workers", "{{ workers_programs }}", **{**known, "workers_programs": known["workers_programs"]})
 
