@@ -91,6 +91,11 @@ def _served(cluster: Cluster, arguments: Mapping[str, Any], check: bool, run: Ta
     if leaves:
         if check:
             return _result(cluster, outcome, ["leave the cluster"])
+        if not arguments["restart_allowed"]:
+            raise PostgresqlError(
+                f"Patroni runs PostgreSQL {cluster.version}, which is to run by itself; application hosts may reach it by Patroni.",
+                "Run playbooks/site.yml without --limit and --tags first: it leads them to the server itself.",
+            )
         Patroni(cluster).leave()
     refuse_beside_older(cluster)
     keeper = keeper_of(cluster)

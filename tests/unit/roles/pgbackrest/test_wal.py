@@ -106,3 +106,8 @@ def test_what_is_missing_where_a_timeline_is_known_to_begin(
 ) -> None:
     expected = [one if isinstance(one, wal.Gap) else wal.Gap(one, one) for one in gaps]
     assert wal.gaps(there, file(3), begins) == expected
+
+
+def test_a_backup_of_a_timeline_that_was_left_lacks_nothing_of_the_present_way() -> None:
+    there = files(5, 6, timeline=2) + files(5, 6) + files(7, 8, timeline=3)
+    assert wal.gaps(there, file(5, timeline=2), {1: 0, 3: 7}) == []

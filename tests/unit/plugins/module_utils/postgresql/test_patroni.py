@@ -275,6 +275,18 @@ def test_leaving_a_cluster_is_refused_before_a_file_changes(host: Host, monkeypa
     assert told.value is refused
 
 
+def test_no_playbook_takes_a_server_from_patroni_in_passing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "is_installed", lambda _cluster: True)
+    monkeypatch.setattr(server, "regard_others", lambda *_: {})
+    monkeypatch.setattr(server, "shared", lambda *_: None)
+    monkeypatch.setattr(server, "refuse_to_leave", lambda *_: None)
+    monkeypatch.setattr(server, "Cluster", lambda *_: host.cluster)
+    wanted = {"version": "17", "cluster": "main", "port": 5432, "users": [], "state": "running", "is_alone": True, "site": "shop"}
+    with pytest.raises(PostgresqlError, match=r"playbooks/site\.yml without --limit"):
+        server.serve({**wanted, "restart_allowed": False}, False, host.run)
+    assert host.called == []
+
+
 def test_a_primary_that_the_inventory_has_no_more_is_named_before_anything_changes(host: Host) -> None:
     host.keep(leader="db9")
     with pytest.raises(PostgresqlError, match=r"db9 is the primary .* db1, db2 without it.*switchover_to=<"):

@@ -71,7 +71,8 @@ def gaps(files: Iterable[File], since: File, begins: Mapping[int, int] | None = 
     :param begins: the timelines that led to the present one, each with the number of its first file. The server that left one
         may have written on, and not archived its last files: neither hides what is missing where the next one began.
     """
-    begins = begins or {}
+    # A backup of a timeline that was left is on no way to the present one.
+    begins = begins if begins and since.timeline in begins else {}
     numbers: dict[int, list[int]] = {timeline: [] for timeline in begins if timeline >= since.timeline}
     for file in sorted(file for file in files if file.timeline >= since.timeline and file.number >= since.number):
         numbers.setdefault(file.timeline, []).append(file.number)
