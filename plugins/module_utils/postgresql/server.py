@@ -93,7 +93,7 @@ def _served(cluster: Cluster, arguments: Mapping[str, Any], check: bool, run: Ta
             return _result(cluster, outcome, ["leave the cluster"])
         if not arguments["restart_allowed"]:
             raise PostgresqlError(
-                f"Patroni runs PostgreSQL {cluster.version}, which is to run by itself; application hosts may reach it by Patroni.",
+                f"Patroni runs PostgreSQL {cluster.version}, which is to run by itself; application hosts may need Patroni.",
                 "Run playbooks/site.yml without --limit and --tags first: it leads them to the server itself.",
             )
         Patroni(cluster).leave()
