@@ -25,7 +25,7 @@ SCENARIOS = ROOT / "molecule"
 # They run when named: nobody has seen Ubuntu's work, and the cluster of Debian 12 takes as long as that of Debian 13 again.
 ON_REQUEST = ("single-noble", "cluster-bookworm")
 # How long the scenarios take, against each other.
-SHARES = {"single-trixie": 3, "single-bookworm": 2, "cluster-trixie": 4}
+SHARES = {"single-trixie": 5, "single-bookworm": 3, "cluster-trixie": 6}
 # Tells the behaviour tests that they run on a machine that is too slow for all of them.
 LEAVES_OUT = "HOTCLUB_LEAVES_OUT"
 # In a scenario that repeats tests of another one on a second distribution: the marker of those that run here alone.
