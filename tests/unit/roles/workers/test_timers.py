@@ -130,6 +130,21 @@ def test_moments_are_read_in_utc_whatever_the_zone_of_the_host() -> None:
        (in UTC): Sun 2027-01-17 12:00:00 UTC
 """
     assert calendars.moments_in(told) == [1800100800, 1800187200]
+    # As Debian 12 has it.
+    told = """
+  Original form: *-*-* 13:00
+Normalized form: *-*-* 13:00:00
+    Next elapse: Sat 2027-01-16 13:00:00 CET
+       (in UTC): Sat 2027-01-16 12:00:00 UTC
+       From now: 1 month 16 days left
+       Iter. #2: Sun 2027-01-17 13:00:00 CET
+       (in UTC): Sun 2027-01-17 12:00:00 UTC
+       From now: 1 month 17 days left
+       Iter. #3: Mon 2027-01-18 13:00:00 CET
+       (in UTC): Mon 2027-01-18 12:00:00 UTC
+       From now: 1 month 18 days left
+"""
+    assert calendars.moments_in(told) == [1800100800, 1800187200, 1800273600]
     assert calendars.moments_in("    Next elapse: Sat 2027-01-16 12:00:00 UTC\n") == [1800100800]
     assert calendars.moments_in("    Next elapse: never\n") == []
 

@@ -8,7 +8,8 @@ import subprocess
 
 # A year that has 29 February comes every eight at the latest.
 LONGEST_SECONDS = 9 * 366 * 86400
-MOMENT = re.compile(r"^\s*(Next elapse|Iteration #\d+|\(in UTC\)): \w+ (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", re.MULTILINE)
+# systemd 252 writes Iter. #2, newer ones Iteration #2.
+MOMENT = re.compile(r"^\s*(Next elapse|Iter(?:ation|\.) #\d+|\(in UTC\)): \w+ (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", re.MULTILINE)
 
 
 def moments_in(told: str) -> list[int]:
