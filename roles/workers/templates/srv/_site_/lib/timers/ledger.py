@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import importlib
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,7 @@ CREATE TABLE IF NOT EXISTS hotclub.timer_runs (
     detail text NOT NULL DEFAULT '',
     UNIQUE (timer, due)
 );
+ALTER TABLE hotclub.timer_runs ADD COLUMN IF NOT EXISTS token text;
 """
 RUNNING, WAITING, SKIPPED, TAKEN, PAUSED, LOST = "running", "waiting", "skipped", "taken", "paused", "lost"
 
@@ -104,6 +106,8 @@ class Ledger:
         self._parameters = parameters(address)
         self._psycopg = importlib.import_module("psycopg2")
         self._connection: Any = None
+        # By which a process knows the rows that it has written, also when nobody told it that they were committed.
+        self.token = uuid.uuid4().hex
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Any]:
@@ -131,15 +135,17 @@ class Ledger:
             return is_there(cursor)
 
     def prepare(self) -> None:
-        """Create the tables where they are missing."""
+        """Create the tables where they are missing, and what older ones lack."""
         with self._transaction() as cursor:
-            if not is_there(cursor):
+            if not is_whole(cursor):
                 # Of several that come at once, one creates them.
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext('hotclub.timers'))")
                 cursor.execute(TABLES)
 
     def take(self, name: str, due: float, overlap: str, host: str, release: str, by_hand: bool = False) -> Turn:
         """Take a moment of a timer, unless somebody has.
+
+        Asked again after an answer that was lost, it says the same.
 
         :param due: the moment, in seconds since 1970.
         :param overlap: what is done when an earlier run goes on: ``skip``, ``queue`` or ``allow``.
@@ -156,21 +162,23 @@ class Ledger:
             taken, paused, now = cursor.fetchone()
             if (moment - now).total_seconds() > AHEAD_SECONDS:
                 raise RefusedError(f"The clock of {host} is ahead of the database's, which says {now}: nothing is run.")
+            if own := self._own(cursor, name, moment):
+                return own
+            cursor.execute("SELECT FROM hotclub.timer_runs WHERE timer = %s AND due = %s", (name, moment))
+            if cursor.fetchone() is not None:
+                return Turn(TAKEN)
             if not by_hand:
                 if paused:
                     return Turn(PAUSED)
                 # On a busy host a later moment may come first. What is long ago, others have taken or left.
                 if taken is not None and taken >= moment and (now - moment).total_seconds() > LATE_SECONDS:
                     return Turn(TAKEN)
-                cursor.execute("SELECT FROM hotclub.timer_runs WHERE timer = %s AND due = %s", (name, moment))
-                if cursor.fetchone() is not None:
-                    return Turn(TAKEN)
                 cursor.execute("UPDATE hotclub.timers SET taken = greatest(taken, %s) WHERE name = %s", (moment, name))
             state = self._state(cursor, name, overlap)
             cursor.execute(
-                "INSERT INTO hotclub.timer_runs (timer, due, host, release, result, ended) "
-                "VALUES (%s, %s, %s, %s, %s, CASE WHEN %s THEN clock_timestamp() END) RETURNING id",
-                (name, moment, host, release, state, state == SKIPPED),
+                "INSERT INTO hotclub.timer_runs (timer, due, host, release, token, result, ended) "
+                "VALUES (%s, %s, %s, %s, %s, %s, CASE WHEN %s THEN clock_timestamp() END) RETURNING id",
+                (name, moment, host, release, self.token, state, state == SKIPPED),
             )
             (number,) = cursor.fetchone()
             cursor.execute(
@@ -180,6 +188,16 @@ class Ledger:
                 (name, 2 * LATE_SECONDS, name, KEPT_RUNS),
             )
             return Turn(state, number)
+
+    def _own(self, cursor: Any, name: str, moment: datetime.datetime) -> Turn | None:
+        """Return what this process was given of the same moment before, whether or not it heard of it; None for nothing."""
+        cursor.execute(
+            "UPDATE hotclub.timer_runs SET began = clock_timestamp(), seen = clock_timestamp() "
+            "WHERE timer = %s AND due = %s AND token = %s AND (ended IS NULL OR result = %s) RETURNING result, id",
+            (name, moment, self.token, SKIPPED),
+        )
+        row = cursor.fetchone()
+        return Turn(*row) if row else None
 
     def _state(self, cursor: Any, name: str, overlap: str, number: int = 0) -> str:
         """Return what a run may do beside the others; those that are dead are told so."""
@@ -272,6 +290,14 @@ class Ledger:
 def is_there(cursor: Any) -> bool:
     """Say whether there are tables yet."""
     cursor.execute("SELECT to_regclass('hotclub.timer_runs') IS NOT NULL")
+    return bool(cursor.fetchone()[0])
+
+
+def is_whole(cursor: Any) -> bool:
+    """Say whether the tables have all that they need."""
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('hotclub.timer_runs') AND attname = 'token')"
+    )
     return bool(cursor.fetchone()[0])
 
 
