@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import fleet_problems, fleet_timers, last_run
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import fleet_problems, fleet_timers
 
 COLUMNS = (
     "HOST",
@@ -110,7 +110,7 @@ def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _timers(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """Return the rows of the table of timers; none where there are no timers."""
-    rows = [(name, *_last(last_run(seen)), _next(seen)) for name, seen in fleet_timers(statuses).items()]
+    rows = [(name, *_last(seen["last"]), _next(seen)) for name, seen in fleet_timers(statuses).items()]
     return [TIMERS, *rows] if rows else []
 
 

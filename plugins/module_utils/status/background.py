@@ -98,8 +98,15 @@ def timer_of(seen: Mapping[str, Any], since: float | None) -> dict[str, Any]:
         "paused": read(seen["paused"]),
         "paused_by": seen["paused_by"],
         "missed": read(seen["due"]) if called and not seen["paused"] and (seen["taken"] or 0) < seen["due"] else "",
-        "runs": [{**run, **{moment: read(run[moment]) for moment in ("due", "began", "ended")}} for run in seen["runs"]],
+        "runs": [run_of(run) for run in seen["runs"]],
+        # A program of before the last run of the playbook site doesn't tell it.
+        "last": run_of(seen["last"]) if seen.get("last") else {},
     }
+
+
+def run_of(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run with its times as people read them."""
+    return {**run, **{moment: read(run[moment]) for moment in ("due", "began", "ended")}}
 
 
 def read(moment: float | None) -> str:

@@ -25,15 +25,10 @@ def fleet_timers(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping
     return {name: seen for status in statuses.values() for name, seen in status.get("timers", {}).items()}
 
 
-def last_run(seen: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the last run of a timer that has ended, whichever way; empty where there is none."""
-    return next((run for run in seen["runs"] if run["result"] not in ("running", "waiting", "skipped")), {})
-
-
 def _timers(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
     found = []
     for name, seen in fleet_timers(statuses).items():
-        run = last_run(seen)
+        run = seen["last"]
         if run and run["result"] not in ("done", "stopped"):
             how = f"{run['result']}{': ' if run['detail'] else ''}{run['detail']}"
             found.append(

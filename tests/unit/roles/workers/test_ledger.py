@@ -134,3 +134,16 @@ def test_tables_that_are_there_get_what_they_lack(database: Database) -> None:
     database.answers["attname = 'token'"] = [(True,)]
     opened().prepare()
     assert not database.said("ALTER TABLE")
+
+
+def test_what_was_left_out_hides_no_run_and_removes_none(database: Database) -> None:
+    row = (NOW, "app1", "r", NOW, NOW, "failed", "exit status 3")
+    database.answers["FROM hotclub.timer_runs"] = [row]
+    assert opened().last("tidy")["result"] == "failed"
+    assert "result NOT IN ('running', 'waiting', 'skipped') AND" in database.told[-1]
+    assert opened().run("tidy", NOON + 0.123456)["detail"] == "exit status 3"
+    assert "due = 2027-01-15 12:00:00.123456+00:00, true) ORDER BY" in database.told[-1]
+    database.answers = {"SELECT taken, paused": [(None, False, NOW)], "RETURNING id": [(7,)]}
+    taken(opened())
+    [pruning] = database.said("DELETE FROM hotclub.timer_runs")
+    assert "PARTITION BY result = skipped" in pruning

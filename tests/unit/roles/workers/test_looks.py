@@ -38,7 +38,13 @@ class Ledger:
         return {"tidy": {"taken": NOON, "paused": None, "paused_by": ""}}
 
     def runs(self, name: str, count: int) -> list[dict[str, Any]]:
-        return [RUN]
+        return [{**RUN, "result": "skipped"}] * count
+
+    def last(self, name: str) -> dict[str, Any]:
+        return RUN
+
+    def run(self, name: str, due: float) -> dict[str, Any]:
+        return {**RUN, "due": due}
 
 
 def looked(monkeypatch: pytest.MonkeyPatch, home: Path, is_there: bool) -> Any:
@@ -57,12 +63,18 @@ def test_a_look_before_the_first_run_creates_nothing(monkeypatch: pytest.MonkeyP
 
 def test_a_look_tells_of_all_that_are_wanted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen = looked(monkeypatch, tmp_path, is_there=True)["tidy"]
-    assert (seen["due"], seen["next"], seen["runs"]) == (NOON, NOON + 60, [RUN])
+    assert (seen["due"], seen["next"], len(seen["runs"]), seen["last"]) == (NOON, NOON + 60, 10, RUN)
+
+
+def test_the_outcome_of_a_run_is_found_however_many_were_left_out_since(tmp_path: Path) -> None:
+    asked: Any = argparse.Namespace(verb="outcome", name="tidy", microseconds=NOON * 1_000_000 + 123_456)
+    there: Any = Ledger(True)
+    assert orders.answer(asked, there, tmp_path)["due"] == NOON + 0.123456
 
 
 def of_status(**said: Any) -> dict[str, Any]:
-    seen = {"calendar": "minutely", "paused": None, "paused_by": "", "next": NOON + 60, "due": NOON, "taken": NOON, "runs": [RUN]}
-    return timer_of({**seen, **said}, since=10**9)
+    seen = {"calendar": "minutely", "paused": None, "paused_by": "", "next": NOON + 60, "due": NOON, "taken": NOON}
+    return timer_of({**seen, "runs": [RUN], "last": RUN, **said}, since=10**9)
 
 
 def shown(**said: Any) -> str:
@@ -80,12 +92,12 @@ def test_the_status_shows_each_timer_once() -> None:
     ("said", "trouble"),
     [
         ({"taken": NOON - 60}, "the timer tidy was due 2027-01-15T12:00:00Z, and no host has run it"),
-        ({"taken": None, "runs": []}, "no host has run it"),
+        ({"taken": None, "runs": [], "last": {}}, "no host has run it"),
         (
-            {"runs": [{**RUN, "result": "running", "ended": None}, {**RUN, "result": "failed", "detail": "exit status 3"}]},
+            {"runs": [{**RUN, "result": "skipped"}] * 10, "last": {**RUN, "result": "failed", "detail": "exit status 3"}},
             "the last run of the timer tidy, due 2027-01-15T12:00:00Z, on app1: failed: exit status 3.",
         ),
-        ({"runs": [{**RUN, "result": "lost", "ended": None, "seconds": None}]}, "on app1: lost."),
+        ({"last": {**RUN, "result": "lost", "ended": None, "seconds": None}}, "on app1: lost."),
     ],
 )
 def test_what_was_missed_or_failed_is_trouble_and_said_once(said: dict[str, Any], trouble: str) -> None:

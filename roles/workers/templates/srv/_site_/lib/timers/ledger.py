@@ -24,6 +24,7 @@ DEAD_SECONDS = 70
 AHEAD_SECONDS = 30
 # A moment may be taken after a later one within these seconds; for as long, at least, is it known who has taken it.
 LATE_SECONDS = 300
+# Of those that ran, and as many of those that were left out, which may be many more.
 KEPT_RUNS = 100
 CONNECTING = {
     "connect_timeout": 5,
@@ -183,9 +184,10 @@ class Ledger:
             (number,) = cursor.fetchone()
             cursor.execute(
                 "DELETE FROM hotclub.timer_runs WHERE timer = %s AND ended IS NOT NULL AND due < clock_timestamp() - "
-                "make_interval(secs => %s) AND id NOT IN "
-                "(SELECT id FROM hotclub.timer_runs WHERE timer = %s ORDER BY id DESC LIMIT %s)",
-                (name, 2 * LATE_SECONDS, name, KEPT_RUNS),
+                "make_interval(secs => %s) AND id NOT IN (SELECT id FROM (SELECT id, row_number() OVER "
+                "(PARTITION BY result = %s ORDER BY id DESC) AS place FROM hotclub.timer_runs WHERE timer = %s) AS kinds "
+                "WHERE place <= %s)",
+                (name, 2 * LATE_SECONDS, SKIPPED, name, KEPT_RUNS),
             )
             return Turn(state, number)
 
@@ -277,12 +279,26 @@ class Ledger:
 
     def runs(self, name: str, count: int) -> list[dict[str, Any]]:
         """Return the last runs of a timer, the newest first."""
+        return self._runs(name, count)
+
+    def last(self, name: str) -> dict[str, Any]:
+        """Return the last run of a timer that has ended, whichever way; empty where there is none."""
+        return next(iter(self._runs(name, 1, without=(RUNNING, WAITING, SKIPPED))), {})
+
+    def run(self, name: str, due: float) -> dict[str, Any]:
+        """Return the run of one moment, in seconds since 1970; empty where there is none."""
+        return next(iter(self._runs(name, 1, due=utc(due))), {})
+
+    def _runs(
+        self, name: str, count: int, without: tuple[str, ...] = ("",), due: datetime.datetime | None = None
+    ) -> list[dict[str, Any]]:
         with self._transaction() as cursor:
             cursor.execute(
-                "SELECT due, host, release, began, ended, CASE WHEN ended IS NULL AND seen < clock_timestamp() - "
-                "make_interval(secs => %s) THEN %s ELSE result END, detail "
-                "FROM hotclub.timer_runs WHERE timer = %s ORDER BY id DESC LIMIT %s",
-                (DEAD_SECONDS, LOST, name, count),
+                "SELECT due, host, release, began, ended, result, detail FROM (SELECT id, due, host, release, began, ended, "
+                "CASE WHEN ended IS NULL AND seen < clock_timestamp() - make_interval(secs => %s) THEN %s ELSE result END "
+                "AS result, detail FROM hotclub.timer_runs WHERE timer = %s) AS runs "
+                "WHERE result NOT IN %s AND coalesce(due = %s, true) ORDER BY id DESC LIMIT %s",
+                (DEAD_SECONDS, LOST, name, without, due, count),
             )
             return [run_of(row) for row in cursor.fetchall()]
 

@@ -73,17 +73,17 @@ def answer(asked: argparse.Namespace, ledger: Ledger, home: Path) -> Any:
     if asked.verb == "resume":
         return {"changed": ledger.resume(asked.name)}
     if asked.verb == "outcome":
-        due = asked.microseconds / 1e6
-        return next((run for run in ledger.runs(asked.name, SHOWN_RUNS) if abs(run["due"] - due) < 1e-5), {})
+        return ledger.run(asked.name, asked.microseconds / 1e6)
     # A look creates nothing.
     there, now = ledger.there(), int(time.time())
     known = ledger.timers() if there else {}
-    runs = {name: ledger.runs(name, SHOWN_RUNS) for name in known}
     wanted = json.loads((home / "etc" / "timers.json").read_text())
-    return {name: seen(calendar, known.get(name, {}), runs.get(name, []), now) for name, calendar in wanted.items()}
+    for name in known.keys() & wanted.keys():
+        known[name].update(runs=ledger.runs(name, SHOWN_RUNS), last=ledger.last(name))
+    return {name: seen(calendar, known.get(name, {}), now) for name, calendar in wanted.items()}
 
 
-def seen(calendar: str, known: dict[str, Any], runs: list[dict[str, Any]], now: int) -> dict[str, Any]:
+def seen(calendar: str, known: dict[str, Any], now: int) -> dict[str, Any]:
     """Return what one knows of a timer."""
     due = calendars.last(calendar, now - LATE_SECONDS)
     return {
@@ -94,5 +94,7 @@ def seen(calendar: str, known: dict[str, Any], runs: list[dict[str, Any]], now: 
         # The last moment that somebody should have taken by now, and the last one that somebody has.
         "due": due,
         "taken": known.get("taken"),
-        "runs": runs,
+        "runs": known.get("runs", []),
+        # Which may be long ago, where many were left out since.
+        "last": known.get("last", {}),
     }
