@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import importlib
+import socket
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -33,6 +36,7 @@ class Database:
         self.told: list[str] = []
         # Commits whose acknowledgement is lost.
         self.lost = 0
+        self.ways = socket.socketpair()
 
     def connect(self, **_: Any) -> Connection:
         return Connection(self)
@@ -44,6 +48,10 @@ class Database:
 class Connection:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._way, _server = database.ways
+
+    def fileno(self) -> int:
+        return self._way.fileno()
 
     def set_session(self, **_: Any) -> None: ...
 
@@ -89,11 +97,13 @@ class Cursor:
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> Database:
+def database(monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     there: Any = Database()
     there.answers = {"SELECT taken, paused": [(None, False, NOW)], "RETURNING id": [(7,)]}
     monkeypatch.setattr(importlib, "import_module", lambda name: there)
-    return there
+    yield there
+    for way in there.ways:
+        way.close()
 
 
 def opened() -> Any:
@@ -147,3 +157,19 @@ def test_what_was_left_out_hides_no_run_and_removes_none(database: Database) -> 
     taken(opened())
     [pruning] = database.said("DELETE FROM hotclub.timer_runs")
     assert "PARTITION BY result = skipped" in pruning
+
+
+def test_a_server_that_never_answers_is_waited_for_only_so_long() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        here.settimeout(10)
+        with ledger.limited(here, 0.1):
+            assert here.recv(1) == b""
+        # What has answered meanwhile stays open.
+    here, there = socket.socketpair()
+    with here, there:
+        with ledger.limited(here, 0.1):
+            pass
+        time.sleep(0.3)
+        there.send(b"x")
+        assert here.recv(1) == b"x"

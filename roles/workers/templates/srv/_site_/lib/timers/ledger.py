@@ -12,6 +12,9 @@ from __future__ import annotations
 import contextlib
 import datetime
 import importlib
+import os
+import socket
+import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +29,8 @@ AHEAD_SECONDS = 30
 LATE_SECONDS = 300
 # Of those that ran, and as many of those that were left out, which may be many more.
 KEPT_RUNS = 100
+# A transaction that hears nothing for so long is broken off. PostgreSQL itself ends each statement earlier.
+ANSWER_SECONDS = 20.0
 CONNECTING = {
     "connect_timeout": 5,
     "tcp_user_timeout": 10000,
@@ -116,7 +121,7 @@ class Ledger:
             if self._connection is None:
                 self._connection = self._psycopg.connect(application_name="timers of the site", **self._parameters)
                 self._connection.set_session(isolation_level="READ COMMITTED", readonly=False)
-            with self._connection, self._connection.cursor() as cursor:
+            with limited(self._connection, ANSWER_SECONDS), self._connection, self._connection.cursor() as cursor:
                 cursor.execute(EACH_TIME)
                 yield cursor
         except self._psycopg.Error as error:
@@ -301,6 +306,25 @@ class Ledger:
                 (DEAD_SECONDS, LOST, name, without, due, count),
             )
             return [run_of(row) for row in cursor.fetchall()]
+
+
+@contextlib.contextmanager
+def limited(connection: Any, seconds: float) -> Iterator[None]:
+    """Close the way to a server that doesn't answer: libpq itself would wait for ever."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as way:
+        watch = threading.Timer(seconds, shut, [way])
+        watch.daemon = True
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.cancel()
+
+
+def shut(way: socket.socket) -> None:
+    """End what is said and heard by a connection, also by others that hold it."""
+    with contextlib.suppress(OSError):
+        way.shutdown(socket.SHUT_RDWR)
 
 
 def is_there(cursor: Any) -> bool:
