@@ -36,6 +36,9 @@ class Ledger:
         self.state, self.away, self.alive = state, away, alive
         self.taken: list[tuple[Any, ...]] = []
         self.ends: list[tuple[str, str]] = []
+        # What a renewal waits for.
+        self.answers = threading.Event()
+        self.answers.set()
 
     def prepare(self) -> None:
         if self.away:
@@ -50,6 +53,7 @@ class Ledger:
         return True
 
     def renew(self, number: int) -> bool:
+        self.answers.wait()
         return self.alive
 
     def end(self, number: int, result: str, detail: str) -> None:
@@ -59,13 +63,14 @@ class Ledger:
 def fired(
     monkeypatch: pytest.MonkeyPatch,
     home: Path,
-    there: Ledger,
+    there: Ledger | list[Ledger],
     command: list[str],
     instance: str = f"now-{NOON}000000",
     **said: Any,
 ) -> int:
     (home / "releases" / RELEASE / "project").mkdir(parents=True, exist_ok=True)
-    monkeypatch.setattr(firing, "Ledger", lambda address: there)
+    others = there if isinstance(there, list) else []
+    monkeypatch.setattr(firing, "Ledger", lambda address: others.pop(0) if others else there)
     monkeypatch.setattr(firing, "RENEWAL_SECONDS", 0.05)
     usual = {
         "name": "tidy",
@@ -218,9 +223,11 @@ def test_nothing_runs_where_it_is_not_this_host_s_turn(monkeypatch: pytest.Monke
 def test_a_run_that_others_take_for_dead_is_killed_unless_they_may_overlap(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    there = Ledger(alive=False)
-    assert fired(monkeypatch, tmp_path, there, ["sleep", "60"]) == 1
-    assert there.ends[0][0] == "lost"
+    there, pids = Ledger(alive=False), tmp_path / "pids"
+    assert fired(monkeypatch, tmp_path, there, ["sh", "-c", f"echo $$ > {pids}; exec sleep 60"]) == 1
+    assert not Path(f"/proc/{pids.read_text().strip()}").exists()
+    # At once: whom it would tell knows it by now, or can't be told. What has left the command's group ends with its unit.
+    assert there.ends == []
     there = Ledger(alive=False)
     assert fired(monkeypatch, tmp_path, there, ["sleep", "0.3"], overlap="allow") == 0
 
@@ -240,3 +247,22 @@ def test_a_unit_that_is_told_to_stop_tells_its_command(monkeypatch: pytest.Monke
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
     assert fired(monkeypatch, tmp_path, there, ["sleep", "60"]) == 1
     assert there.ends == [("stopped", "its unit was told to stop")]
+
+
+def test_the_end_is_told_though_a_renewal_waits_for_ever(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(firing, "FINISH_SECONDS", 0.1)
+    hanging, fresh = Ledger(), Ledger()
+    hanging.answers.clear()
+    assert fired(monkeypatch, tmp_path, [hanging, fresh], ["sleep", "0.3"]) == 0
+    hanging.answers.set()
+    assert (hanging.ends, fresh.ends) == ([], [("done", "")])
+
+
+@pytest.mark.parametrize(("overlap", "begins"), [("skip", False), ("queue", False), ("allow", True)])
+def test_a_host_that_slept_since_it_took_the_moment_begins_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, overlap: str, begins: bool
+) -> None:
+    monkeypatch.setattr(firing, "taken", lambda *_: (ledger.Turn(ledger.RUNNING, 7), firing.clock() - 61))
+    log = tmp_path / "log"
+    assert fired(monkeypatch, tmp_path, Ledger(), ["touch", str(log)], overlap=overlap) == (0 if begins else 1)
+    assert log.exists() == begins

@@ -21,8 +21,11 @@ from ledger import ALIVE_SECONDS, PAUSED, SKIPPED, TAKEN, WAITING, AwayError, Le
 TRYING_SECONDS, TRYING_LONG_SECONDS, TRYING_BY_HAND_SECONDS = 60.0, 3600.0, 20.0
 RENEWAL_SECONDS = 5.0
 POLL_SECONDS = 0.1
+# How long a renewal may keep the end of a run from being told.
+FINISH_SECONDS = 5.0
 # Between the signal by which a command may end by itself and its kill; the unit's own time is longer.
 GRACE_SECONDS = 10.0
+KILL_SECONDS = 2.0
 DONE, FAILED, TOO_LONG, STOPPED, CUT_OFF = "done", "failed", "too long", "stopped", "lost"
 BY_HAND = "now-"
 
@@ -94,10 +97,11 @@ class Lease(threading.Thread):
             except AwayError:
                 pause = 1.0
 
-    def finish(self) -> None:
-        """Leave the connection to others."""
+    def finish(self) -> bool:
+        """Leave the connection to others; false when it waits for the database, and nobody should wait with it."""
         self._ended.set()
-        self.join()
+        self.join(FINISH_SECONDS)
+        return not self.is_alive()
 
 
 def clock() -> float:
@@ -112,8 +116,9 @@ def fire(order: Order, home: Path, environment: Mapping[str, str]) -> int:
     :param environment: that of the site and of the release that serves.
     """
     told, host, release = Told(), os.uname().nodename, environment.get("SITE_RELEASE", "")
+    address = environment.get("DATABASE_URL", "")
     try:
-        ledger = Ledger(environment.get("DATABASE_URL", ""))
+        ledger = Ledger(address)
         turn, renewed = taken(ledger, order, host, release, told)
         if turn.state in (TAKEN, PAUSED):
             return 0
@@ -131,10 +136,12 @@ def fire(order: Order, home: Path, environment: Mapping[str, str]) -> int:
     lease = Lease(ledger, turn.number, renewed)
     lease.start()
     result, detail = carried_out(order, home / "releases" / release, environment, lease, told)
-    lease.finish()
     if result != DONE:
         print(f"{order.name} {result}: {detail}")
-    ended(ledger, turn, result, detail)
+    if result == CUT_OFF:
+        # Others may begin: with this program, systemd ends whatever is left of the run. Who can't be told knows it by the time.
+        return 1
+    ended(ledger if lease.finish() else Ledger(address), turn, result, detail)
     return 0 if result == DONE else 1
 
 
@@ -176,6 +183,9 @@ def carried_out(order: Order, release: Path, environment: Mapping[str, str], lea
     """Run the command, and say how it ended."""
     due = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(order.due))
     own = {**environment, "PATH": f"{release}/venv/bin:/usr/local/bin:/usr/bin:/bin", "TIMER_DUE": due}
+    late = f"since the database could not be told for {ALIVE_SECONDS:.0f} s that it lives"
+    if order.overlap != "allow" and not lease.holds:
+        return CUT_OFF, f"not begun, {late}"
     try:
         # A group of its own, so that what it has started ends with it.
         child = subprocess.Popen(list(order.command), cwd=release / "project", env=own, process_group=0)
@@ -186,7 +196,7 @@ def carried_out(order: Order, release: Path, environment: Mapping[str, str], lea
         if order.overlap != "allow" and not lease.holds:
             # At once: the next run may begin elsewhere.
             killed(child)
-            return CUT_OFF, f"ended, since the database could not be told for {ALIVE_SECONDS:.0f} s that it lives"
+            return CUT_OFF, f"ended, {late}"
         if told.stop:
             stopped(child)
             return STOPPED, "its unit was told to stop"
@@ -210,10 +220,11 @@ def stopped(child: subprocess.Popen[bytes]) -> None:
 
 
 def killed(child: subprocess.Popen[bytes]) -> None:
-    """Kill a command, with what it has started."""
+    """Kill a command, with what it has started, and wait a moment: one that waits for a disk can't end."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(KILL_SECONDS)
 
 
 def ended(ledger: Ledger, turn: Turn, result: str, detail: str) -> None:
