@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.hotclub.django.plugins.filter.timer_units import timer_units
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import check_timers
 
-from tests.unit.roles.workers.program import calendars, firing, ledger
+from tests.unit.roles.workers.program import calendars, firing, ledger, orders
 
 TIDY = {"name": "tidy", "command": "python manage.py clearsessions", "calendar": "daily"}
 NOON = 1_800_014_400
@@ -89,6 +89,16 @@ def test_a_unit_says_what_the_operator_says_and_systemd_fills_in_no_percent_sign
     assert unit["command"] == "date +%%s"
     assert unit["arguments"] == "--calendar 'Mon 06:00' --limit 3600 --overlap queue --catch-up"
     assert timer_units([TIDY])[0]["arguments"] == "--calendar 'daily' --limit 3600 --overlap skip"
+
+
+@pytest.mark.parametrize("command", [["tell", "--c", "now"], ["tell", "--limit=5", "--", "--catch-up"], ["--c"]])
+def test_a_command_keeps_its_own_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]) -> None:
+    fired: list[Any] = []
+    monkeypatch.setattr(orders, "fire", lambda order, home, environment: fired.append(order) or 0)
+    own = ["run", "--calendar", "daily", "--limit", "3600", "--overlap", "skip", "tidy", "1800000000000000", "--"]
+    assert orders.main([*own, *command], tmp_path) == 0
+    [order] = fired
+    assert (order.command, order.catches_up, order.limit_seconds, order.calendar) == (command, False, 3600.0, "daily")
 
 
 @pytest.mark.parametrize(

@@ -332,7 +332,7 @@ def test_the_role_writes_a_unit_and_an_environment_for_each_and_what_the_engine_
     assert timed["/srv/shop/etc/timers/tidy.env"].mode == 0o600
     assert json.loads(timed["/srv/shop/etc/timers.json"].content) == {"tidy": "daily", "feeds": "Mon 06:00"}
     run = timed["/etc/systemd/system/shop-timer-tidy@.service"].content.decode()
-    ran = "run --calendar 'daily' --limit 3600 --overlap skip tidy %i sh -c 'echo 5%%'"
+    ran = "run --calendar 'daily' --limit 3600 --overlap skip tidy %i -- sh -c 'echo 5%%'"
     assert f"ExecStart=/usr/bin/python3 -IBu /srv/shop/lib/timers {ran}\n" in run
     assert "MemoryMax=200M" in timed["/etc/systemd/system/shop-timer-feeds@.service"].content.decode()
     # As workers are.

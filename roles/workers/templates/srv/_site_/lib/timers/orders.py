@@ -18,7 +18,7 @@ from ledger import AwayError, Ledger, RefusedError
 SHOWN_RUNS = 10
 # A run may begin so much later: systemd's accuracy, and a failover of the database.
 LATE_SECONDS = 120
-
+COMMAND = "--"
 
 # Everything of the site lies below it.
 HOME = Path(__file__).resolve().parents[2]
@@ -26,11 +26,10 @@ HOME = Path(__file__).resolve().parents[2]
 
 def main(words: Sequence[str], home: Path = HOME) -> int:
     """Do what was asked, and return the exit status."""
-    asked = parser().parse_args(words)
+    own, command = parted(words)
+    asked = parser().parse_args(own)
     if asked.verb == "run":
-        order = Order(
-            asked.name, asked.instance, asked.calendar, asked.limit, asked.overlap, asked.catch_up, asked.command
-        )  # fmt: skip
+        order = Order(asked.name, asked.instance, asked.calendar, asked.limit, asked.overlap, asked.catch_up, command)
         return fire(order, home, os.environ)
     try:
         ledger = Ledger(os.environ.get("DATABASE_URL", ""))
@@ -41,18 +40,23 @@ def main(words: Sequence[str], home: Path = HOME) -> int:
     return 0
 
 
+def parted(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the words for this program and, from after the first ``--`` on, those of a command, which has options of its own."""
+    at = words.index(COMMAND) if COMMAND in words else len(words)
+    return words[:at], words[at + 1 :]
+
+
 def parser() -> argparse.ArgumentParser:
     """Return what reads the words."""
     top = argparse.ArgumentParser(prog="timers")
     verbs = top.add_subparsers(dest="verb", required=True)
-    run = verbs.add_parser("run")
+    run = verbs.add_parser("run", allow_abbrev=False)
     run.add_argument("--calendar", required=True)
     run.add_argument("--limit", type=float, required=True)
     run.add_argument("--overlap", choices=("skip", "queue", "allow"), required=True)
     run.add_argument("--catch-up", action="store_true")
     run.add_argument("name")
     run.add_argument("instance")
-    run.add_argument("command", nargs=argparse.REMAINDER)
     verbs.add_parser("look")
     pause = verbs.add_parser("pause")
     pause.add_argument("name")
