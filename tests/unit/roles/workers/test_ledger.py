@@ -173,3 +173,12 @@ def test_a_server_that_never_answers_is_waited_for_only_so_long() -> None:
         time.sleep(0.3)
         there.send(b"x")
         assert here.recv(1) == b"x"
+
+
+@pytest.mark.parametrize(("by_hand", "state"), [(False, "skipped"), (True, "running")])
+def test_a_pause_holds_for_a_run_that_waits_unless_somebody_asked_for_it(database: Database, by_hand: bool, state: str) -> None:
+    database.answers = {"SELECT paused IS NOT NULL": [(True,)], "UPDATE hotclub.timer_runs SET result": [()]}
+    assert opened().begin("tidy", 7, by_hand) == state
+    assert "FOR UPDATE" in database.said("SELECT paused")[0]
+    database.answers["SELECT paused IS NOT NULL"] = [(False,)]
+    assert opened().begin("tidy", 7) == "running"

@@ -36,6 +36,7 @@ class Ledger:
         self.state, self.away, self.alive = state, away, alive
         self.taken: list[tuple[Any, ...]] = []
         self.ends: list[tuple[str, str]] = []
+        self.waits = [ledger.WAITING, ledger.RUNNING]
         # What a renewal waits for.
         self.answers = threading.Event()
         self.answers.set()
@@ -49,8 +50,8 @@ class Ledger:
         self.taken.append(arguments)
         return ledger.Turn(self.state, 7)
 
-    def begin(self, name: str, number: int) -> bool:
-        return True
+    def begin(self, name: str, number: int, by_hand: bool) -> str:
+        return self.waits.pop(0)
 
     def renew(self, number: int) -> bool:
         self.answers.wait()
@@ -276,3 +277,15 @@ def test_a_host_that_slept_since_it_took_the_moment_begins_nothing(
     log = tmp_path / "log"
     assert fired(monkeypatch, tmp_path, Ledger(), ["touch", str(log)], overlap=overlap) == (0 if begins else 1)
     assert log.exists() == begins
+
+
+@pytest.mark.parametrize(("then", "begins"), [(ledger.RUNNING, True), (ledger.SKIPPED, False)])
+def test_a_run_that_waits_begins_unless_the_timer_was_paused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, then: str, begins: bool
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    there, log = Ledger(ledger.WAITING), tmp_path / "log"
+    there.waits = [ledger.WAITING, then]
+    assert fired(monkeypatch, tmp_path, there, ["touch", str(log)], overlap="queue") == 0
+    assert log.exists() == begins
+    assert there.ends == ([("done", "")] if begins else [])

@@ -126,8 +126,11 @@ def fire(order: Order, home: Path, environment: Mapping[str, str]) -> int:
             print(f"{order.name} is left out this time: the run before it goes on.")
             return 0
         if turn.state == WAITING:
-            renewed = waited(ledger, order.name, turn, told)
-            if not renewed:
+            state, renewed = waited(ledger, order, turn, told)
+            if state == SKIPPED:
+                print(f"{order.name} is left out this time: it was paused while it waited for the run before it.")
+                return 0
+            if state == WAITING:
                 ended(ledger, turn, STOPPED, "while it waited for the run before it")
                 return 1
     except (RefusedError, AwayError) as error:
@@ -163,20 +166,23 @@ def taken(ledger: Ledger, order: Order, host: str, release: str, told: Told) -> 
             time.sleep(1)
 
 
-def waited(ledger: Ledger, name: str, turn: Turn, told: Told) -> float:
-    """Wait until the run before has ended, and return when that was asked for; 0 when told to stop."""
+def waited(ledger: Ledger, order: Order, turn: Turn, told: Told) -> tuple[str, float]:
+    """Wait until the run before has ended.
+
+    :returns: ``running``, ``skipped`` when it was paused meanwhile, ``waiting`` when told to stop; and when that was asked for.
+    """
     renewed = clock()
     while not told.stop:
         begun = clock()
         try:
-            if ledger.begin(name, turn.number):
-                return begun
+            if (state := ledger.begin(order.name, turn.number, order.by_hand)) != WAITING:
+                return state, begun
             renewed = begun
         except AwayError:
             if clock() - renewed > ALIVE_SECONDS:
                 raise
         time.sleep(1)
-    return 0.0
+    return WAITING, renewed
 
 
 def carried_out(order: Order, release: Path, environment: Mapping[str, str], lease: Lease, told: Told) -> tuple[str, str]:

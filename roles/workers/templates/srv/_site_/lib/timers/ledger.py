@@ -221,22 +221,26 @@ class Ledger:
             return SKIPPED
         return WAITING if RUNNING in others else RUNNING
 
-    def begin(self, name: str, number: int) -> bool:
-        """Let a run that waits begin, once no other one runs.
+    def begin(self, name: str, number: int, by_hand: bool = False) -> str:
+        """Let a run that waits begin, once no other one runs, or leave it out, once the timer is paused.
 
+        :param by_hand: whether somebody asks for a run beside the calendar, which no pause stops.
+        :returns: ``running``, ``waiting`` or ``skipped``.
         :raises RefusedError: it was taken for dead meanwhile.
         """
         with self._transaction() as cursor:
-            cursor.execute("SELECT FROM hotclub.timers WHERE name = %s FOR UPDATE", (name,))
-            state = self._state(cursor, name, "queue", number)
+            cursor.execute("SELECT paused IS NOT NULL FROM hotclub.timers WHERE name = %s FOR UPDATE", (name,))
+            (paused,) = cursor.fetchone()
+            state = SKIPPED if paused and not by_hand else self._state(cursor, name, "queue", number)
             cursor.execute(
                 "UPDATE hotclub.timer_runs SET result = %s, seen = clock_timestamp(), "
-                "began = CASE WHEN %s THEN clock_timestamp() ELSE began END WHERE id = %s AND ended IS NULL",
-                (state, state == RUNNING, number),
+                "began = CASE WHEN %s THEN clock_timestamp() ELSE began END, "
+                "ended = CASE WHEN %s THEN clock_timestamp() END, detail = %s WHERE id = %s AND ended IS NULL",
+                (state, state != WAITING, state == SKIPPED, "paused while it waited" if state == SKIPPED else "", number),
             )
             if not cursor.rowcount:
                 raise RefusedError("It waited unseen for too long, and others take it for dead.")
-            return state == RUNNING
+            return state
 
     def renew(self, number: int) -> bool:
         """Show that a run is alive; false when it was taken for dead."""
