@@ -182,3 +182,16 @@ def test_a_pause_holds_for_a_run_that_waits_unless_somebody_asked_for_it(databas
     assert "FOR UPDATE" in database.said("SELECT paused")[0]
     database.answers["SELECT paused IS NOT NULL"] = [(False,)]
     assert opened().begin("tidy", 7) == "running"
+
+
+def test_an_account_that_lacks_a_right_is_told_so_and_asks_for_none_that_it_does_not_need(database: Database) -> None:
+    database.answers["attname = 'token'"] = [(False,)]
+    opened().prepare()
+    [tables] = database.said("CREATE SCHEMA")
+    assert "IF to_regnamespace('hotclub') IS NULL THEN CREATE SCHEMA hotclub" in tables
+    database.failures["CREATE SCHEMA"] = DatabaseError("permission denied for database shop", "42501")
+    with pytest.raises(ledger.RefusedError, match=r"permission denied for database shop.*Grant it CREATE on the database"):
+        opened().prepare()
+    database.failures["CREATE SCHEMA"] = DatabaseError("the database system is starting up", "57P03")
+    with pytest.raises(ledger.AwayError, match="starting up"):
+        opened().prepare()

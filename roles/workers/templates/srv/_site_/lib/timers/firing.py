@@ -94,7 +94,7 @@ class Lease(threading.Thread):
             try:
                 self._taken_for_dead = not self._ledger.renew(self._number)
                 self._renewed, pause = begun, RENEWAL_SECONDS
-            except AwayError:
+            except (AwayError, RefusedError):
                 pause = 1.0
 
     def finish(self) -> bool:
@@ -239,7 +239,7 @@ def ended(ledger: Ledger, turn: Turn, result: str, detail: str) -> None:
         try:
             ledger.end(turn.number, result, detail)
             return
-        except AwayError as error:
+        except (AwayError, RefusedError) as error:
             print(f"The database can't be told: {error}")
 
 

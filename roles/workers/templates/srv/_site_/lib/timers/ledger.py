@@ -42,10 +42,13 @@ CONNECTING = {
 EACH_TIME = "SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '10s'; SET LOCAL synchronous_commit = on"
 SCHEMES = ("postgres", "postgresql", "postgis", "psql", "pgsql")
 # What an address may say to libpq besides; projects add words of their own.
+# By SQLSTATE: the account may not.
+FORBIDDEN = "42501"
 SAID_TO_LIBPQ = ("host", "port", "user", "password", "dbname", "target_session_attrs")
 
+# By itself, IF NOT EXISTS would ask for the right to create one where it is there.
 TABLES = """
-CREATE SCHEMA IF NOT EXISTS hotclub;
+DO $$ BEGIN IF to_regnamespace('hotclub') IS NULL THEN CREATE SCHEMA hotclub; END IF; END $$;
 CREATE TABLE IF NOT EXISTS hotclub.timers (
     name text PRIMARY KEY,
     taken timestamptz,
@@ -126,7 +129,13 @@ class Ledger:
                 yield cursor
         except self._psycopg.Error as error:
             self.close()
-            raise AwayError(" ".join(str(error).split())) from error
+            said = " ".join(str(error).split())
+            if error.pgcode == FORBIDDEN:
+                raise RefusedError(
+                    f"The account of DATABASE_URL may not do what timers need ({said}). Grant it CREATE on the database, or "
+                    "create the schema hotclub and make the account its owner."
+                ) from error
+            raise AwayError(said) from error
 
     def close(self) -> None:
         """Give the connection back."""
