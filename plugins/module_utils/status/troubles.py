@@ -12,9 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-# What is said of the same trouble by another look: how much, how long, and what a program answered.
-CHANGING = re.compile(r"(?<![\w.-])[0-9]+([.,][0-9]+)*(?![\w-])")
+# What is said of the same trouble by another look: when, how much, how long, and what a program answered. Digits that are part of a
+# name say of whom it is: those of an address, of a unit's instance, of a path.
+MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}(:[0-9]{2})?)?"
+FIGURE = r"[0-9]+([.,][0-9]+)?"
+CHANGING = re.compile(rf"(?<![\w.,:/@-])({MOMENT}|{FIGURE})(?![\w:@-]|[.,][0-9])")
 DETAILS = re.compile(r"( \(|: ).*", re.DOTALL)
+# Of one thing that is down, one look says this and the next one that.
+ALIKE = {
+    "visitors get ": "visitors get no good answer",
+    "the application answers ": "the application gives no good answer",
+    "the application gives no answer": "the application gives no good answer",
+    "nginx is ": "nginx does not run",
+}
 LONGEST = 600
 
 
@@ -57,9 +67,12 @@ class Troubles:
         self.looks = looks
         self.found = {key: Trouble(**trouble) for key, trouble in known.get("troubles", {}).items()}
         self.listeners = list(known.get("listeners", []))
+        # At how many looks in a row anything was wrong, were it something else each time.
+        self.bad = int(known.get("bad", 0))
 
     def meet(self, problems: Sequence[str], now: float) -> None:
         """Take over what a look has found."""
+        self.bad = self.bad + 1 if problems else 0
         there = {key_of(problem): problem for problem in problems}
         for key, problem in there.items():
             trouble = self.found.setdefault(key, Trouble(problem, now))
@@ -99,9 +112,14 @@ class Troubles:
         """Return the troubles that are to be told, or were."""
         return [trouble for trouble in self.found.values() if trouble.looks >= self.looks and trouble.gone < self.looks]
 
+    def all_is_well(self) -> bool:
+        """Say whether nothing is wrong that has lasted, be it one trouble or one after the other."""
+        return not self.lasting() and self.bad < self.looks
+
     def kept(self) -> dict[str, Any]:
         """Return what the next look has to know."""
-        return {"troubles": {key: asdict(trouble) for key, trouble in self.found.items()}, "listeners": self.listeners}
+        found = {key: asdict(trouble) for key, trouble in self.found.items()}
+        return {"troubles": found, "listeners": self.listeners, "bad": self.bad}
 
     def _forget(self) -> None:
         """Forget what is over and was told to nobody, and what has not lasted."""
@@ -113,6 +131,9 @@ class Troubles:
 
 def key_of(problem: str) -> str:
     """Return by what the next look knows a problem again, whatever its figures and details are then."""
+    for beginning, key in ALIKE.items():
+        if problem.startswith(beginning):
+            return key
     return CHANGING.sub("#", DETAILS.sub("", problem)).strip()
 
 

@@ -72,7 +72,7 @@ def turn(wanted: Mapping[str, Any], known: Mapping[str, Any], problems: list[str
             except NotToldError as error:
                 untold[f"telling number {number} of site_alert_urls ({url.partition('://')[0]})"] = str(error)
     # Nobody hears of trouble whom no message reaches, but for the silence that an outside watcher notices.
-    if wanted["heartbeat_url"] and not untold and not troubles.lasting():
+    if wanted["heartbeat_url"] and not untold and troubles.all_is_well():
         try:
             ask_for(wanted["heartbeat_url"])
         except NotToldError as error:

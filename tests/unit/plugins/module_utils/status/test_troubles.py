@@ -130,6 +130,13 @@ def test_one_look_is_enough_where_somebody_says_so() -> None:
             "the newest backup in /var/lib/x/shop is 4 days old. See y",
         ),
         ("HAProxy has seen app2 as DOWN for 61 s (L4CON)", "HAProxy has seen app2 as DOWN for 361 s (no check yet): see z"),
+        ("visitors get no answer ([Errno 111] refused)", "visitors get 502 for GET /health/"),
+        ("the application gives no answer (timed out)", "the application answers 500 to GET /health/"),
+        ("nginx is activating: see x", "nginx is failed: see x"),
+        (
+            "12 MiB of changes wait since 2026-11-30 12:59 to be archived, on a disk with 4.5 MiB free: x",
+            "900 MiB of changes wait since 2026-12-01 08:01 to be archived, on a disk with 1 MiB free: x",
+        ),
     ],
 )
 def test_details_are_no_other_trouble(one: str, other: str) -> None:
@@ -140,7 +147,13 @@ def test_details_are_no_other_trouble(one: str, other: str) -> None:
     ("one", "other"),
     [
         ("HAProxy has seen app1 as DOWN for 61 s (L4CON)", "HAProxy has seen app2 as DOWN for 61 s (L4CON)"),
+        ("HAProxy has seen 10.0.0.11 as DOWN for 61 s (L4CON)", "HAProxy has seen 10.0.0.12 as DOWN for 61 s (L4CON)"),
+        ("HAProxy has seen 2001:db8::11 as DOWN for 61 s", "HAProxy has seen 2001:db8::12 as DOWN for 61 s"),
         ("shop-1.service has failed: x", "shop-2.service has failed: x"),
+        ("shop-pool@1.service has failed: x", "shop-pool@2.service has failed: x"),
+        ("postgresql@15-main.service has failed: x", "postgresql@17-main.service has failed: x"),
+        ("there is no backup in /mnt/1. See x", "there is no backup in /mnt/2. See x"),
+        ("visitors get no answer (timed out)", "the application gives no answer (timed out)"),
         ("the worker mail does not run: run x", "the worker images does not run: run x"),
     ],
 )

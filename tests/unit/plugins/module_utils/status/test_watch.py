@@ -95,6 +95,18 @@ def test_the_sign_of_life_ends_with_trouble_and_with_what_nobody_could_be_told(
     assert look()["untold"] == {program.HEARTBEAT: "it answers 404"}
 
 
+def test_the_sign_of_life_ends_where_something_else_is_wrong_at_each_look(
+    outside: Outside, look: Callable[..., dict[str, Any]]
+) -> None:
+    look()
+    for _ in range(3):
+        look("nginx is inactive")
+        look("PostgreSQL does not follow")
+    assert outside.beats == 2
+    look()
+    assert outside.beats == 3
+
+
 def test_a_sign_of_life_alone_tells_nobody(outside: Outside, look: Callable[..., dict[str, Any]]) -> None:
     look("nginx is inactive", urls=())
     look("nginx is inactive", urls=())
