@@ -10,12 +10,13 @@ import importlib
 import logging
 import re
 import urllib.error
+import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 HIDDEN = "…"
 SECONDS = 15.0
-# Shorter parts of an address are words such as "to" and "com".
+# Shorter parts of an address are hidden where they stand alone, and not within words.
 SHORTEST_HIDDEN = 4
 
 
@@ -41,12 +42,27 @@ def listener_of(url: str) -> str:
 
 
 def without(url: str, text: str) -> str:
-    """Return a text without any part of an address, which may be a secret wherever it stands."""
+    """Return a text without any part of an address, as written or as it is meant, which may be a secret wherever it stands."""
     scheme, _colon, rest = url.partition("://")
-    parts = {part for part in re.split(r"[/:@?&=,#]+", rest) if len(part) >= SHORTEST_HIDDEN and part != scheme}
-    for part in (rest, *sorted(parts, key=len, reverse=True)):
-        text = text.replace(part, HIDDEN) if part else text
+    authority, _slash, _more = rest.partition("/")
+    # A password may have signs in it that mean something elsewhere.
+    signed_in = authority.rpartition("@")[0]
+    parts = {rest, signed_in, signed_in.partition(":")[2]}
+    for each in re.split(r"[/:@?&,#]+", rest):
+        name, equals, value = each.partition("=")
+        parts |= {each, value} if equals else {name}
+    for part in sorted(meant(parts - {scheme}), key=len, reverse=True):
+        if len(part) >= SHORTEST_HIDDEN:
+            text = text.replace(part, HIDDEN)
+        else:
+            text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", HIDDEN, text)
     return " ".join(text.split())
+
+
+def meant(parts: Iterable[str]) -> set[str]:
+    """Return parts of an address in each way in which somebody may write them."""
+    found = {each for part in parts for each in (part, urllib.parse.unquote(part), urllib.parse.unquote_plus(part))}
+    return {each for part in found for each in (part, urllib.parse.quote(part, safe="")) if each}
 
 
 def tell(url: str, title: str, text: str) -> None:

@@ -85,6 +85,25 @@ def test_nobody_learns_an_address_from_what_is_remembered() -> None:
     assert without("jsons://hooks.example.org/T0K3N/part?x=y", "no /T0K3N/part at hooks.example.org") == "no /…/… at …"
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mailtos://ops:s3cret%21word@mail.example.org?to=duty@example.net", "no login with s3cret!word"),
+        ("mailtos://alerts%40example.org:pass@mail.example.org", "alerts@example.org is unknown"),
+        ("mailtos://ops:a1@mail.example.org", "ops and a1 are refused"),
+        ("mailtos://ops:x@mail.example.org", "(535, b'ops:x')"),
+        ("mailtos://ops:a:b@c1@mail.example.org", "a:b@c1 is refused"),
+        ("mailtos://mail.example.org?user=ops&pass=q+z", "ops with 'q z'"),
+        ("jsons://hooks.example.org/b%2Fc/", "no b/c there"),
+    ],
+)
+def test_secrets_are_hidden_as_written_and_as_meant_and_however_short(url: str, said: str) -> None:
+    shown = without(url, said)
+    for secret in ("s3cret", "alerts@", "a1", ":x", "a:b", "@c1", "q z", "b/c"):
+        assert secret not in shown, shown
+    assert without(url, "it was not taken") == "it was not taken"
+
+
 class Page(http.server.BaseHTTPRequestHandler):
     """A watcher outside that knows one address."""
 
