@@ -82,7 +82,11 @@ def tell(url: str, title: str, text: str) -> None:
         channel = apprise.Apprise()
         if not channel.add(url):
             raise NotToldError("Apprise does not know such an address")
-        if not channel.notify(title=title, body=text):
+        for service in channel:
+            # By itself it hands over what is longer than a service takes, and that one refuses it.
+            service.overflow_mode = "split"
+        # What is said to be text is no HTML, and keeps its lines where a service wants HTML.
+        if not channel.notify(title=title, body=text, body_format="text"):
             raise NotToldError(without(url, said.last) or "it was not taken")
     except NotToldError:
         raise

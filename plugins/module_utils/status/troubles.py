@@ -26,6 +26,8 @@ ALIKE = {
     "nginx is ": "nginx does not run",
 }
 LONGEST = 600
+# Some services take 2000 characters, title included, and nobody reads more.
+LONGEST_MESSAGE = 1500
 
 
 @dataclass
@@ -149,4 +151,14 @@ def message(site: str, host: str, news: News) -> tuple[str, str]:
     lines = [f"Troubles of {site} on {host} are told here from now on."] if news.first else []
     lines += [trouble.text for trouble in news.begun]
     lines += [f"Over: {trouble.text}" for trouble in news.over]
-    return f"{site} on {host}: {title}", "\n".join(lines)
+    return f"{site} on {host}: {title}", "\n".join(shortened(lines))
+
+
+def shortened(lines: Sequence[str]) -> list[str]:
+    """Return as many lines as fit into a message, and how many were left out."""
+    room, fitting = LONGEST_MESSAGE, 0
+    while fitting < len(lines) and len(lines[fitting]) < room:
+        room -= len(lines[fitting]) + 1
+        fitting += 1
+    left = len(lines) - fitting
+    return [*lines[:fitting], *([f"and {left} more: see playbooks/status.yml"] if left else [])]

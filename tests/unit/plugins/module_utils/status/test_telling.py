@@ -22,14 +22,27 @@ from ansible_collections.hotclub.django.plugins.module_utils.status.telling impo
 URL = "mailtos://ops:s3cret%21word@mail.example.org?to=duty@example.net"
 
 
-def apprise(knows: bool = True, takes: bool = True, says: str = "") -> types.ModuleType:
-    """Return a library that behaves like this."""
+def apprise(
+    knows: bool = True, takes: bool = True, says: str = "", told: list[dict[str, str]] | None = None
+) -> types.ModuleType:
+    """Return a library that behaves like this.
+
+    :param told: gets each message, with what its service does when it is too long.
+    """
 
     class Apprise:
+        def __init__(self) -> None:
+            self.services = [types.SimpleNamespace(overflow_mode="upstream")]
+
+        def __iter__(self) -> Iterator[types.SimpleNamespace]:
+            return iter(self.services)
+
         def add(self, _url: str) -> bool:
             return knows
 
-        def notify(self, **_message: str) -> bool:
+        def notify(self, **message: str) -> bool:
+            if told is not None:
+                told.append({**message, "overflow": self.services[0].overflow_mode})
             if says:
                 logging.getLogger("apprise").warning(says)
             return takes
@@ -72,6 +85,13 @@ def test_a_message_that_is_taken_is_no_failure(library: pytest.MonkeyPatch) -> N
     library.setitem(sys.modules, "apprise", apprise())
     tell(URL, "title", "text")
     assert telling.refused([URL]) == []
+
+
+def test_a_message_is_text_and_comes_in_parts_where_it_is_too_long(library: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, str]] = []
+    library.setitem(sys.modules, "apprise", apprise(told=told))
+    tell(URL, "title", "one\ntwo")
+    assert told == [{"title": "title", "body": "one\ntwo", "body_format": "text", "overflow": "split"}]
 
 
 def test_nothing_is_refused_before_the_library_is_there(library: pytest.MonkeyPatch) -> None:

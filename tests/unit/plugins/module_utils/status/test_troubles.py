@@ -171,3 +171,12 @@ def test_a_message_says_where_what_and_how_much_is_left(host: Watched) -> None:
     assert (title, text) == ("shop on web1: over, 1 left", "Over: visitors get no answer")
     host.look()
     assert message("shop", "web1", host.look()["ops"])[0] == "shop on web1: all is well again"
+
+
+def test_a_message_has_no_more_than_services_take(host: Watched) -> None:
+    problems = [f"unit{letter}.service has failed: {letter * 700}" for letter in "abcde"]
+    host.look(*problems)
+    title, text = message("shop", "web1", host.look(*problems)["ops"])
+    assert title == "shop on web1: 5 troubles" and len(text) < 1600
+    assert [line[:5] for line in text.splitlines()] == ["unita", "unitb", "and 3"]
+    assert not host.look(*problems), "what was left out is told as a number, and not again"
