@@ -40,7 +40,7 @@ def look_at_host(wanted: Mapping[str, Any]) -> dict[str, Any]:
     status["disk_free_mb"] = shutil.disk_usage(site.root if site.root.is_dir() else "/").free // MEBI
     if status["disk_free_mb"] < wanted["minimum_free_mb"]:
         status["problems"].append(f"only {status['disk_free_mb']} MiB of disk left")
-    look_at_units(site, status)
+    look_at_units(site, wanted["tiers"], status)
     if "app" in wanted["tiers"]:
         look_at_app(site, check, wanted["migrations"], status)
         look_at_workers(site, status)
