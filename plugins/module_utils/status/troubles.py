@@ -7,6 +7,7 @@ One that comes and goes between two looks, as while a release is switched or a h
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -42,6 +43,15 @@ class Trouble:
     # Those who know of it.
     told: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Trouble:
+        """Return what was kept, without what another version knows of it besides.
+
+        :raises KeyError: it lacks what this one must know, or is not of its type; as ``TypeError`` and ``ValueError``.
+        """
+        told = [str(listener) for listener in said.get("told", [])]
+        return cls(str(said["text"]), float(said["since"]), int(said.get("looks", 0)), int(said.get("gone", 0)), told)
+
 
 @dataclass(frozen=True)
 class News:
@@ -67,10 +77,15 @@ class Troubles:
 
     def __init__(self, known: Mapping[str, Any], looks: int) -> None:
         self.looks = looks
-        self.found = {key: Trouble(**trouble) for key, trouble in known.get("troubles", {}).items()}
-        self.listeners = list(known.get("listeners", []))
+        self.found: dict[str, Trouble] = {}
+        self.listeners: list[str] = []
         # At how many looks in a row anything was wrong, were it something else each time.
-        self.bad = int(known.get("bad", 0))
+        self.bad = 0
+        # What another version has kept, or a disk has damaged: it begins anew, rather than telling nobody any more.
+        with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+            found = {str(key): Trouble.of(trouble) for key, trouble in known.get("troubles", {}).items()}
+            listeners, bad = [str(listener) for listener in known.get("listeners", [])], int(known.get("bad", 0))
+            self.found, self.listeners, self.bad = found, listeners, bad
 
     def meet(self, problems: Sequence[str], now: float) -> None:
         """Take over what a look has found."""

@@ -4,21 +4,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.files import put
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import PATH
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.lock import holder_of
 from ansible_collections.hotclub.django.plugins.module_utils.status.host import look_at_host
 from ansible_collections.hotclub.django.plugins.module_utils.status.telling import NotToldError, ask_for, listener_of, tell
 from ansible_collections.hotclub.django.plugins.module_utils.status.troubles import Troubles, message
-from ansible_collections.hotclub.django.plugins.module_utils.status.watched import Watch, read
+from ansible_collections.hotclub.django.plugins.module_utils.status.watched import SETTINGS, Memory, Watch, read, with_defaults
 
 # As site_deploy_lock_seconds has it by default.
 LEASE_SECONDS = 900
@@ -29,10 +27,16 @@ def main() -> None:
     """Look once."""
     os.environ["PATH"] = PATH
     watch = Watch(sys.argv[1])
-    wanted, known = read(watch.settings), read(watch.state)
-    state = turn(wanted, known, problems_of(wanted["look"]))
-    put(watch.state, json.dumps(state, indent=1) + "\n", 0o600)
-    for what, why in state["untold"].items():
+    said, memory = read(watch.settings), Memory(watch)
+    if not said:
+        sys.exit(f"{watch.settings} can't be read, so nobody is told of trouble: run playbooks/site.yml")
+    wanted = with_defaults(said, SETTINGS)
+    try:
+        untold = turn(watch.site, wanted, memory, [*problems_of(wanted["look"]), *memory.problems])
+    except OSError as error:
+        # Whoever is told what nobody remembers is told the same at every look.
+        sys.exit(f"nobody is told of trouble, since that can't be remembered: {error}")
+    for what, why in untold.items():
         sys.stderr.write(f"{what} fails: {why}\n")
 
 
@@ -52,29 +56,37 @@ def is_changed(site: Site) -> bool:
     return bool(holder) and holder["age_seconds"] < max(LEASE_SECONDS, int(holder.get("silent_seconds", 0)))
 
 
-def turn(wanted: Mapping[str, Any], known: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
-    """Tell what has to be told, and return what the next look has to know.
+def turn(site: str, wanted: Mapping[str, Any], memory: Memory, problems: list[str]) -> dict[str, str]:
+    """Tell what has to be told, and return what could not be, with why. What was told is remembered before anything else is.
 
     :param wanted: the settings.
-    :param known: what the look before has returned.
+    :param memory: has what the look before has kept.
+    :raises OSError: nothing can be remembered.
     """
-    troubles = Troubles(known, wanted["after_looks"])
+    troubles = Troubles(memory.known, wanted["after_looks"])
     troubles.meet(problems, time.time())
     listeners = {listener_of(url): url for url in wanted["urls"]}
     troubles.have(list(listeners))
     untold: dict[str, str] = {}
+
+    def keep() -> bool:
+        return memory.keep({**troubles.kept(), "looked": time.time(), "untold": untold})
+
+    kept = keep()
     for number, (listener, url) in enumerate(listeners.items(), 1):
         news = troubles.news(listener)
         if news:
             try:
-                tell(url, *message(wanted["look"]["name"], wanted["host"], news))
+                tell(url, *message(site, wanted["host"], news))
                 troubles.note(listener, news)
             except NotToldError as error:
                 untold[f"telling number {number} of site_alert_urls ({url.partition('://')[0]})"] = str(error)
+            kept = keep()
     # Nobody hears of trouble whom no message reaches, but for the silence that an outside watcher notices.
-    if wanted["heartbeat_url"] and not untold and troubles.all_is_well():
+    if wanted["heartbeat_url"] and kept and not untold and troubles.all_is_well():
         try:
             ask_for(wanted["heartbeat_url"])
         except NotToldError as error:
             untold[HEARTBEAT] = str(error)
-    return {**troubles.kept(), "looked": time.time(), "untold": untold}
+            keep()
+    return untold

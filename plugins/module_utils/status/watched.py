@@ -4,17 +4,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common import files
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
 MINUTE = 60.0
 # A look takes seconds, a message to somebody who doesn't answer some more of them.
 LATE_MINUTES = 10
+# Of what settings or a state lack, or have in another form.
+SETTINGS = {"look": {}, "host": "", "urls": [], "heartbeat_url": "", "interval_minutes": 5, "after_looks": 2}
+STATE = {"looked": 0.0, "untold": {}}
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,40 @@ class Watch:
         """What was told."""
         return self.root / "var/lib/hotclub-watch" / self.site / "state.json"
 
+    @property
+    def spare(self) -> Path:
+        """What was told since the disk took nothing any more."""
+        return self.root / "run/hotclub-watch" / self.site / "state.json"
+
+
+class Memory:
+    """What a watch remembers from one look to the next, with a disk that is full, too."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        # The spare one is there for as long as the other one is older.
+        self.known = read(watch.spare) or read(watch.state)
+        self.problems = (
+            [f"what was told can't be kept in {watch.state.parent}, and is forgotten at the next start of the host: make room there"]
+            if watch.spare.exists()
+            else []
+        )
+
+    def keep(self, state: Mapping[str, Any]) -> bool:
+        """Remember something, and say whether that will outlast a start of the host.
+
+        :raises OSError: it can't be remembered at all.
+        """
+        said = json.dumps(state, indent=1) + "\n"
+        try:
+            files.put(self.watch.state, said, 0o600)
+        except OSError:
+            files.put(self.watch.spare, said, 0o600)
+            return False
+        with contextlib.suppress(OSError):
+            self.watch.spare.unlink()
+        return True
+
 
 def read(path: Path) -> dict[str, Any]:
     """Return what a file says; nothing where it is not there, or damaged."""
@@ -59,17 +99,25 @@ def read(path: Path) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
+def with_defaults(said: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said under these names, where it is of their types."""
+    return {name: said[name] if isinstance(said.get(name), type(value)) else value for name, value in defaults.items()}
+
+
 def look_at_watch(site: Site, status: dict[str, Any], root: Path = Path("/")) -> None:
     """Say whether somebody is told of trouble, and whether the last message arrived."""
     watch = Watch(site.name, root)
-    wanted = read(watch.settings)
-    if not wanted:
+    if not watch.settings.exists():
         return
-    state, now = read(watch.state), time.time()
-    looked = state.get("looked", watch.settings.stat().st_mtime)
-    status["watch"] = {"tells": bool(wanted["urls"]), "looked": looked, "untold": state.get("untold", {})}
+    said = read(watch.settings)
+    if not said:
+        status["problems"].append(f"{watch.settings} can't be read, so nobody is told of trouble: run playbooks/site.yml")
+        return
+    wanted, memory, now = with_defaults(said, SETTINGS), Memory(watch), time.time()
+    state = with_defaults(memory.known, {**STATE, "looked": watch.settings.stat().st_mtime})
+    status["watch"] = {"tells": bool(wanted["urls"]), **state}
     # The first look after a start of the host comes some minutes later.
-    silent = min(now - looked, time.clock_gettime(time.CLOCK_BOOTTIME)) / MINUTE
+    silent = min(now - state["looked"], time.clock_gettime(time.CLOCK_BOOTTIME)) / MINUTE
     if silent > 3 * wanted["interval_minutes"] + LATE_MINUTES:
         status["problems"].append(f"nobody has looked for trouble here for {silent:.0f} minutes: journalctl -u {watch.service}")
-    status["problems"] += [f"{what} fails: {why}" for what, why in state.get("untold", {}).items()]
+    status["problems"] += [*memory.problems, *(f"{what} fails: {why}" for what, why in state["untold"].items())]

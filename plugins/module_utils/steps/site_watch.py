@@ -94,7 +94,7 @@ def leave(watch: Watch) -> Iterator[Action]:
     if known:
         yield "stop", lambda: systemctl("disable", "--quiet", "--now", watch.timer)
         yield "end", lambda: systemctl("stop", watch.service)
-    for path in (*units, watch.settings, watch.program, watch.state.parent):
+    for path in (*units, watch.settings, watch.program, watch.state.parent, watch.spare.parent):
         if path.exists():
             yield str(path), lambda path=path: files.remove(path)  # type: ignore[misc]
     if known:

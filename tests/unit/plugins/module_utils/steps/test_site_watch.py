@@ -96,6 +96,7 @@ def test_nothing_is_left_of_it(
     units.mkdir()
     (units / watch.timer).touch()
     watch.state.parent.mkdir(parents=True)
+    watch.spare.parent.mkdir(parents=True)
     systemd.asked.clear()
     for _name, do in site_watch.leave(watch):
         do()
