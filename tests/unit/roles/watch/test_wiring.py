@@ -49,3 +49,19 @@ def test_both_look_at_the_same() -> None:
     assert {name: asked[name] for name in look} == {name: f"{{{{ site_look.{name} }}}}" for name in look}
     assert set(asked) - set(look) == {"migrations", "updates", "python", "managed_database"}
     assert set(look) <= set(site_status.SPEC)
+
+
+def test_the_hosts_that_stay_look_no_more_at_one_that_has_left() -> None:
+    """A balancer that goes on looking at it would tell of it."""
+    plays = yaml.safe_load((CHECKOUT / "playbooks/decommission.yml").read_text())
+    roles = [
+        (task.get("ansible.builtin.include_role", {}).get("name", ""), play["hosts"], task.get("when"))
+        for play in plays
+        for task in play.get("tasks", [])
+    ]
+    [watch] = [number for number, (role, *_) in enumerate(roles) if role == "hotclub.django.watch"]
+    assert watch > max(number for number, (role, *_) in enumerate(roles) if role == "hotclub.django.haproxy")
+    assert roles[watch][1:] == (
+        "{{ groups | hotclub.django.all_tiers }}:!{{ decommission_host | default('nobody', true) }}",
+        "site_is_watched",
+    )
