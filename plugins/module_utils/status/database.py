@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
@@ -11,14 +12,21 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import managed
 
 MEBI = 1024 * 1024
+# A server that is well answers within milliseconds.
+SECONDS = 30
 
 
 def look_at_database(database: str, status: dict[str, Any]) -> None:
     """Ask PostgreSQL for the size of the database and its connections."""
     query = "select pg_database_size(:'name'), (select count(*) from pg_stat_activity where datname = :'name')"
     try:
-        told = run(["psql", "-XAt", "-F", " ", "-v", "ON_ERROR_STOP=1", "-v", f"name={database}"], user="postgres", stdin=query)
+        command = ["psql", "-XAt", "-F", " ", "-v", "ON_ERROR_STOP=1", "-v", f"name={database}"]
+        told = run(command, user="postgres", stdin=query, timeout=SECONDS)
     except (Trouble, KeyError) as error:
+        if isinstance(error.__cause__, subprocess.TimeoutExpired):
+            status.update(postgresql="failing")
+            status["problems"].append(f"PostgreSQL: no answer within {SECONDS} s")
+            return
         status.update(postgresql="missing")
         status["problems"].append(f"PostgreSQL is not installed ({error})")
         return

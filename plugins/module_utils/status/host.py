@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.patience import TooSlowError, within
 from ansible_collections.hotclub.django.plugins.module_utils.front.acme import failing_renewal
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
@@ -28,34 +29,79 @@ from ansible_collections.hotclub.django.plugins.module_utils.status.web_server i
 )
 
 MEBI = 1024 * 1024
+# Of all but the backups, whose storage may be far away.
+PATIENCE_SECONDS, PATIENCE_WITH_BACKUPS_SECONDS = 60.0, 180.0
+BACKUPS = "the backups"
+Look = Callable[[], object]
 
 
-def look_at_host(wanted: Mapping[str, Any]) -> dict[str, Any]:
+def look_at_host(wanted: Mapping[str, Any], take: Callable[[str, Look, dict[str, Any]], None] | None = None) -> dict[str, Any]:
     """Look at each tier of the host.
 
     :param wanted: the arguments of the step ``site_status``, with their defaults.
+    :param take: looks at one part, of which it is told the name; what fails there ends the whole look when left out.
     """
-    site, check = Site.at(wanted["name"], wanted["root"]), HealthCheck(**wanted["health"])
     status: dict[str, Any] = {"tiers": wanted["tiers"], "problems": [], "remarks": [], "unsettled": []}
-    status["disk_free_mb"] = shutil.disk_usage(site.root if site.root.is_dir() else "/").free // MEBI
-    if status["disk_free_mb"] < wanted["minimum_free_mb"]:
-        status["problems"].append(f"only {status['disk_free_mb']} MiB of disk left")
-    look_at_units(site, wanted["tiers"], status)
-    if "app" in wanted["tiers"]:
-        look_at_app(site, check, wanted["migrations"], status)
-        look_at_workers(site, status)
-    if "lb" in wanted["tiers"]:
-        look_at_web_server(check, connection_to(check, wanted["port"], wanted["tls_port"]), status)
-        if wanted["tls_port"]:
-            look_at_certificate(check, wanted["tls_port"], wanted["certificate_days"], status)
-            if failure := failing_renewal(site.name):
-                status["problems"].append(f"the certificate is not renewed: {failure} See `journalctl -u {site.name}-acme`")
-    look_at_internal_certificates(wanted["internal_certificates"], wanted["certificate_days"], status)
-    if wanted["balanced_hosts"]:
-        look_at_balancer(site, wanted["balanced_hosts"], status)
-    if "db" in wanted["tiers"]:
-        look_at_database(wanted["database"], status)
-        look_at_members(status)
-    if wanted["backups"]:
-        look_at_backups(status)
+    for what, look in parts(wanted, status):
+        if take:
+            take(what, look, status)
+        else:
+            look()
     return status
+
+
+def in_time(what: str, look: Look, status: dict[str, Any]) -> None:
+    """Look at one part, and say where that fails or has no end, rather than say nothing of the other parts."""
+    try:
+        with within(PATIENCE_WITH_BACKUPS_SECONDS if what == BACKUPS else PATIENCE_SECONDS):
+            look()
+    except Exception as error:  # whatever it is, somebody must be told
+        reason = str(error) if isinstance(error, TooSlowError) else f"{type(error).__name__}: {error}"
+        status["problems"].append(f"{what} can't be looked at ({reason})")
+
+
+def parts(wanted: Mapping[str, Any], status: dict[str, Any]) -> list[tuple[str, Look]]:
+    """Return what there is to look at, each with its name."""
+    site, check = Site.at(wanted["name"], wanted["root"]), HealthCheck(**wanted["health"])
+    tiers, tls_port, days = wanted["tiers"], wanted["tls_port"], wanted["certificate_days"]
+    found: list[tuple[str, Look]] = [
+        ("the disk", lambda: look_at_disk(site, wanted["minimum_free_mb"], status)),
+        ("the units", lambda: look_at_units(site, tiers, status)),
+    ]
+    if "app" in tiers:
+        found += [
+            ("the application", lambda: look_at_app(site, check, wanted["migrations"], status)),
+            ("the workers", lambda: look_at_workers(site, status)),
+        ]
+    if "lb" in tiers:
+        found += [("the web server", lambda: look_at_web_server(check, connection_to(check, wanted["port"], tls_port), status))]
+    if "lb" in tiers and tls_port:
+        found += [
+            ("the certificate", lambda: look_at_certificate(check, tls_port, days, status)),
+            ("the renewal of the certificate", lambda: look_at_renewal(site, status)),
+        ]
+    internal = wanted["internal_certificates"]
+    found += [("the certificates between hosts", lambda: look_at_internal_certificates(internal, days, status))]
+    if wanted["balanced_hosts"]:
+        found += [("HAProxy", lambda: look_at_balancer(site, wanted["balanced_hosts"], status))]
+    if "db" in tiers:
+        found += [
+            ("PostgreSQL", lambda: look_at_database(wanted["database"], status)),
+            ("the members of the database's cluster", lambda: look_at_members(status)),
+        ]
+    if wanted["backups"]:
+        found += [(BACKUPS, lambda: look_at_backups(status))]
+    return found
+
+
+def look_at_disk(site: Site, minimum_mb: int, status: dict[str, Any]) -> None:
+    """Say how much room is left."""
+    status["disk_free_mb"] = shutil.disk_usage(site.root if site.root.is_dir() else "/").free // MEBI
+    if status["disk_free_mb"] < minimum_mb:
+        status["problems"].append(f"only {status['disk_free_mb']} MiB of disk left")
+
+
+def look_at_renewal(site: Site, status: dict[str, Any]) -> None:
+    """Say whether the certificate for visitors is renewed."""
+    if failure := failing_renewal(site.name):
+        status["problems"].append(f"the certificate is not renewed: {failure} See `journalctl -u {site.name}-acme`")

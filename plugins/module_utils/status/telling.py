@@ -14,8 +14,12 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Sequence
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.patience import within
+
 HIDDEN = "…"
 SECONDS = 15.0
+# Of a whole message, which may come in parts.
+TELLING_SECONDS = 60.0
 # Shorter parts of an address are hidden where they stand alone, and not within words.
 SHORTEST_HIDDEN = 4
 
@@ -86,7 +90,9 @@ def tell(url: str, title: str, text: str) -> None:
             # By itself it hands over what is longer than a service takes, and that one refuses it.
             service.overflow_mode = "split"
         # What is said to be text is no HTML, and keeps its lines where a service wants HTML.
-        if not channel.notify(title=title, body=text, body_format="text"):
+        with within(TELLING_SECONDS):
+            taken = channel.notify(title=title, body=text, body_format="text")
+        if not taken:
             raise NotToldError(without(url, said.last) or "it was not taken")
     except NotToldError:
         raise

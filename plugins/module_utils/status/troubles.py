@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-# What is said of the same trouble by another look: when, how much, how long, and what a program answered. Digits that are part of a
-# name say of whom it is: those of an address, of a unit's instance, of a path.
+# What is said of the same trouble by another look: when, how much, how long, and what a program answered. Digits that are part of
+# a name say of whom it is: those of an address, of a unit's instance, of a path.
 MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}(:[0-9]{2})?)?"
 FIGURE = r"[0-9]+([.,][0-9]+)?"
 CHANGING = re.compile(rf"(?<![\w.,:/@-])({MOMENT}|{FIGURE})(?![\w:@-]|[.,][0-9])")

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import PATH
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.lock import holder_of
-from ansible_collections.hotclub.django.plugins.module_utils.status.host import look_at_host
+from ansible_collections.hotclub.django.plugins.module_utils.status.host import in_time, look_at_host
 from ansible_collections.hotclub.django.plugins.module_utils.status.telling import NotToldError, ask_for, listener_of, tell
 from ansible_collections.hotclub.django.plugins.module_utils.status.troubles import Troubles, message
 from ansible_collections.hotclub.django.plugins.module_utils.status.watched import SETTINGS, Memory, Watch, read, with_defaults
@@ -43,7 +43,7 @@ def main() -> None:
 def problems_of(wanted: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with the host. That it can't be looked at is wrong, too."""
     try:
-        status = look_at_host(wanted)
+        status = look_at_host(wanted, in_time)
         expected = status["unsettled"] if is_changed(Site.at(wanted["name"], wanted["root"])) else ()
         return [str(problem) for problem in status["problems"] if problem not in expected]
     except Exception as error:  # whatever it is, somebody must be told

@@ -21,6 +21,7 @@ LATE_MINUTES = 10
 # Of what settings or a state lack, or have in another form.
 SETTINGS = {"look": {}, "host": "", "urls": [], "heartbeat_url": "", "interval_minutes": 5, "after_looks": 2}
 STATE = {"looked": 0.0, "untold": {}}
+FORGETFUL = "what was told can't be kept in {folder}, and is forgotten at the next start of the host: make room there"
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,7 @@ class Memory:
         self.watch = watch
         # The spare one is there for as long as the other one is older.
         self.known = read(watch.spare) or read(watch.state)
-        self.problems = (
-            [f"what was told can't be kept in {watch.state.parent}, and is forgotten at the next start of the host: make room there"]
-            if watch.spare.exists()
-            else []
-        )
+        self.problems = [FORGETFUL.format(folder=watch.state.parent)] if watch.spare.exists() else []
 
     def keep(self, state: Mapping[str, Any]) -> bool:
         """Remember something, and say whether that will outlast a start of the host.

@@ -6,6 +6,7 @@ import http.server
 import logging
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator
 
@@ -22,9 +23,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.status.telling impo
 URL = "mailtos://ops:s3cret%21word@mail.example.org?to=duty@example.net"
 
 
-def apprise(
-    knows: bool = True, takes: bool = True, says: str = "", told: list[dict[str, str]] | None = None
-) -> types.ModuleType:
+def apprise(knows: bool = True, takes: bool = True, says: str = "", told: list[dict[str, str]] | None = None) -> types.ModuleType:
     """Return a library that behaves like this.
 
     :param told: gets each message, with what its service does when it is too long.
@@ -92,6 +91,15 @@ def test_a_message_is_text_and_comes_in_parts_where_it_is_too_long(library: pyte
     library.setitem(sys.modules, "apprise", apprise(told=told))
     tell(URL, "title", "one\ntwo")
     assert told == [{"title": "title", "body": "one\ntwo", "body_format": "text", "overflow": "split"}]
+
+
+def test_a_service_that_never_answers_ends_in_time(library: pytest.MonkeyPatch) -> None:
+    silent = apprise()
+    silent.Apprise.notify = lambda _self, **_message: time.sleep(30)
+    library.setitem(sys.modules, "apprise", silent)
+    library.setattr(telling, "TELLING_SECONDS", 0.1)
+    with pytest.raises(NotToldError, match="no end within"):
+        tell(URL, "title", "text")
 
 
 def test_nothing_is_refused_before_the_library_is_there(library: pytest.MonkeyPatch) -> None:

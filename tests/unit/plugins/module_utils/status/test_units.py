@@ -37,7 +37,7 @@ def systemd(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
 def problems(*tiers: str) -> list[str]:
     status: dict[str, Any] = {"problems": []}
     look_at_units(Site.at("shop", "/srv/shop"), tiers, status)
-    return status["problems"]
+    return list(status["problems"])
 
 
 def test_what_has_failed_is_named_with_what_to_do(systemd: dict[str, dict[str, str]]) -> None:
@@ -57,9 +57,7 @@ def test_what_has_failed_is_named_with_what_to_do(systemd: dict[str, dict[str, s
         ("etcd.service", ["db", "dcs"]),
     ],
 )
-def test_units_of_packages_count_on_hosts_of_their_tiers(
-    systemd: dict[str, dict[str, str]], unit: str, tiers: list[str]
-) -> None:
+def test_units_of_packages_count_on_hosts_of_their_tiers(systemd: dict[str, dict[str, str]], unit: str, tiers: list[str]) -> None:
     systemd[unit] = FAILED
     assert [tier for tier in ("lb", "app", "db", "dcs", "monitoring") if problems(tier)] == tiers
 

@@ -173,7 +173,7 @@ def test_nobody_is_told_what_nothing_remembers(
     watch.settings.write_text(json.dumps(WANTED))
     monkeypatch.setattr("sys.argv", ["watch", "shop"])
     monkeypatch.setattr(program, "Watch", lambda _site: watch)
-    with pytest.raises(SystemExit, match="can't be remembered: .*No space left"):
+    with pytest.raises(SystemExit, match=r"can't be remembered: .*No space left"):
         program.main()
     assert (outside.said, outside.beats) == ([], 1)
 
@@ -204,9 +204,7 @@ def test_what_was_told_is_remembered_before_the_next_one_is_told(
         '{"troubles": {}, "listeners": 3}',
     ],
 )
-def test_what_cannot_be_read_begins_anew(
-    outside: Outside, look: Callable[..., dict[str, Any]], watch: Watch, state: str
-) -> None:
+def test_what_cannot_be_read_begins_anew(outside: Outside, look: Callable[..., dict[str, Any]], watch: Watch, state: str) -> None:
     watch.state.write_text(state)
     look()
     assert [title for _url, title, _text in outside.said] == ["shop on web1: is watched"] * 2
@@ -239,7 +237,7 @@ def test_settings_that_cannot_be_read_end_the_look_with_one_line(
 
 
 def test_a_host_that_cannot_be_looked_at_is_in_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(_wanted: object) -> dict[str, Any]:
+    def fails(_wanted: object, _take: object) -> dict[str, Any]:
         raise RuntimeError("no such thing")
 
     monkeypatch.setattr(program, "look_at_host", fails)
@@ -256,7 +254,7 @@ def test_what_a_deploy_is_about_is_no_trouble_while_it_lives(
         at = time.time() - age
         os.utime(site.lock_file, (at, at))
     found = {"problems": ["nginx is inactive", "2 waits for its turn"], "unsettled": ["2 waits for its turn"]}
-    monkeypatch.setattr(program, "look_at_host", lambda _wanted: found)
+    monkeypatch.setattr(program, "look_at_host", lambda _wanted, _take: found)
     assert len(program.problems_of({"name": "shop", "root": str(tmp_path)})) == told
 
 
