@@ -19,6 +19,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 
 # The oldest that a Django with support can work with.
 OLDEST = 140000
+DIRECT = "Name the server's own address in site_database_server, not that of its pool."
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 PARAMETERS: dict[str, Any] = {
@@ -31,10 +32,14 @@ PARAMETERS: dict[str, Any] = {
     "authority": {"type": "str", "default": ""},
     "extensions": {"type": "list", "elements": "str", "default": []},
 }
-# Of other accounts' sessions anybody may see the account and the database, and nothing else.
+# A setting of the trial alone, which means nothing to a server: what migrations say this way must reach it.
+OPTIONS = "-c hotclub.trial=on"
+# Of other accounts' sessions anybody may see the account and the database, and nothing else. The transaction alone is read-only:
+# a session's setting would stay on a pool's connection, for visitors' requests.
 QUERY = """
-set default_transaction_read_only = on;
+start transaction read only;
 select json_build_object(
+  'has_options', current_setting('hotclub.trial', true) is not distinct from 'on',
   'number', current_setting('server_version_num')::int,
   'version', split_part(current_setting('server_version'), ' ', 1),
   'is_copy', pg_is_in_recovery(),
@@ -53,6 +58,7 @@ select json_build_object(
   'here', (select count(*) from pg_stat_activity where datname = current_database()),
   'all', (select count(*) from pg_stat_activity where datname is not null)
 );
+commit;
 """
 
 
@@ -140,6 +146,7 @@ def _asked(target: Target, execute: Run) -> Outcome:
                 "PGSSLROOTCERT": authority.name if target.authority else "/etc/ssl/certs/ca-certificates.crt",
                 "PGCONNECT_TIMEOUT": str(CONNECT_SECONDS),
                 "PGAPPNAME": "hotclub",
+                "PGOPTIONS": OPTIONS,
             },
             stdin=QUERY,
             hidden=[target.password],
@@ -150,6 +157,8 @@ def _asked(target: Target, execute: Run) -> Outcome:
 
 def _wrong(target: Target, told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a server that lets the account in, and what to do about it."""
+    if not told["has_options"]:
+        yield "the server is behind a pool, which drops the lock_timeout of migrations (PGOPTIONS) in silence", DIRECT
     if told["is_copy"]:
         yield "the server is a copy, which takes no writes", "Name the primary's address in site_database_server."
     if told["number"] < OLDEST:
@@ -201,6 +210,11 @@ def explained(target: Target, said: str) -> Trouble:
     address = target.address
     last = said.splitlines()[-1] if said else "psql said nothing"
     for pattern, cause, remedy in (
+        (
+            r"unsupported startup parameter|support command-line options",
+            f"{address} is a pool, which refuses the lock_timeout of migrations (PGOPTIONS): {last}",
+            DIRECT,
+        ),
         (
             r"could not translate host name",
             f"{here} knows no address of {target.host}",

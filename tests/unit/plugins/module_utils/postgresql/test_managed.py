@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql import m
 
 TARGET = managed.Target("db.example.net", 5433, "shop", "seller", "S3cret", "verify-full", "-----BEGIN", ("pg_trgm",))
 TOLD: dict[str, Any] = {
+    "has_options": True,
     "number": 170006,
     "version": "17.6",
     "is_copy": False,
@@ -73,9 +75,21 @@ def test_the_password_is_no_argument_and_hidden_in_what_psql_says() -> None:
     assert server.said["environment"]["PGSSLMODE"] == "verify-full" and "S3cret" not in repr(TARGET)
 
 
+def test_nothing_of_a_look_stays_on_a_connection_that_a_pool_lends_to_others() -> None:
+    server = Server(Outcome(0, json.dumps(TOLD)))
+    managed.look(TARGET, server)
+
+    said = " ".join(server.said["stdin"].split())
+    assert said.startswith("start transaction read only; select") and said.endswith("; commit;")
+    assert not re.search(r"\bset\b", said, re.IGNORECASE)
+    # By the way that migrations say their limits, and nothing that a server or a project knows.
+    assert server.said["environment"]["PGOPTIONS"] == "-c hotclub.trial=on"
+
+
 @pytest.mark.parametrize(
     ("differently", "words"),
     [
+        ({"has_options": False}, ["drops the lock_timeout of migrations", "the server's own address in site_database_server"]),
         ({"is_copy": True, "may_create": False}, ["takes no writes", "the primary's address"]),
         ({"number": 130012, "version": "13.12"}, ["PostgreSQL 13.12", "14 or later"]),
         (
@@ -116,6 +130,18 @@ FAILED = 'connection to server at "db.example.net" (192.0.2.7), port 5433 failed
         (
             'could not translate host name "db.example.net" to address: Name or service not known',
             ["knows no address of db.example.net", "site_database_server"],
+        ),
+        (
+            f"{FAILED}FATAL:  unsupported startup parameter: options",
+            ["db.example.net:5433 is a pool", "the server's own address in site_database_server"],
+        ),
+        (
+            f"{FAILED}FATAL:  unsupported startup parameter in options: hotclub.trial",
+            ["db.example.net:5433 is a pool", "hotclub.trial"],
+        ),
+        (
+            f"{FAILED}FATAL:  Feature not supported: RDS Proxy currently doesn\u2019t support command-line options.",
+            ["db.example.net:5433 is a pool", "the server's own address"],
         ),
         (f"{FAILED}Connection refused\n\tIs the server running on that host?", ["can't reach db.example.net:5433", "firewall"]),
         (f"{FAILED}timeout expired", ["can't reach db.example.net:5433"]),
