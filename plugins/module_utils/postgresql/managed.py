@@ -234,7 +234,8 @@ def explained(target: Target, said: str) -> Trouble:
             r"does not match host name",
             f"{address} shows a certificate of another name: {last}",
             "Write the name that the certificate has into site_database_server; "
-            "where it has none that leads there: site_database_tls_mode: verify-ca.",
+            "where it has none that leads there: "
+            "site_database_tls_mode: verify-ca, with the authority's certificate in site_database_ca_path.",
         ),
         (
             r"authentication failed|role \".*\" does not exist|no password supplied|not permitted to log in",

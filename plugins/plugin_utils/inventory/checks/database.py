@@ -18,7 +18,9 @@ def is_managed(inventory: Inventory) -> bool:
 
 
 def check_managed(inventory: Inventory, findings: Findings) -> None:
-    """Refuse a database that is said to be in two places, one without a password, and what means something only with a server."""
+    """Refuse a database that is said to be in two places, one without a password, what means something only with a server,
+    and a server that need prove nothing.
+    """
     if not is_managed(inventory):
         for name in OF_A_SERVER:
             for setting in inventory.by_name(name):
@@ -32,6 +34,20 @@ def check_managed(inventory: Inventory, findings: Findings) -> None:
                     SERVER,
                     f"is {setting.value}, and the group db has {', '.join(databases)}: only one of them can have the database",
                     "Take the hosts out of the group db, or remove the line.",
+                ),
+                setting.place,
+                [setting.host],
+            )
+    with_authority = {setting.host for setting in inventory.by_name("site_database_ca_path") if setting.value}
+    for setting in inventory.by_name("site_database_tls_mode"):
+        if setting.value == "verify-ca" and setting.host not in with_authority:
+            findings.add(
+                Complaint(
+                    setting.name,
+                    "is verify-ca, and site_database_ca_path is empty: "
+                    "whoever has a certificate of any public authority could pose as the server",
+                    "Set site_database_ca_path to a file with the certificate of the server's own authority, "
+                    "as the provider hands it out; or remove the line.",
                 ),
                 setting.place,
                 [setting.host],

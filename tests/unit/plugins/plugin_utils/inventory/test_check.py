@@ -582,6 +582,20 @@ def test_what_means_something_for_such_a_database_alone_is_refused_without_one(p
     assert "site_database_server is empty" in only(problems({"site_database_tls_mode": "verify-ca"}))
 
 
+def test_a_certificate_without_the_right_name_needs_a_named_authority(
+    problems: Problems, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    loose = {**MANAGED, "site_database_tls_mode": "verify-ca"}
+    found = only(problems(loose, hosts=WITHOUT_DATABASE))
+    assert found.startswith("site_database_tls_mode") and "Set site_database_ca_path to a file" in found
+    assert "site_database_ca_path is empty" in only(problems({**loose, "site_database_ca_path": ""}, hosts=WITHOUT_DATABASE))
+    authority = tmp_path_factory.mktemp("provider") / "provider.pem"
+    authority.write_text("-----BEGIN CERTIFICATE-----\n", encoding="utf-8")
+    named = {"site_database_ca_path": str(authority)}
+    assert problems({**loose, **named}, hosts=WITHOUT_DATABASE) == []
+    assert problems({**MANAGED, "site_database_tls_mode": "verify-full"}, hosts=WITHOUT_DATABASE) == []
+
+
 @pytest.mark.parametrize("server", ["db.example.net:0", "db.example.net:x", "postgres://db.example.net", "2001:db8::7", "db_1"])
 def test_an_address_that_leads_nowhere_is_refused(problems: Problems, server: str) -> None:
     found = only(problems({**MANAGED, "site_database_server": server}, hosts=WITHOUT_DATABASE))
