@@ -13,13 +13,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import PATH, Outcome, Run, run
+from ansible_collections.hotclub.django.plugins.module_utils.release.environment import parse
 
 # The oldest that a Django with support can work with.
 OLDEST = 140000
 DIRECT = "Name the server's own address in site_database_server, not that of its pool."
+DEFAULT_PORT = 5432
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 PARAMETERS: dict[str, Any] = {
@@ -126,7 +129,17 @@ def is_elsewhere(root: str, target: Target) -> bool:
     environment = Path(root) / "etc" / "environment"
     if not os.path.lexists(f"{root}/current") or not environment.is_file():
         return False
-    return f"@{target.address}/{target.name}" not in environment.read_text(encoding="utf-8")
+    return not leads_to(target, parse(environment.read_text(encoding="utf-8")).get("DATABASE_URL", ""))
+
+
+def leads_to(target: Target, address: str) -> bool:
+    """Tell whether the address of a database, as a project has it, is that of the target."""
+    try:
+        url = urlsplit(address)
+        place = (url.hostname or "", url.port or DEFAULT_PORT, unquote(url.path).strip("/"))
+    except ValueError:
+        return False
+    return place == (target.host.lower(), target.port, target.name)
 
 
 def _asked(target: Target, execute: Run) -> Outcome:

@@ -121,6 +121,29 @@ def test_a_site_that_serves_may_have_its_data_elsewhere(tmp_path: Path) -> None:
     assert not managed.is_elsewhere(str(tmp_path), TARGET)
 
 
+@pytest.mark.parametrize(
+    ("address", "leads"),
+    [
+        ("postgres://seller:x@db.example.net:5433/shop", True),
+        ("postgres://seller:x@DB.example.net:5433/shop?application_name=x", True),
+        ("postgres://seller:x@db.example.net:5433/shop_old", False),
+        ("postgres://seller:x@db.example.net:54330/shop", False),
+        ("postgres://seller:x@db.example.net/shop", False),
+        ("postgres://seller:db.example.net:5433@elsewhere:5433/shop", False),
+        ("postgres://seller:x@db.example.net:x/shop", False),
+        ("", False),
+    ],
+)
+def test_an_address_leads_to_a_database_by_all_its_parts(address: str, leads: bool) -> None:
+    assert managed.leads_to(TARGET, address) == leads
+
+
+def test_an_address_without_a_port_or_of_ipv6_leads_to_its_database() -> None:
+    target = managed.Target("2001:db8::7", 5432, "shop", "seller", "S3cret")
+    assert managed.leads_to(target, "postgres://seller:x@[2001:DB8::7]:5432/shop")
+    assert managed.leads_to(target, "postgres://seller:x@[2001:db8::7]/shop")
+
+
 FAILED = 'connection to server at "db.example.net" (192.0.2.7), port 5433 failed: '
 
 
