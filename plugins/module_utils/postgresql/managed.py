@@ -23,6 +23,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.environment
 OLDEST = 140000
 DIRECT = "Name the server's own address in site_database_server, not that of its pool."
 DEFAULT_PORT = 5432
+# Those that the host trusts, of its package ca-certificates.
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 PARAMETERS: dict[str, Any] = {
@@ -90,9 +92,9 @@ class Target:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def has_client() -> bool:
-    """Tell whether the host has the program that asks."""
-    return shutil.which("psql", path=PATH) is not None
+def can_ask(target: Target) -> bool:
+    """Tell whether the host has the program that asks, and knows whom to believe."""
+    return shutil.which("psql", path=PATH) is not None and (bool(target.authority) or os.path.exists(AUTHORITIES))
 
 
 def look(target: Target, execute: Run = run) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def _asked(target: Target, execute: Run) -> Outcome:
                 "PGUSER": target.user,
                 "PGPASSWORD": target.password,
                 "PGSSLMODE": target.tls_mode,
-                "PGSSLROOTCERT": authority.name if target.authority else "/etc/ssl/certs/ca-certificates.crt",
+                "PGSSLROOTCERT": authority.name if target.authority else AUTHORITIES,
                 "PGCONNECT_TIMEOUT": str(CONNECT_SECONDS),
                 "PGAPPNAME": "hotclub",
                 "PGOPTIONS": OPTIONS,
@@ -237,6 +239,11 @@ def explained(target: Target, said: str) -> Trouble:
             r"server does not support SSL",
             f"{address} speaks no TLS, and nobody may read what goes there",
             "Switch TLS on at the server (ssl = on).",
+        ),
+        (
+            r"root certificate file .* does not exist",
+            f"{here} has no {AUTHORITIES}, so it can't tell whether {address} is who it says",
+            f"Run playbooks/site.yml, which installs ca-certificates; by hand on {here}: apt-get install ca-certificates.",
         ),
         (
             r"certificate verify failed",

@@ -61,4 +61,4 @@ def look_at(target: managed.Target, root: str) -> dict[str, Any]:
 
     :param root: the site's folder.
     """
-    return {**managed.look(target), "is_elsewhere": managed.is_elsewhere(root, target)} if managed.has_client() else {}
+    return {**managed.look(target), "is_elsewhere": managed.is_elsewhere(root, target)} if managed.can_ask(target) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,19 @@ def test_the_smallest_limit_counts() -> None:
     assert looked(account_limit=20)["room_why"] == "the account is limited to 20"
     assert looked(database_limit=10)["room"] == 8
     assert looked(max_connections=20)["room"] == 0
+
+
+def test_a_host_can_ask_that_has_the_program_and_knows_whom_to_believe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trusted, program = tmp_path / "ca-certificates.crt", tmp_path / "psql"
+    monkeypatch.setattr(managed, "AUTHORITIES", str(trusted))
+    monkeypatch.setattr(managed, "PATH", str(tmp_path))
+    by_any = replace(TARGET, authority="")
+
+    assert not managed.can_ask(TARGET)
+    program.touch(0o755)
+    assert managed.can_ask(TARGET) and not managed.can_ask(by_any)
+    trusted.touch()
+    assert managed.can_ask(by_any)
 
 
 def test_the_password_is_no_argument_and_hidden_in_what_psql_says() -> None:
@@ -169,6 +183,11 @@ FAILED = 'connection to server at "db.example.net" (192.0.2.7), port 5433 failed
         (f"{FAILED}Connection refused\n\tIs the server running on that host?", ["can't reach db.example.net:5433", "firewall"]),
         (f"{FAILED}timeout expired", ["can't reach db.example.net:5433"]),
         (f"{FAILED}server does not support SSL, but SSL was required", ["speaks no TLS", "ssl = on"]),
+        (
+            f'{FAILED}root certificate file "/etc/ssl/certs/ca-certificates.crt" does not exist\n'
+            "Either provide the file, use the system's trusted roots with sslrootcert=system, or change sslmode.",
+            ["has no /etc/ssl/certs/ca-certificates.crt", "apt-get install ca-certificates"],
+        ),
         (f"{FAILED}SSL error: certificate verify failed", ["not signed by the authority in site_database_ca_path"]),
         (
             f'{FAILED}server certificate for "pg7.internal" does not match host name "db.example.net"',
