@@ -76,10 +76,9 @@ class ActionModule(HostSteps):
         packages = [answers[name].get("missing", []) for name, request in requests.items() if request.step == PACKAGES]
         missing = sorted({name for names in packages for name in names})
         held = {name for request in requests.values() for name in request.arguments.get("held", [])}
-        if not differing:
-            # Where something differs, the role itself says it.
-            for text in notices(scope, roles):
-                Display().display(text)
+        # Where something differs, each role itself says its own; nobody later says those of the site.
+        for text in notices(scope, ["site", *([] if differing else roles)]):
+            Display().display(text)
         return {
             **of_the_call,
             "changed": False,

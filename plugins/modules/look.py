@@ -42,8 +42,8 @@ options:
   database:
     description:
       - A database that somebody else runs. The host logs in there, and what it finds is the fact C(hotclub_database), which is
-        empty where the host has no C(psql),
-        or no certificates to compare the server's with. Refused where the database can't be used, with the remedy.
+        empty where the host has no C(psql), or no certificates to compare the server's with. Refused where the database can't be
+        used, with the remedy; but not where the site serves from it and no connection is free at the moment.
     type: dict
     suboptions:
       host:

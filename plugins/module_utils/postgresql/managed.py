@@ -26,6 +26,7 @@ DEFAULT_PORT = 5432
 # Those that the host trusts, of its package ca-certificates.
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 CONNECT_SECONDS = 10
+NO_CONNECTION = r"remaining connection slots|too many (?:clients|connections)"
 ANSWER_SECONDS = 60
 PARAMETERS: dict[str, Any] = {
     "host": {"type": "str", "required": True},
@@ -65,6 +66,15 @@ select json_build_object(
 );
 commit;
 """
+
+
+class Crowded(Trouble):
+    """The server lets the account in, and has no connection for it at the moment."""
+
+    @property
+    def said(self) -> str:
+        """The server's own words."""
+        return self.cause.rpartition("FATAL:")[2].strip(" .")
 
 
 @dataclass(frozen=True)
@@ -123,15 +133,24 @@ def look(target: Target, execute: Run = run) -> dict[str, Any]:
     }
 
 
-def is_elsewhere(root: str, target: Target) -> bool:
-    """Tell whether a site that serves has another database until now.
+def look_for(root: str, target: Target, execute: Run = run) -> dict[str, Any]:
+    """Look at the database for a site, which may serve already.
 
     :param root: the site's folder.
+    :returns: what :func:`look` does; whether the site serves from this database (``is_in_use``), or from another one
+        (``is_elsewhere``). Where it serves from this one and no connection is free at the moment, there is no ``room``, and
+        all else is unknown: a run with fewer workers may be the remedy.
     """
     environment = Path(root) / "etc" / "environment"
-    if not os.path.lexists(f"{root}/current") or not environment.is_file():
-        return False
-    return not leads_to(target, parse(environment.read_text(encoding="utf-8")).get("DATABASE_URL", ""))
+    serves = os.path.lexists(f"{root}/current") and environment.is_file()
+    is_in_use = serves and leads_to(target, parse(environment.read_text(encoding="utf-8")).get("DATABASE_URL", ""))
+    try:
+        seen = look(target, execute)
+    except Crowded as crowded:
+        if not is_in_use:
+            raise
+        seen = {"room": 0, "room_why": crowded.said, "is_empty": False}
+    return {**seen, "is_in_use": is_in_use, "is_elsewhere": serves and not is_in_use}
 
 
 def leads_to(target: Target, address: str) -> bool:
@@ -278,7 +297,7 @@ def explained(target: Target, said: str) -> Trouble:
             f"As the server's administrator: GRANT CONNECT ON DATABASE {target.name} TO {target.user};",
         ),
         (
-            r"remaining connection slots|too many (?:clients|connections)",
+            NO_CONNECTION,
             f"{address} has no free connection: {last}",
             "End what keeps the connections, or have the provider raise the limit.",
         ),
@@ -289,7 +308,7 @@ def explained(target: Target, said: str) -> Trouble:
         ),
     ):
         if re.search(pattern, said):
-            return Trouble(f"{cause}.", remedy)
+            return (Crowded if pattern == NO_CONNECTION else Trouble)(f"{cause}.", remedy)
     return Trouble(f"{here} can't use the database {target.name} at {address}: {last}", "See what the server's own log says.")
 
 

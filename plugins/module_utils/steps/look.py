@@ -57,8 +57,8 @@ def take(module: Call) -> None:
 
 
 def look_at(target: managed.Target, root: str) -> dict[str, Any]:
-    """Return what a database of somebody else is, and whether the site has another one until now; nothing before it can be asked.
+    """Return what a database of somebody else is, and whether the site serves from it; nothing before it can be asked.
 
     :param root: the site's folder.
     """
-    return {**managed.look(target), "is_elsewhere": managed.is_elsewhere(root, target)} if managed.can_ask(target) else {}
+    return managed.look_for(root, target) if managed.can_ask(target) else {}

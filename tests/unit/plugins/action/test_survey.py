@@ -142,15 +142,16 @@ def test_workers_are_one_step_of_the_one_call_however_many_there_are(ask: Ask, p
     assert list(result["answers"]) == ["workers: Write the units of the workers"]
 
 
-def test_what_a_role_has_to_tell_at_each_run_is_shown_alone(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_told_at_each_run_is_shown_unless_the_role_does_it(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     monkeypatch.setattr("ansible.utils.display.Display.display", lambda self, text, *_, **__: shown.append(text))
     settled, differs = {"changed": False, "missing": []}, {"changed": True, "missing": ["python3"]}
 
     result = ask(settled, {"changed": False}, __python_notices=["web1 still takes passwords.\n"])
-    ask(differs, {"changed": False}, __python_notices=["The role itself tells it."])
+    ask(differs, {"changed": False}, __python_notices=["The role itself tells it."], __site_notices=["web1: room for 3.\n"])
 
-    assert shown == ["web1 still takes passwords."]
+    # Nobody else tells what the site has to tell.
+    assert shown == ["web1 still takes passwords.", "web1: room for 3."]
     assert not {"msg", "_ansible_verbose_always"} & set(result), "Ansible would print all that the host was asked"
 
 

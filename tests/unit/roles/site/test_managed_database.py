@@ -85,11 +85,17 @@ def test_too_few_connections_are_told_with_the_numbers(known: Known) -> None:
     needed = {"web1": 30, "app2": 30}
     why = {"room_why": "max_connections is 50, 3 are reserved, 0 are others'"}
 
-    def shortage(room: int) -> str:
-        seen = {"hotclub_database": {"room": room, **why}}
-        return str(known("site_database_shortage", postgresql_connections=needed, ansible_facts=seen))
+    def shortage(room: int, is_in_use: bool = False, name: str = "site_database_shortage") -> str:
+        seen = {"hotclub_database": {"room": room, "is_in_use": is_in_use, "is_elsewhere": False, **why}}
+        return str(known(name, postgresql_connections=needed, ansible_facts=seen))
 
     assert shortage(60) == "" and known("site_database_shortage") == ""
+    assert shortage(60, is_in_use=True, name="site_database_shortage_notice") == ""
+    assert known("__site_notices") == []
+    # A site that serves from it is told and not kept from a run.
+    assert shortage(47, is_in_use=True) == "" and shortage(47, name="site_database_shortage_notice") == ""
+    notice = shortage(47, is_in_use=True, name="__site_notices[0]")
+    assert notice.startswith("web1: db.example.net:5433 has room for 47 connections")
     text = shortage(47)
     for word in ("room for 47 connections of shop", why["room_why"], "may open 60", "app2 30, web1 30", "gunicorn_workers"):
         assert word in text, text

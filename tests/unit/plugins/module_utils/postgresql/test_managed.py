@@ -121,18 +121,43 @@ def test_a_server_that_will_not_do_is_refused(differently: dict[str, Any], words
         assert word in str(refused.value)
 
 
-def test_a_site_that_serves_may_have_its_data_elsewhere(tmp_path: Path) -> None:
-    assert not managed.is_elsewhere(str(tmp_path), TARGET)
-    (tmp_path / "etc").mkdir()
-    (tmp_path / "etc" / "environment").write_text('DATABASE_URL="postgres://shop:x@127.0.0.1:5432/shop"\n', encoding="utf-8")
+THERE, ELSEWHERE = "postgres://seller:x@db.example.net:5433/shop", "postgres://shop:x@127.0.0.1:5432/shop"
+
+
+def site(folder: Path, address: str, release: str = "releases/20261130") -> str:
+    """Return the folder of a site that has the database at an address, and serves where it has a release."""
+    (folder / "etc").mkdir(exist_ok=True)
+    (folder / "etc" / "environment").write_text(f'DATABASE_URL="{address}"\n', encoding="utf-8")
+    if release:
+        (folder / "current").symlink_to(release)
+    return str(folder)
+
+
+def test_a_site_that_serves_has_its_data_there_or_elsewhere(tmp_path: Path) -> None:
+    def standing(root: str) -> tuple[bool, bool]:
+        found = managed.look_for(root, TARGET, Server(Outcome(0, json.dumps(TOLD))))
+        assert found["room"] == 74
+        return found["is_in_use"], found["is_elsewhere"]
+
+    assert standing(str(tmp_path)) == (False, False)
     # It has not got as far as a release.
-    assert not managed.is_elsewhere(str(tmp_path), TARGET)
-    (tmp_path / "current").symlink_to("releases/20261130")
-    assert managed.is_elsewhere(str(tmp_path), TARGET)
-    (tmp_path / "etc" / "environment").write_text(
-        'DATABASE_URL="postgres://seller:x@db.example.net:5433/shop"\n', encoding="utf-8"
-    )
-    assert not managed.is_elsewhere(str(tmp_path), TARGET)
+    assert standing(site(tmp_path, ELSEWHERE, release="")) == (False, False)
+    assert standing(site(tmp_path, ELSEWHERE)) == (False, True)
+    assert standing(site(tmp_path, THERE, release="")) == (True, False)
+
+
+def test_a_site_that_has_used_up_its_connections_may_be_given_fewer_workers(tmp_path: Path) -> None:
+    crowded = Server(Outcome(2, "", f'psql: error: {FAILED}FATAL:  too many connections for role "seller"'))
+
+    for address, release in ((THERE, ""), (ELSEWHERE, "releases/20261130")):
+        with pytest.raises(managed.Crowded, match="no free connection"):
+            managed.look_for(site(tmp_path, address, release), TARGET, crowded)
+    found = managed.look_for(site(tmp_path, THERE, release=""), TARGET, crowded)
+    assert (found["room"], found["room_why"]) == (0, 'too many connections for role "seller"')
+    assert (found["is_in_use"], found["is_elsewhere"], found["is_empty"]) == (True, False, False)
+    # What is wrong with the server itself is no matter of the moment.
+    with pytest.raises(Trouble, match="takes no writes"):
+        managed.look_for(str(tmp_path), TARGET, Server(Outcome(0, json.dumps(TOLD | {"is_copy": True}))))
 
 
 @pytest.mark.parametrize(
