@@ -88,16 +88,23 @@ def test_a_site_lives_on_a_database_that_somebody_else_runs(leased: Leased) -> N
     assert leased.serves() == "v2" and leased.stored(plan)
     encrypted = f"SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = '{NAME}'"
     assert leased.database.value(encrypted) == "t"
-    assert leased.play("site", site_version="v2").must_succeed().changed == 0
+    # All connections are taken: the run that would set the workers lower must be possible.
+    leased.database.rows(f"ALTER ROLE {NAME} CONNECTION LIMIT 0")
+    again = leased.play("site", site_version="v2").must_succeed()
+    assert again.changed == 0 and again.says("room for 0 connections", f'too many connections for role "{NAME}"'), again
+    leased.database.rows(f"ALTER ROLE {NAME} CONNECTION LIMIT -1")
 
-    status = leased.play("status").must_succeed()
+    # None of these changes anything, so they need not wait for one another.
+    asked = leased.start("status")
+    refusals = [
+        leased.start("backup"),
+        leased.start("switchover"),
+        leased.start("rotate", rotate_what="database_password"),
+    ]
+    status = asked.wait().must_succeed()
     assert status.says("which somebody else runs", "none is made here, since site_database_server"), status
-    for verb, said in (
-        ("backup", {}),
-        ("switchover", {}),
-        ("rotate", {"rotate_what": "database_password"}),
-    ):
-        refused = leased.play(verb, **said).must_fail()
+    for each in refusals:
+        refused = each.wait().must_fail()
         assert refused.says(f"{leased.app.address}:{PORT}", "Nothing was changed"), refused
     left = leased.play("decommission_site", decommission_site=NAME).must_succeed()
     assert left.says(f"{leased.app.address}:{PORT} is as it was"), left
