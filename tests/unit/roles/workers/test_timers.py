@@ -95,7 +95,12 @@ def test_a_unit_says_what_the_operator_says_and_systemd_fills_in_no_percent_sign
 @pytest.mark.parametrize("command", [["tell", "--c", "now"], ["tell", "--limit=5", "--", "--catch-up"], ["--c"]])
 def test_a_command_keeps_its_own_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]) -> None:
     fired: list[Any] = []
-    monkeypatch.setattr(orders, "fire", lambda order, home, environment: fired.append(order) or 0)
+
+    def fire(order: Any, *_: object) -> int:
+        fired.append(order)
+        return 0
+
+    monkeypatch.setattr(orders, "fire", fire)
     own = ["run", "--calendar", "daily", "--limit", "3600", "--overlap", "skip", "tidy", "1800000000000000", "--"]
     assert orders.main([*own, *command], tmp_path) == 0
     [order] = fired
