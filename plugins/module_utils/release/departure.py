@@ -115,13 +115,15 @@ class Departure:
         :raises Trouble: one of them goes on.
         """
         # What runs ends by itself, and begins no more.
-        Timers(self.site).end()
+        timers = Timers(self.site)
+        timers.end()
         if workers := [unit for unit in units if unit.startswith(f"{self.site.name}-worker-")]:
             # All at once, and each for as long as its tasks may take.
             run(["systemctl", "stop", *workers], timeout=DAY_SECONDS)
         for unit in units:
             systemctl("stop", unit)
             systemctl("reset-failed", unit)
+        timers.forget()
         if still := self.running():
             raise Trouble(
                 f"{', '.join(still)} can't be stopped on {os.uname().nodename}.", f"See systemctl status {still[0]} there."

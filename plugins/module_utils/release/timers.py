@@ -90,6 +90,7 @@ class Timers:
         busy = {unit.partition("@")[0].removeprefix(f"{self.site.name}-timer-") for unit in self.runs()} if unwanted else set()
         for name in unwanted:
             systemctl("disable", "--now", self.unit(name))
+            self._forget(name)
             for path in self._files(name, whole=name not in busy):
                 remove(path)
         if unwanted:
@@ -105,12 +106,28 @@ class Timers:
         """Let nothing begin any more, and wait until what runs has ended, at most as long as each of them may take.
 
         :returns: whether there were any timers.
+        :raises Trouble: some run for longer.
         """
         self.pause_calls()
         deadline = time.monotonic() + DAY_SECONDS
-        while self.runs() and time.monotonic() < deadline:
+        while runs := self.runs():
+            if time.monotonic() >= deadline:
+                raise Trouble(
+                    f"Runs of timers of {self.site.name} go on after a day on {os.uname().nodename}: {', '.join(runs)}.",
+                    f"See there systemctl status {runs[0]}, and stop what nobody needs with systemctl stop; then run this again.",
+                )
             time.sleep(POLL_SECONDS)
         return bool(self.there())
+
+    def forget(self) -> None:
+        """Have systemd forget when the timers called last, once they have stopped: new ones of these names missed nothing."""
+        for name in self.there():
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        # Refused for those that don't make up for what was missed: nothing is kept of them.
+        if (UNITS / self.unit(name)).exists():
+            systemctl("clean", "--what=state", self.unit(name))
 
     def ask(self, *words: str) -> Any:
         """Ask the program of the timers, which asks the site's database.

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.release import departure as departure_module
+from ansible_collections.hotclub.django.plugins.module_utils.release import timers as timers_module
 from ansible_collections.hotclub.django.plugins.module_utils.release.departure import Departure, in_order
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
@@ -89,3 +90,24 @@ def test_workers_end_first_and_all_at_once_and_their_units_go(tmp_path: Path, mo
     assert units[:3] == [*workers, "shop-workers.target"]
     assert commands == [["systemctl", "stop", *workers]]
     assert list(leaving.leftovers()) == mine
+
+
+def test_systemd_forgets_when_the_timers_of_a_site_that_leaves_called_last(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, ...]] = []
+
+    def systemctl(*words: str) -> Outcome:
+        told.append(words)
+        return Outcome(0)
+
+    units = site.root / "units"
+    units.mkdir()
+    for unit in (f"{site.name}-timer-tidy.timer", f"{site.name}-timer-tidy@.service"):
+        (units / unit).touch()
+    for module in (departure_module, timers_module):
+        monkeypatch.setattr(module, "systemctl", systemctl)
+    monkeypatch.setattr(timers_module, "UNITS", units)
+
+    Departure(site, units).stop([f"{site.name}-timer-tidy.timer"])
+
+    stopped, cleaned = (told.index((*words, f"{site.name}-timer-tidy.timer")) for words in (["stop"], ["clean", "--what=state"]))
+    assert stopped < cleaned

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.release import timers as timers_module
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
@@ -19,10 +21,13 @@ from tests.unit.plugins.module_utils.releases import MIDDLE, NEW, OLD, add
 class Systemd:
     """Units of timers."""
 
-    def __init__(self) -> None:
+    def __init__(self, units: Path) -> None:
+        self.units = units
         self.active: set[str] = set()
         self.runs: dict[str, int] = {}
         self.told: list[tuple[str, ...]] = []
+        # Units of which systemd knows when they called last.
+        self.stamps: set[str] = set()
 
     def __call__(self, *words: str) -> Outcome:
         if words[0] == "list-units":
@@ -30,8 +35,15 @@ class Systemd:
         self.told.append(words)
         if words[0] == "restart":
             self.active |= {*words[1:]}
+            self.stamps |= {*words[1:]}
         if words[0] in ("stop", "disable"):
             self.active -= {*words[1:]}
+        if words[0] == "clean":
+            [unit] = words[2:]
+            assert unit not in self.active
+            assert words[1] == "--what=state"
+            assert (self.units / unit).exists()
+            self.stamps -= {unit}
         return Outcome(0)
 
     def properties_of(self, units: list[str], *names: str) -> dict[str, dict[str, str]]:
@@ -47,8 +59,9 @@ class Systemd:
 
 @pytest.fixture
 def systemd(site: Site, monkeypatch: pytest.MonkeyPatch) -> Systemd:
-    fake, units = Systemd(), site.root / "units"
+    units = site.root / "units"
     units.mkdir()
+    fake = Systemd(units)
     monkeypatch.setattr(timers_module, "UNITS", units)
     monkeypatch.setattr(timers_module, "systemctl", fake)
     monkeypatch.setattr(timers_module, "properties_of", fake.properties_of)
@@ -85,6 +98,8 @@ def test_one_that_is_not_wanted_any_more_goes_when_its_run_has_ended(site: Site,
     assert timers.settle()
 
     assert systemd.active == {f"{site.name}-timer-tidy.timer"}
+    # One that is added anew has missed nothing.
+    assert systemd.stamps == systemd.active
     left = {path.name for path in (site.root / "units").iterdir() if "feeds" in path.name}
     assert left == {f"{site.name}-timer-feeds@.service"}
     assert timers.settled()
@@ -118,3 +133,11 @@ def test_before_a_reboot_none_is_called_and_those_that_run_are_waited_for(
 
     assert systemd.active == set()
     assert not systemd.runs
+
+
+def test_runs_that_go_on_after_a_day_are_named(site: Site, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+    timers = wanted(site, "tidy")
+    systemd.runs = {f"{site.name}-timer-tidy@1.service": 0}
+    monkeypatch.setattr(timers_module, "DAY_SECONDS", 0)
+    with pytest.raises(Trouble, match=f"{site.name}-timer-tidy@1.service"):
+        timers.end()
