@@ -341,5 +341,6 @@ def test_the_role_writes_a_unit_and_an_environment_for_each_and_what_the_engine_
     begin = timed["/etc/systemd/system/shop-timer-feeds.service"].content.decode()
     asked = "systemctl show --value --property=LastTriggerUSec shop-timer-feeds.timer"
     assert f'systemctl start --no-block "shop-timer-feeds@$$(date --date "$$({asked})" +%%s)000000.service"' in begin
+    assert "\nConditionPathExists=/srv/shop/lib/timers/__main__.py\n" in begin
     calls = timed["/etc/systemd/system/shop-timer-feeds.timer"].content.decode()
     assert "OnCalendar=Mon 06:00\nAccuracySec=1s\n" in calls and "Persistent=no\n" in calls
