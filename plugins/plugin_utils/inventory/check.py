@@ -15,6 +15,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.fl
     check_pool,
     check_shared_addresses,
     check_signed_source,
+    check_time_zones,
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.folders import check_folders
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.references import check_references
@@ -53,6 +54,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     check_certificate(inventory, findings)
     check_signed_source(inventory, findings)
     check_heartbeats(inventory, findings)
+    check_time_zones(inventory, findings)
     check_challenge(inventory, findings)
     check_folders(inventory, findings)
     return findings.lines()

@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory import virtual_addresses
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.findings import Findings
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import names_zone
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import Inventory
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Complaint
 
@@ -110,6 +111,25 @@ def check_pool(inventory: Inventory, findings: Findings) -> None:
                 setting.place,
                 [setting.host],
             )
+
+
+def check_time_zones(inventory: Inventory, findings: Findings) -> None:
+    """Refuse timers that would be due at several moments, since their hosts have several time zones."""
+    said = {(setting.host, setting.name): setting.value for setting in inventory.settings}
+    drained = {host for host in inventory.hosts if _true(said.get((host, "site_app_drained")))}
+    apps = inventory.groups.get("app", [])
+    hosts = inventory.groups.get("worker", []) or [host for host in apps if host not in drained] or apps
+    zones = {host: str(said.get((host, "os_timezone"), "Etc/UTC")) for host in hosts}
+    if len({*zones.values()}) < 2:
+        return
+    has = ", ".join(f"{zone} on {host}" for host, zone in zones.items())
+    for host in hosts:
+        for timer in said.get((host, "site_timers")) or []:
+            if isinstance(timer, Mapping) and not names_zone(str(timer.get("calendar") or "")):
+                wrong = f"has the timer {timer.get('name', '')}, whose calendar names no time zone, and os_timezone is {has}"
+                remedy = "Set os_timezone the same for all, or end the calendar with a zone, as in Mon 06:00 Europe/Zurich."
+                findings.add(Complaint("site_timers", wrong, remedy))
+        return
 
 
 def check_signed_source(inventory: Inventory, findings: Findings) -> None:

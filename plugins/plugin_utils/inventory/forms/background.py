@@ -17,6 +17,8 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.set
 WORKER_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 # What systemd reads as a calendar: words, a date, a time, a time zone. Its own programs refuse what is wrong in them.
 CALENDAR = re.compile(r"[A-Za-z0-9*:.,/~_+\- ]+")
+# A time zone at the end of one, such as UTC or Europe/Zurich; weekdays begin like one.
+ZONE = re.compile(r".*\s(?!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*$)[A-Z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*", re.DOTALL)
 QUEUE = re.compile(r"\*|[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 
 
@@ -44,6 +46,11 @@ def check_timers(value: Any) -> Iterator[Finding]:
             if isinstance(timer.get("environment"), Mapping):
                 for wrong, remedy in check_env(timer["environment"]):
                     yield (f"of {what}, {wrong}", remedy)
+
+
+def names_zone(calendar: str) -> bool:
+    """Say whether a calendar means the same moments on all hosts, whatever their time zone."""
+    return ZONE.fullmatch(calendar.strip()) is not None
 
 
 def _check_names(value: Any, kind: str) -> Iterator[Finding]:

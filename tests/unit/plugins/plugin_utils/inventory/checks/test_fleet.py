@@ -74,3 +74,30 @@ def test_a_sign_of_life_that_several_hosts_give_is_refused() -> None:
     same = found("https://life.example/t0k3n", "https://life.example/t0k3n")
     assert "falls silent" in same and "inventory_hostname" in same and "t0k3n" not in same
     assert "falls silent" not in found("https://life.example/web1", "https://life.example/web2")
+
+
+@pytest.mark.parametrize(
+    ("calendar", "zones", "refused"),
+    [
+        ("Mon 06:00", ["Etc/UTC", "Europe/Zurich"], True),
+        ("daily", ["", "Europe/Zurich"], True),
+        ("*-*-* 06:00 Mon", ["", "Europe/Zurich"], True),
+        ("Mon 06:00 Europe/Zurich", ["Etc/UTC", "Europe/Zurich"], False),
+        ("*:0/15 UTC", ["Etc/UTC", "Europe/Zurich"], False),
+        ("Mon 06:00", ["Europe/Zurich", "Europe/Zurich"], False),
+        ("Mon 06:00", ["", "Etc/UTC"], False),
+    ],
+)
+def test_a_timer_that_would_be_due_at_several_moments_is_refused(calendar: str, zones: list[str], refused: bool) -> None:
+    apps = ["app1", "app2"]
+    groups = {"all": apps, "lb": ["app1"], "app": apps, "db": ["app1"]}
+    settings = [Setting(host, "site_timers", [{"name": "tidy", "command": "x", "calendar": calendar}]) for host in apps]
+    settings += [Setting(host, "os_timezone", zone) for host, zone in zip(apps, zones, strict=True) if zone]
+
+    found = [line for line in check_inventory(Inventory(groups, settings), Rules({}, ())) if "names no time zone" in line]
+
+    assert len(found) == refused
+    assert all("has the timer tidy" in line and "Europe/Zurich on app2" in line for line in found)
+    # Where other hosts run them, those count.
+    groups["worker"] = ["app1"]
+    assert "names no time zone" not in "".join(check_inventory(Inventory(groups, settings), Rules({}, ())))
