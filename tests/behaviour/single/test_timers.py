@@ -71,6 +71,10 @@ def timed(plain: Site) -> Iterator[Site]:
     yield plain
     plain.write_inventory()
     plain.play("site").must_succeed()
+    # What a run needs stays until it has ended, and goes with the next run of the playbook.
+    going = f"systemctl list-units --plain --no-legend '{plain.name}-timer-*@*.service'"
+    await_that(lambda: not plain.app.run(going), 60, lambda: plain.app.run(going))
+    plain.play("site").must_succeed()
     assert plain.app.run(f"ls /etc/systemd/system | grep -c '^{plain.name}-timer-.*[.]timer$' || true") == "0"
     plain.app.run(f"rm -rf {plain.root}/shared/timers")
 
@@ -84,7 +88,8 @@ def test_each_moment_is_run_once_and_overlaps_do_as_they_were_told(timed: Site) 
     # All but the last: on a busy host it may have come before another one.
     dues = sorted(words[3] for words in told(timed, "short") if words[0] == "begun")[:-1]
     seconds = [datetime.datetime.fromisoformat(due).timestamp() for due in dues]
-    assert {later - earlier for earlier, later in itertools.pairwise(seconds)} == {5.0}, dues
+    # systemd leaves out what a busy host had no time for.
+    assert all(later > earlier and (later - earlier) % 5 == 0 for earlier, later in itertools.pairwise(seconds)), dues
     assert {words[2] for words in told(timed, "short") if words[0] == "begun"} == {timed.current()}
     for name in ("left_out", "queued"):
         words = [words[0] for words in told(timed, name)]
