@@ -94,11 +94,17 @@ def test_each_moment_is_run_once_and_overlaps_do_as_they_were_told(timed: Site) 
     for name in ("left_out", "queued"):
         words = [words[0] for words in told(timed, name)]
         assert words[:4] == ["begun", "ended", "begun", "ended"], words
-    assert "skipped" in runs(timed, "left_out")
-    assert [words[0] for words in told(timed, "beside")][:2] == ["begun", "begun"]
+    # On a busy host one may have ended before the next is called; sooner or later it has not.
+    await_that(lambda: "skipped" in runs(timed, "left_out"), 40, lambda: str(told(timed, "left_out")))
+    await_that(
+        lambda: ("begun", "begun") in itertools.pairwise(words[0] for words in told(timed, "beside")),
+        40,
+        lambda: str(told(timed, "beside")),
+    )
     # What waited begins when the one before it has ended.
-    first_ended = next(int(words[1]) for words in told(timed, "queued") if words[0] == "ended")
-    assert 0 <= begun(timed, "queued")[1] - first_ended <= at_pace(4)
+    ends = [int(words[1]) for words in told(timed, "queued") if words[0] == "ended"]
+    waits = [later - end for end, later in zip(ends, begun(timed, "queued")[1:], strict=False)]
+    assert min(waits) >= 0 and any(wait <= at_pace(4) for wait in waits), told(timed, "queued")
     unit = timed.app.run(
         f"systemctl list-units --plain --no-legend '{timed.name}-timer-beside@*.service' | cut -d' ' -f1 | head -1"
     )
