@@ -287,6 +287,7 @@ def test_folders_stay_what_the_project_goes_on_from(layer: Any) -> None:
 
 POOL = {"SITE_DATABASE_POOL": "/run/shop-pool/transaction-shop", "SITE_DATABASE_POOL_MODE": "transaction"}
 SERVING = {"GUNICORN_INSTANCE": "r1"}
+PROVED = {"GUNICORN_SETTINGS_FILE": "/run/x"}
 
 
 def test_commands_go_straight_to_the_server_whatever_serves(layer: Any) -> None:
@@ -295,7 +296,7 @@ def test_commands_go_straight_to_the_server_whatever_serves(layer: Any) -> None:
     assert (database["HOST"], database["USER"], "DISABLE_SERVER_SIDE_CURSORS" in database) == ("10.0.0.5", "shop", False)
 
 
-@pytest.mark.parametrize("serving", [SERVING, {"GUNICORN_SETTINGS_FILE": "/run/x"}])
+@pytest.mark.parametrize("serving", [SERVING, PROVED])
 def test_what_serves_uses_the_pool_as_it_can_be_used(layer: Any, serving: dict[str, str]) -> None:
     own = {
         "ENGINE": "django.db.backends.postgresql",
@@ -318,8 +319,15 @@ def test_a_session_is_held_for_no_longer_than_a_request(layer: Any) -> None:
 
 
 @pytest.mark.parametrize("option", ["options", "service", "assume_role"])
-def test_what_a_pool_would_drop_in_silence_is_refused(layer: Any, option: str) -> None:
+def test_what_a_pool_would_drop_in_silence_is_refused_when_it_is_proved(layer: Any, option: str) -> None:
     own = {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {option: "-c search_path=a"}}
 
     with pytest.raises(ValueError, match=f"has '{option}'.*site_database_pool: none"):
-        layer({**FRESH, "DATABASES": {"default": own}}, ENVIRONMENT | POOL | SERVING)
+        layer({**FRESH, "DATABASES": {"default": own}}, ENVIRONMENT | POOL | PROVED)
+
+
+def test_what_serves_when_a_pool_is_refused_can_start_again(layer: Any) -> None:
+    own = {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {"options": "-c search_path=a", "sslmode": "require"}}
+    project = {**FRESH, "DATABASES": {"default": own}}
+
+    assert layer(project, ENVIRONMENT | POOL | SERVING)["DATABASES"] == layer(project, ENVIRONMENT)["DATABASES"]

@@ -25,8 +25,12 @@ SMTP_MAIL = "django.core.mail.backends.smtp.EmailBackend"
 MAIL_SECONDS = 10
 # With MAILERS, a report of an error that can't be mailed is an error itself, which keeps the project's error page from visitors.
 REPORTS = "site-error-reports"
+# Set for what is proved before it serves visitors.
+PROVED = "GUNICORN_SETTINGS_FILE"
 # Set for what serves visitors, and for what is proved before it does; by no command.
-SERVING = {"GUNICORN_INSTANCE", "GUNICORN_SETTINGS_FILE"}
+SERVING = {"GUNICORN_INSTANCE", PROVED}
+# What belongs to a session ends with it behind a pool, or would be left to whoever has the connection next.
+DROPPED_OPTIONS = ("options", "service", "assume_role")
 # Part of the name of its socket.
 POOL_PORT = 6432
 # Django takes either these, or from 6.1 on MAILERS, and stops where it finds both.
@@ -185,7 +189,15 @@ def _database(project: Mapping[str, Any], environment: Mapping[str, str]) -> dic
         database["CONN_MAX_AGE"] = int(environment.get("SITE_CONN_MAX_AGE", "600"))
         database["CONN_HEALTH_CHECKS"] = True
     if environment.get("SITE_DATABASE_POOL") and SERVING.intersection(environment):
-        database.update(_pooled(database, environment["SITE_DATABASE_POOL"], environment["SITE_DATABASE_POOL_MODE"]))
+        dropped = next((option for option in DROPPED_OPTIONS if database.get("OPTIONS", {}).get(option)), "")
+        if not dropped:
+            database.update(_pooled(database, environment["SITE_DATABASE_POOL"], environment["SITE_DATABASE_POOL_MODE"]))
+        elif PROVED in environment:
+            raise ValueError(
+                f"DATABASES['default']['OPTIONS'] has {dropped!r}, which PgBouncer does not pass on. Take it out, and have "
+                "the server keep it for the database (ALTER DATABASE ... SET ...); or set site_database_pool: none."
+            )
+        # What serves when this is refused may have to start again meanwhile, and goes to the server as it did.
     return database
 
 
@@ -194,16 +206,8 @@ def _pooled(database: Mapping[str, Any], path: str, mode: str) -> dict[str, Any]
 
     :param path: the folder of the pool's socket. The pool knows the site by its account, and logs in to the server itself.
     :param mode: session or transaction.
-    :raises ValueError: the project wants something of its connections that a pool would drop in silence.
     """
     options = dict(database.get("OPTIONS", {}))
-    # What belongs to a session ends with it, or would be left to whoever has the connection next.
-    for option in ("options", "service", "assume_role"):
-        if options.get(option):
-            raise ValueError(
-                f"DATABASES['default']['OPTIONS'] has {option!r}, which PgBouncer does not pass on. Take it out, and have "
-                "the server keep it for the database (ALTER DATABASE ... SET ...); or set site_database_pool: none."
-            )
     # The socket needs no TLS, and statements that were prepared on one connection are unknown on the next.
     for option in ("sslmode", "sslrootcert", "sslcert", "sslkey", "prepare_threshold"):
         options.pop(option, None)
