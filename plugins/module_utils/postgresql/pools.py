@@ -53,11 +53,19 @@ class Pools:
     def names(self) -> list[str]:
         """Return those that are configured or run, or would at the next start of the host."""
         prefix, suffix = f"{self.account}@", ".service"
-        units = {path.name for path in (self.root / "etc/systemd/system").glob(f"*.wants/{prefix}*{suffix}")}
-        listed = self.run(["systemctl", "list-units", "--plain", "--no-legend", "--full", "--all", f"{prefix}*{suffix}"]).stdout
-        units |= {line.split()[0] for line in listed.splitlines() if line.split()}
+        units = {path.name for path in self._wants()} | set(self._listed())
         folders = {path.name for path in self.folder.glob("*") if path.is_dir()}
         return sorted(folders | {unit[len(prefix) : -len(suffix)] for unit in units})
+
+    def _wants(self) -> list[Path]:
+        """Return the links by which systemd starts them at boot."""
+        return sorted((self.root / "etc/systemd/system").glob(f"*.wants/{self.unit('*')}"))
+
+    def _listed(self) -> dict[str, bool]:
+        """Return the units that systemd has in memory, each with whether it can be stopped, being more than a name."""
+        listed = self.run(["systemctl", "list-units", "--plain", "--no-legend", "--full", "--all", self.unit("*")]).stdout
+        lines = [line.split() for line in listed.splitlines() if line.split()]
+        return {unit: load == "loaded" or active != "inactive" for unit, load, active, *_more in lines}
 
     def unit(self, name: str) -> str:
         """Return the unit of a pool."""
@@ -71,13 +79,18 @@ class Pools:
         if not names:
             return
         units = [self.unit(name) for name in names]
-        done = self.run(["systemctl", "disable", "--now", "--quiet", *units])
-        if done.code:
-            raise Trouble(
-                f"systemctl disable --now {' '.join(units)} failed.", "See what it said, and run this again.", done.tail(5)
-            )
-        # One that failed before would be listed on.
-        self.run(["systemctl", "reset-failed", *units])
+        for link in self._wants():
+            if link.name in units:
+                link.unlink()
+        # A run that ended early may have left a folder alone, of which systemd knows no unit.
+        known = [unit for unit, can_stop in self._listed().items() if can_stop and unit in units]
+        if known:
+            done = self.run(["systemctl", "stop", *known])
+            if done.code:
+                raise Trouble(f"systemctl stop {' '.join(known)} failed.", "See what it said, and run this again.", done.tail(5))
+            # One that failed before would be listed on.
+            self.run(["systemctl", "reset-failed", *known])
+        self.run(["systemctl", "daemon-reload"])
 
     def remove(self, paths: list[Path]) -> None:
         """Remove files and folders."""

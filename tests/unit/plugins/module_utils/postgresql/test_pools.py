@@ -26,7 +26,7 @@ class Systemd:
 
     def __call__(self, command: list[str], **_more: Any) -> Outcome:
         self.calls.append(" ".join(command[1:]))
-        return Outcome(self.code if "disable" in command else 0, self.listed if "list-units" in command else "", "")
+        return Outcome(self.code if "stop" in command else 0, self.listed if "list-units" in command else "", "")
 
 
 def test_configured_enabled_and_running_ones_are_there(tmp_path: Path) -> None:
@@ -40,15 +40,47 @@ def test_configured_enabled_and_running_ones_are_there(tmp_path: Path) -> None:
     assert Pools("shop", systemd, tmp_path).names() == ["session-shop", "session-shop-2", "transaction-shop"]
 
 
-def test_stopped_ones_do_not_come_back_and_one_that_goes_on_is_told(tmp_path: Path) -> None:
-    systemd = Systemd()
-    Pools("shop", systemd, tmp_path).stop(["session-shop"])
-    Pools("shop", systemd, tmp_path).stop([])
+def enabled(root: Path, name: str) -> Path:
+    """A pool that starts at boot."""
+    link = root / f"etc/systemd/system/multi-user.target.wants/shop-pool@{name}.service"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to("/nowhere")
+    return link
 
-    assert systemd.calls[0] == "disable --now --quiet shop-pool@session-shop.service"
-    assert len(systemd.calls) == 2
+
+def test_stopped_ones_do_not_come_back_and_one_that_goes_on_is_told(tmp_path: Path) -> None:
+    running = "shop-pool@session-shop.service loaded active running Pool\nshop-pool@kept.service loaded active running Pool\n"
+    systemd = Systemd(running)
+    link, kept = enabled(tmp_path, "session-shop"), enabled(tmp_path, "kept")
+    Pools("shop", systemd, tmp_path).stop(["session-shop"])
+
+    assert "stop shop-pool@session-shop.service" in systemd.calls
+    assert not link.is_symlink() and kept.is_symlink()
+    before = len(systemd.calls)
+    Pools("shop", systemd, tmp_path).stop([])
+    assert len(systemd.calls) == before
     with pytest.raises(Trouble, match="session-shop"):
-        Pools("shop", Systemd(code=1), tmp_path).stop(["session-shop"])
+        Pools("shop", Systemd(running, code=1), tmp_path).stop(["session-shop"])
+
+
+@pytest.mark.parametrize("listed", ["", "shop-pool@half.service not-found inactive dead shop-pool@half.service\n"])
+def test_what_an_interrupted_run_has_left_is_stopped_only_where_systemd_knows_it(tmp_path: Path, listed: str) -> None:
+    (tmp_path / "etc/hotclub/shop-pool/half").mkdir(parents=True)
+    link, systemd = enabled(tmp_path, "half"), Systemd(listed, code=5)
+    pools = Pools("shop", systemd, tmp_path)
+
+    assert pools.names() == ["half"]
+    pools.stop(["half"])
+
+    assert not link.is_symlink()
+    assert not [call for call in systemd.calls if call.startswith("stop")]
+
+
+def test_one_whose_unit_file_is_gone_is_stopped_as_long_as_it_runs(tmp_path: Path) -> None:
+    systemd = Systemd("shop-pool@half.service not-found active running shop-pool@half.service\n")
+    Pools("shop", systemd, tmp_path).stop(["half"])
+
+    assert "stop shop-pool@half.service" in systemd.calls
 
 
 @pytest.fixture(name="console")
