@@ -13,7 +13,7 @@ author: The hotclub.django authors (@hotclub)
 description:
   - Starts a service at boot and now. One that runs, and has loaded its configuration before the newest change of it, is reloaded;
     one that knows no reload is restarted.
-  - Or, with O(sites_path), stops it once no site needs it.
+  - Or, with O(sites_path), stops it once no site needs it; with O(unused_path), keeps one that nobody uses from starting at boot.
   - Tells by times, so that a run that broke after a file was written is made good by the next one.
 options:
   name:
@@ -35,6 +35,12 @@ options:
     description:
       - The folder with a file for each site, for a service that only sites need.
       - While there is none in it, the service is stopped and doesn't start at boot.
+    type: path
+  unused_path:
+    description:
+      - A configuration file of the package, for a service that came along with it and that no site needs.
+      - While the file is as the package brought it, and nobody has started the service or written for its unit, it doesn't start
+        at boot. Otherwise somebody uses it, and it is left alone. Nothing is started or stopped.
     type: path
   timeout_seconds:
     description: How long to wait for that worker.

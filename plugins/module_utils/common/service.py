@@ -24,7 +24,10 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.freshness im
 )
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
 
-PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload", "CanReload")
+PROPERTIES = (
+    *("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload", "CanReload"),
+    *("FragmentPath", "DropInPaths"),
+)
 STAMPS = Path("/run/hotclub")
 # No process gets rid of it, so that its status tells how it was started.
 CONFINED = "NoNewPrivileges=yes\n"
@@ -98,6 +101,16 @@ class Service:
         if unit["ActiveState"] in ("active", "activating", "reloading"):
             yield "stop"
 
+    def unused_actions(self) -> Iterator[str]:
+        """Yield what is left to do for a service that its package would start at the next boot, and that nobody uses.
+
+        Whoever has started it, or written for its unit, does: nothing is stopped.
+        """
+        unit = self.properties()
+        written = [unit["FragmentPath"], *unit["DropInPaths"].split()]
+        if unit["UnitFileState"] == "enabled" and unit["ActiveState"] == "inactive" and not any(map(_is_of_the_host, written)):
+            yield "disable"
+
     def is_outdated(self) -> bool:
         """Say whether it runs code that an upgrade has replaced since, and that a reload would load."""
         return bool(self.worker) and runs_replaced_code(self.processes / self.properties()["MainPID"])
@@ -145,6 +158,24 @@ class Service:
                 wrong = f"{self.name} was reloaded, but after {timeout_seconds} s it still serves with the old configuration."
                 raise Trouble(f"{wrong}\n{self.complaints()}")
             time.sleep(0.05)
+
+
+def _is_of_the_host(path: str) -> bool:
+    """Say whether somebody has written a unit's file here, and no package."""
+    return path.startswith("/etc/")
+
+
+def leave_unused(module: Any, service: Service, as_packaged: bool) -> None:
+    """Have a service that came along with a package not start at boot, as a module.
+
+    :param module: an AnsibleModule.
+    :param as_packaged: whether its configuration is that of the package; another one is somebody's, who wants the service.
+    """
+    actions = list(service.unused_actions()) if as_packaged else []
+    if not module.check_mode:
+        for action in actions:
+            service.perform(action, module.params["timeout_seconds"])
+    module.exit_json(changed=bool(actions), actions=actions)
 
 
 def bring_up(module: Any, service: Service, needed: bool = True) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import time
@@ -70,6 +71,14 @@ def unfinished(status: str) -> Iterator[str]:
     for paragraph in status.split("\n\n"):
         if found := UNFINISHED.search(paragraph):
             yield f"{paragraph.lstrip().split(chr(10), 1)[0].removeprefix('Package: ')} ({found[1]})"
+
+
+def is_as_packaged(path: Path, status: str) -> bool:
+    """Say whether a configuration file is as its package has brought it, by the digest in dpkg's list."""
+    if not path.is_file():
+        return False
+    digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    return f"\n {path} {digest}\n" in f"{status}\n"
 
 
 def failure(done: Outcome) -> Trouble:

@@ -24,3 +24,29 @@ def test_a_service_that_knows_no_reload_is_restarted(tmp_path: Path, can: str, a
     service = Service("exporter.service", lambda *_words, **_more: Outcome(0, shown), units=tmp_path, stamps=tmp_path)
 
     assert list(service.needed_actions(tmp_path)) == [action]
+
+
+UNUSED = {
+    "ActiveState": "inactive",
+    "UnitFileState": "enabled",
+    "FragmentPath": "/usr/lib/systemd/system/pgbouncer.service",
+    "DropInPaths": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "actions"),
+    [
+        ({}, ["disable"]),
+        ({"UnitFileState": "disabled"}, []),
+        # What runs was there before, or was started by somebody.
+        ({"ActiveState": "active"}, []),
+        ({"ActiveState": "failed"}, []),
+        ({"FragmentPath": "/etc/systemd/system/pgbouncer.service"}, []),
+        ({"DropInPaths": "/etc/systemd/system/pgbouncer.service.d/override.conf"}, []),
+    ],
+)
+def test_a_service_of_a_package_that_nobody_uses_does_not_start_at_boot(more: dict[str, str], actions: list[str]) -> None:
+    shown = "\n".join(f"{name}={value}" for name, value in (UNUSED | more).items())
+
+    assert list(Service("pgbouncer.service", lambda *_words, **_more: Outcome(0, shown)).unused_actions()) == actions

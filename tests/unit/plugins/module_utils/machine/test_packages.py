@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -89,3 +90,15 @@ def test_no_upgrade_lets_needrestart_restart_services() -> None:
     assert len(tasks) > 3
     wanted = 'environment: {NEEDRESTART_SUSPEND: "1", NEEDRESTART_MODE: l}'
     assert [(name, task) for name, task in tasks if wanted not in task] == []
+
+
+def test_a_configuration_that_somebody_has_written_is_not_the_package_s(tmp_path: Path) -> None:
+    file = tmp_path / "pgbouncer.ini"
+    file.write_text("[pgbouncer]\n")
+    digest = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+    status = f"Package: pgbouncer\nConffiles:\n {file} {digest}\n"
+
+    assert packages.is_as_packaged(file, status)
+    file.write_text("[databases]\nother = host=10.0.0.9\n")
+    assert not packages.is_as_packaged(file, status)
+    assert not packages.is_as_packaged(tmp_path / "none", status)
