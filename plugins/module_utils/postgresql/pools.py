@@ -42,10 +42,16 @@ class Pools:
         """Where each of them has a folder with its configuration."""
         return self.root / "etc/hotclub" / self.account
 
+    @property
+    def target(self) -> Path:
+        """The unit that stands between them and what serves."""
+        return self.root / f"etc/systemd/system/{self.account}s.target"
+
     def common(self) -> list[Path]:
-        """Return what all of them are made from."""
+        """Return what all of them are made from, and their target."""
         return [
             self.folder,
+            self.target,
             self.root / f"etc/systemd/system/{self.account}@.service",
             self.root / f"etc/sysusers.d/{self.account}.conf",
         ]
@@ -94,6 +100,8 @@ class Pools:
 
     def remove(self, paths: list[Path]) -> None:
         """Remove files and folders."""
+        if self.target in paths:
+            self.run(["systemctl", "stop", self.target.name])
         for path in paths:
             if path.is_dir():
                 shutil.rmtree(path)

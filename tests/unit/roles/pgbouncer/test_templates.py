@@ -65,3 +65,25 @@ def test_it_stops_when_the_server_has_answered(render: Render) -> None:
 
     assert "KillSignal=SIGINT" in unit and "ExecReload=/bin/kill -HUP $MAINPID" in unit
     assert "User=shop-pool" in unit and "NoNewPrivileges=yes" in unit
+
+
+def test_what_serves_starts_after_the_pools_and_stops_before_them(render: Render) -> None:
+    pool = render("pgbouncer", "etc/systemd/system/_site_-pool@.service.j2", **POOL).splitlines()
+    instance = instance_unit(render, ["shop-pools.target"])
+
+    assert "Before=shop-pools.target" in pool
+    assert "After=shop-pools.target" in instance and "Wants=shop-pools.target" in instance
+    # It would hold a restart of the pool back while an instance is stopping.
+    assert not [line for line in instance if "shop-pool@" in line]
+
+
+def test_a_site_without_a_pool_waits_for_none(render: Render) -> None:
+    ordered = [line for line in instance_unit(render, []) if line.startswith(("After=", "Wants="))]
+
+    assert ordered == ["After=network.target postgresql.service"]
+
+
+def instance_unit(render: Render, units: list[str]) -> list[str]:
+    """The unit of an instance of the site, without its sandbox."""
+    known = {"gunicorn_site_name": "shop", "gunicorn_needed_units": units, "__gunicorn_sandbox": "", "ansible_managed": "managed"}
+    return render("gunicorn", "etc/systemd/system/_site_@.service.j2", **known).splitlines()

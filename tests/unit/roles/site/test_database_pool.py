@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ def test_without_one_nothing_says_so(known: Known) -> None:
     roles = known("site_host_roles", ONE, "web1")
     assert "pgbouncer" not in roles and "pgbouncer.tidy" in roles
     assert known("pgbouncer_name", ONE, "web1") == ""
+    assert known("gunicorn_needed_units", ONE, "web1") == []
 
 
 def test_what_serves_is_led_to_it_and_all_else_to_the_server(known: Known) -> None:
@@ -36,6 +38,12 @@ def test_another_mode_or_account_is_another_pool(known: Known) -> None:
     assert known("pgbouncer_name", ONE, "web1", site_database_pool="session") == "session-shop"
     names = known("[pgbouncer_name, pgbouncer_user]", ONE, "web1", site_database_pool="session", __site_database_rotation=rotated)
     assert names == ["session-shop-2", "shop-2"]
+
+
+def test_what_serves_needs_what_no_pool_is_named_like(known: Known) -> None:
+    units = known("gunicorn_needed_units", ONE, "web1", site_database_pool="transaction")
+
+    assert units == ["shop-pools.target"] and not fnmatch(units[0], "shop-pool@*")
 
 
 @pytest.mark.parametrize(

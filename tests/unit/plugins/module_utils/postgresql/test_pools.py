@@ -83,6 +83,18 @@ def test_one_whose_unit_file_is_gone_is_stopped_as_long_as_it_runs(tmp_path: Pat
     assert "stop shop-pool@half.service" in systemd.calls
 
 
+def test_what_stands_before_what_serves_goes_with_the_last_of_them(tmp_path: Path) -> None:
+    systemd = Systemd()
+    pools = Pools("shop", systemd, tmp_path)
+    target = tmp_path / "etc/systemd/system/shop-pools.target"
+    target.parent.mkdir(parents=True)
+    target.touch()
+
+    pools.remove([path for path in pools.common() if path.exists()])
+
+    assert systemd.calls == ["stop shop-pools.target", "daemon-reload"] and not target.exists()
+
+
 @pytest.fixture(name="console")
 def _console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     """A console that answers each question with one row, on a socket like PgBouncer's; what it was asked."""
