@@ -48,11 +48,19 @@ def database_connections(
     if not int(pool):
         return {host: (count + background[host]) * int(databases) if count else 0 for host, count in serving.items()}
     # While one pool takes the place of another one, both have connections.
-    shared = POOLS * int(pool) + COMMANDS * (POOL if interface == "asgi" else 1)
-    return {
-        host: shared + background[host] + (count + background[host]) * (int(databases) - 1) if count or int(databases) == 1 else 0
-        for host, count in serving.items()
-    }
+    shared, commands = POOLS * int(pool), COMMANDS * (POOL if interface == "asgi" else 1)
+    found = {}
+    for host, count in serving.items():
+        straight = _ignores_pools(hostvars[host])
+        own = (count if straight else commands) + background[host]
+        can_tell = count or (int(databases) == 1 and not straight)
+        found[host] = shared + own + (count + background[host]) * (int(databases) - 1) if can_tell else 0
+    return found
+
+
+def _ignores_pools(variables: Mapping[str, Any]) -> bool:
+    """Say whether a host serves a release that was built before pools were known, which goes straight to the server."""
+    return bool(variables.get("ansible_facts", {}).get("hotclub_ignores_pools", False))
 
 
 def _connections(variables: Mapping[str, Any], interface: str) -> int:

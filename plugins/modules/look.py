@@ -24,6 +24,8 @@ options:
   secrets:
     description:
       - A site, of whose secrets the host keeps fingerprints. They are returned as by M(hotclub.django.secret_fingerprints).
+      - The fact C(hotclub_ignores_pools) says whether it serves a release that was built before pools of database connections
+        were known, and goes straight to the server.
     type: dict
     suboptions:
       name:

@@ -25,6 +25,8 @@ FOR_PRODUCTION = ("production", "prod", "live", "deploy")
 ANSWER = "hotclub-answer:"
 SKIPPED_FOLDERS = {"node_modules", "tests", "test", "docs", "examples", "venv", "env", "site-packages"}
 DEPTH = 3
+# In the environment, leads what serves to a pool: roles/django/templates/srv/_site_/lib/site_settings.py.
+POOL = "SITE_DATABASE_POOL"
 # What Django has where nothing names a database.
 NO_ENGINE = "django.db.backends.dummy"
 
@@ -177,9 +179,21 @@ def behind_pool(databases: Mapping[str, Mapping[str, str]], environment: Mapping
     :param environment: what the host gives it.
     """
     default, given = databases.get("default", {}), given_database(environment)
-    if not given or not default.get("HOST") or default["HOST"] != environment.get("SITE_DATABASE_POOL"):
+    if not given or not default.get("HOST") or default["HOST"] != environment.get(POOL):
         return databases
     return {**databases, "default": {**default, **{part: given[part] for part in ("HOST", "PORT", "USER")}}}
+
+
+def ignores_pools(root: str | Path) -> bool:
+    """Say whether a site serves a release that was built before pools were known, and goes straight to the server.
+
+    :param root: the site's folder.
+    """
+    release = Path(root) / "current"
+    if not release.exists():
+        return False
+    layer = release / "lib" / "site_settings.py"
+    return not layer.is_file() or POOL not in layer.read_text(encoding="utf-8")
 
 
 def refuse_other_databases(

@@ -21,6 +21,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.machine.look import
     time_daemon,
 )
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import managed
+from ansible_collections.hotclub.django.plugins.module_utils.release.project import ignores_pools
 
 SPEC: dict[str, Any] = {
     "names": {"type": "list", "elements": "str", "default": []},
@@ -50,6 +51,8 @@ def take(module: Call) -> None:
         **({"hotclub_ssh_port": way_in["port"]} if way_in else {}),
     }
     secrets = module.params["secrets"]
+    if secrets:
+        found["hotclub_ignores_pools"] = ignores_pools(secrets["root"])
     if database := module.params["database"]:
         found["hotclub_database"] = look_at(managed.Target.of(database), secrets["root"] if secrets else "/nonexistent")
     known = secret_fingerprints.look(secrets["name"], secrets["root"], secrets["certificate_folders"]) if secrets else {}

@@ -96,3 +96,14 @@ def test_requests_that_share_a_pool_have_no_more_than_it(databases: int, tasks: 
 def test_a_pool_is_known_without_the_hosts_processors() -> None:
     assert database_connections(["app1"], {"app1": {}}, "wsgi", 1, (), 0, 6) == {"app1": 14}
     assert database_connections(["app1"], {"app1": {}}, "wsgi", 2, (), 0, 6) == {"app1": 0}
+
+
+def test_a_release_that_knows_no_pool_has_its_own_connections_besides() -> None:
+    facts = {"processor_vcpus": 8, "hotclub_ignores_pools": True}
+    old = {"gunicorn_workers": 3, "gunicorn_threads": 4, "ansible_facts": facts}
+    new = old | {"ansible_facts": facts | {"hotclub_ignores_pools": False}}
+
+    found = database_connections(["app1", "app2"], {"app1": old, "app2": new}, "wsgi", 1, (), 0, 6)
+    assert found == {"app1": 2 * 6 + (3 + 3 + 1) * 4 + 2, "app2": 2 * 6 + 2}
+    unknown = {"ansible_facts": {"hotclub_ignores_pools": True}}
+    assert database_connections(["app1"], {"app1": unknown}, "wsgi", 1, (), 0, 6) == {"app1": 0}

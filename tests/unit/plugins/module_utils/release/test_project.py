@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,15 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 from ansible_collections.hotclub.django.plugins.module_utils.release.project import (
     behind_pool,
     folder,
+    ignores_pools,
     is_elsewhere,
     more_databases,
     refuse_database_in_release,
     reverse_command,
     settings_module,
 )
+
+from tests.unit.conftest import CHECKOUT
 
 MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
 
@@ -97,3 +101,16 @@ def test_a_pool_stands_for_the_database_behind_it_and_for_no_other() -> None:
     for served in ({"default": straight}, {"default": {**pooled, "HOST": "/run/shop-pool/q"}}, {}):
         assert behind_pool(served, given) == served
     assert behind_pool({"default": pooled}, {}) == {"default": pooled}
+
+
+def test_a_release_that_was_built_before_pools_were_known_ignores_them(tmp_path: Path) -> None:
+    assert not ignores_pools(tmp_path), "a host without a release has no connections"
+    layer = tmp_path / "releases/1/lib/site_settings.py"
+    layer.parent.mkdir(parents=True)
+    (tmp_path / "current").symlink_to("releases/1")
+
+    assert ignores_pools(tmp_path)
+    layer.write_text("DATABASE_URL")
+    assert ignores_pools(tmp_path)
+    shutil.copy(CHECKOUT / "roles/django/templates/srv/_site_/lib/site_settings.py", layer)
+    assert not ignores_pools(tmp_path)
