@@ -59,6 +59,10 @@ soak: venv ## Meet a host of an earlier version, deploy under load for longer th
 		pytest tests/behaviour/single -k deploys_back_and_forth
 	@$(LAB) down single --prefix soak-
 	@$(LAB) up database-cluster --prefix soak-
+	HOTCLUB_INVENTORIES=inventories/database-cluster:.lab/soak-database-cluster/hosts.yml \
+		pytest tests/behaviour/failover/test_growth_of_backups.py
+	@$(LAB) down database-cluster --prefix soak-
+	@$(LAB) up database-cluster --prefix soak-
 	HOTCLUB_INVENTORIES=inventories/database-cluster:.lab/soak-database-cluster/hosts.yml pytest tests/behaviour/failover
 	@$(LAB) down database-cluster --prefix soak-
 

@@ -141,6 +141,10 @@ drill:
   description: How the drill went.
   type: dict
   returned: with V(drill)
+left:
+  description: Whether that is left to another member of a cluster, the primary or for V(drill) one that follows it.
+  type: bool
+  returned: with V(backup) and V(drill)
 point:
   description: The name and the moment.
   type: dict

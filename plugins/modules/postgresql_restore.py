@@ -56,14 +56,18 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+follows:
+  description: Whether the host is a member of a cluster that another one leads, to which everything is left.
+  type: bool
+  returned: with V(planned)
 moment:
   description: The moment, by the host's clock.
   type: str
-  returned: always
+  returned: when it does not follow
 backup:
   description: The backup from which the way there begins.
   type: str
-  returned: always
+  returned: when it does not follow
 lost:
   description: What a restore in place loses; empty for nothing.
   type: str

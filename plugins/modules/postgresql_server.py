@@ -217,4 +217,8 @@ pending:
   description: Settings that wait for a restart, with their present values.
   returned: always
   type: dict
+follows:
+  description: Whether the server is a member of a cluster that follows the primary.
+  returned: always
+  type: bool
 """

@@ -249,7 +249,9 @@ class Backups:
     def _refuse_other_archive(self, wanted: Wanted) -> None:
         folder = self.root / "etc/postgresql" / wanted.version / CLUSTER
         data = self.root / "var/lib/postgresql" / wanted.version / CLUSTER
-        for path in (folder / "postgresql.conf", *sorted((folder / "conf.d").glob("*.conf")), data / "postgresql.auto.conf"):
+        # The last two have what Patroni and ALTER SYSTEM say.
+        theirs = (data / "postgresql.conf", data / "postgresql.auto.conf")
+        for path in (folder / "postgresql.conf", *sorted((folder / "conf.d").glob("*.conf")), *theirs):
             found = ARCHIVE_COMMAND.search(_text(path))
             if found and found["command"] != FOR_BACKUPS["archive_command"]:
                 raise Refusal(

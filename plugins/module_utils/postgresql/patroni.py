@@ -49,6 +49,8 @@ AGREED = (
     *("max_connections", "max_locks_per_transaction", "max_prepared_transactions", "max_replication_slots"),
     *("max_wal_senders", "max_worker_processes", "track_commit_timestamp", "wal_level", "wal_log_hints"),
 )
+# And what Patroni says by itself, unless all agree on something else.
+KEPT = (*AGREED, "wal_keep_size")
 REPLICATION, REWIND = "hotclub_replication", "hotclub_rewind"
 # With a certificate of a member, and without a password.
 ACCOUNTS = ({"name": REPLICATION, "attributes": "REPLICATION"}, {"name": REWIND})
@@ -182,7 +184,7 @@ class Patroni(Keeper):
         """
         wanted = dict(self.said["bootstrap"]["dcs"])
         server = {**(present.get("postgresql") or {}), **(wanted.pop("postgresql", None) or {})}
-        server["parameters"] = {**(server.get("parameters") or {}), **{n: settings[n] for n in AGREED if n in settings}}
+        server["parameters"] = {**(server.get("parameters") or {}), **{n: settings[n] for n in KEPT if n in settings}}
         return {**present, **wanted, "postgresql": server}
 
     def agree(self, settings: Mapping[str, str]) -> None:

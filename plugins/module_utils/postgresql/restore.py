@@ -164,6 +164,11 @@ def _labels(look: Mapping[str, Any]) -> str:
     return ", ".join(backup["label"] for repository in look["repositories"] for backup in repository.get("backups", [])) or "none"
 
 
+def follows(cluster: Cluster) -> bool:
+    """Say whether a server is a member of a cluster that another one leads."""
+    return cluster.is_member and (not is_running(cluster) or cluster.ask("select pg_is_in_recovery()") == "t")
+
+
 @dataclass(frozen=True)
 class Restore:
     """A restore on one host."""
@@ -227,7 +232,16 @@ class Restore:
     # --- in place
 
     def in_place(self, wanted: Mapping[str, str]) -> dict[str, Any]:
-        """Take the server back; what it was is named, so that a restore can lead there."""
+        """Take the server back; what it was is named, so that a restore can lead there.
+
+        :raises PostgresqlError: it is a member of a cluster: what its copies have is newer, and one of them would lead.
+        """
+        if self.cluster.is_member:
+            raise PostgresqlError(
+                f"PostgreSQL on {os.uname().nodename} is a member of a cluster, which is not taken back in place. Nothing was "
+                "changed.",
+                "Restore beside the live data, with restore_beside; docs/backups.md says how to go on from there.",
+            )
         look = self.backups.ask("look")
         target = target_of(look, wanted, time.time())
         self._refuse_other_version(look, target)

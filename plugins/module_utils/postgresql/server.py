@@ -122,7 +122,8 @@ def _served(cluster: Cluster, arguments: Mapping[str, Any], check: bool, run: Ta
     actions += _taken(keeper.steps_of_primary() if running and not follows else (), survey, check)
     result = _result(cluster, outcome, actions, planned)
     result["diff"].append(_difference(cluster.access_rules, former_rules, assembled_rules(cluster)))
-    return result | {"running": running, "pending": survey.found()["server"]["pending"] if running else {}}
+    pending = survey.found()["server"]["pending"] if running else {}
+    return result | {"running": running, "pending": pending, "follows": bool(follows)}
 
 
 def _taken(needs: Iterable[Step], survey: Survey, check: bool) -> Iterator[str]:

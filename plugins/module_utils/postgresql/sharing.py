@@ -43,7 +43,8 @@ FIRST_CONNECTIONS = 200
 STEP = 50
 # Three that PostgreSQL keeps for superusers; and people, backups and what watches it.
 OTHER_CONNECTIONS = 13
-# What a copy may miss between the end of copying and its first connection.
+# What a copy may miss between the end of copying and its first connection; and what a new primary can still archive of what
+# the former one wrote last.
 FOR_COPIES = {"wal_keep_size": "1GB"}
 # Nothing is archived until the repository is ready for it, and nothing any more when the backups have left the host: archive_mode
 # can't be switched without a restart, and a server that keeps what it can't archive fills its disk.

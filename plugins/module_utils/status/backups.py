@@ -41,6 +41,10 @@ def look_at_backups(status: dict[str, Any]) -> None:
         status["problems"].append(f"the backups can't be looked at ({error}). {SEE}")
         return
     status["backups"] = look
+    if look.get("follows"):
+        status["problems"] += problems_of_copy(look, time.time())
+        status["remarks"] += remarks_on_drill(look)
+        return
     now = time.time()
     status["problems"] += [
         *waiting(look, now, int(backups.settings.get("queue_mb", 0))),
@@ -93,6 +97,23 @@ def problems(look: Mapping[str, Any], now: float, age: float) -> list[str]:
                 f"{where} lacks {', '.join(repository['open_gaps'])} of the log of changes, and no full backup is newer: no "
                 "restore can go past that. Run playbooks/backup.yml, or wait for the hour: a full backup is due"
             )
+    return found + problems_of_drill(look, now)
+
+
+def problems_of_copy(look: Mapping[str, Any], now: float) -> list[str]:
+    """Return what would be wrong with the backups if this copy became the primary, which makes them, and with its drill."""
+    found = [f"{look['failure']}. {SEE}"] if look["failure"] else []
+    if look["archives"] is False:
+        found.append(
+            "PostgreSQL would archive nothing as the primary until it restarts (archive_mode is still off). Run "
+            "playbooks/backup.yml: it restarts one member after the other"
+        )
+    return found + problems_of_drill(look, now)
+
+
+def problems_of_drill(look: Mapping[str, Any], now: float) -> list[str]:
+    """Return what is wrong with the last rehearsed restore."""
+    found = []
     drill, days = look["drill"], look["drill_days"]
     if drill and not drill["good"]:
         found.append(
@@ -127,8 +148,9 @@ def remarks(look: Mapping[str, Any]) -> list[str]:
                 comes = "is being made" if repository.get("busy") else "begins within minutes"
                 found.append(f"no backup of the database yet in {where}: the first one {comes}")
             continue
+        by = f", made by {newest['host']}" if newest.get("host") else ""
         found.append(
-            f"the newest backup of the database ({newest['type']}) is of {_moment(newest['stop'])}, in {where}; "
+            f"the newest backup of the database ({newest['type']}) is of {_moment(newest['stop'])}, in {where}{by}; "
             f"a restore can go to any moment since {_moment(repository['since'])}"
         )
         closed = [gap for gap in repository["gaps"] if gap not in repository["open_gaps"]]
@@ -143,6 +165,12 @@ def remarks(look: Mapping[str, Any]) -> list[str]:
         found.append(
             "no backup is on another machine: whoever loses this host loses them all. Name one in pgbackrest_repositories"
         )
+    return found + remarks_on_drill(look)
+
+
+def remarks_on_drill(look: Mapping[str, Any]) -> list[str]:
+    """Return what is worth knowing of the last rehearsed restore."""
+    found = []
     if drill := look["drill"]:
         result = "succeeded" if drill["good"] else "failed"
         found.append(f"the last drill restored {drill['backup']}, {_moment(drill['at'])}, in {drill['seconds']} s, and {result}")

@@ -54,7 +54,7 @@ def take(module: Call) -> None:
         module.exit_json(**_point(module, backups))
     backups.refuse_none()
     if module.check_mode:
-        module.exit_json(changed=True)
+        module.exit_json(changed=True, left=False)
     said: dict[str, Any] = {}
     if wanted["state"] == "backup":
         said = {"backups": backups.ask("backup", wanted["kind"])}
@@ -62,7 +62,9 @@ def take(module: Call) -> None:
         said = {"drill": backups.ask("drill")}
     if wanted["name"]:
         said |= {"point": backups.ask("point", wanted["name"])}
-    module.exit_json(changed=True, **said)
+    # Of the members of a cluster, the primary makes backups and names moments, and one of the others rehearses restores.
+    left = any(one.get("follows") or one.get("left_to") for one in said.values())
+    module.exit_json(changed=not left, left=left, **said)
 
 
 def _kept(module: Call, backups: Backups) -> dict[str, Any]:
@@ -82,7 +84,8 @@ def _point(module: Call, backups: Backups) -> dict[str, Any]:
     if module.check_mode or not backups.keeper:
         return {"changed": bool(backups.keeper)}
     try:
-        return {"changed": True, "point": backups.ask("point", module.params["name"])}
+        point = backups.ask("point", module.params["name"])
+        return {"changed": not point.get("follows"), "point": point}
     except Trouble as trouble:
         module.warn(
             f"This moment has no name in the backups of PostgreSQL, so that a restore can find it by time alone. {trouble}"

@@ -10,7 +10,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.call import 
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.backups import CLUSTER, Backups
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, on_this_host
-from ansible_collections.hotclub.django.plugins.module_utils.postgresql.restore import Restore
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.restore import Restore, follows
 
 SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["planned", "in_place", "beside"], "default": "planned"},
@@ -27,10 +27,14 @@ def take(module: Call) -> None:
     wanted, backups = module.params, Backups(run)
     backups.refuse_none()
     version, port = backups.settings["version"], int(backups.settings["port"])
-    restore = Restore(Cluster(version, CLUSTER, port, on_this_host), backups)
+    cluster = Cluster(version, CLUSTER, port, on_this_host)
+    if follows(cluster):
+        # The primary does it.
+        module.exit_json(changed=False, follows=True)
+    restore = Restore(cluster, backups)
     target = {name: wanted[name] for name in ("time", "backup", "name")}
     if wanted["state"] == "planned" or module.check_mode:
-        module.exit_json(changed=wanted["state"] != "planned", **restore.plan(target))
+        module.exit_json(changed=wanted["state"] != "planned", follows=False, **restore.plan(target))
     if wanted["state"] == "in_place":
         module.exit_json(changed=True, **restore.in_place(target))
     copy = Cluster(version, wanted["beside_name"], wanted["beside_port"], on_this_host)

@@ -21,6 +21,7 @@ from tests.behaviour.kit.database import Database
 from tests.behaviour.kit.lab import ROOT, Lab, Machine
 from tests.behaviour.kit.pace import at_pace
 from tests.behaviour.kit.sites import PLAIN, Site, connection
+from tests.behaviour.kit.storage import Storage
 from tests.load import Plan
 
 WRITER = ROOT / "tests" / "behaviour" / "kit" / "writer.py"
@@ -29,6 +30,7 @@ WRITER_ON_HOST, NOTES, UNIT = "/var/tmp/writer.py", "/var/tmp/acknowledged", "ac
 WHOLE_SECONDS = 120
 # Docker's own word for it, for at most as long as a test needs.
 FAULT_SECONDS = 60.0
+STORAGE_PORT = 5557
 
 
 class Trio(Site):
@@ -96,6 +98,11 @@ class Trio(Site):
     @property
     def main_database(self) -> Database:
         return Database(self.primary(), self.name)
+
+    def fill_segments(self, count: int) -> None:
+        """Have the primary end that many files of its log of changes."""
+        for _ in range(count):
+            self.main_database.rows("SELECT pg_switch_wal() FROM (SELECT txid_current()) AS written")
 
     def stored_on_primary(self, plan: Plan) -> list[str]:
         """The ids of a load that the primary has."""
@@ -182,6 +189,16 @@ def grown(trio: Trio) -> Trio:
     trio.play("site").must_succeed()
     trio.await_whole()
     return trio
+
+
+@pytest.fixture(scope="module")
+def storage(trio: Trio, workspace: Path) -> Iterator[Storage]:
+    """A storage for backups that all hosts reach."""
+    address = trio.lab.app.run("ip route show default").split()[2]
+    storage = Storage(address, STORAGE_PORT, workspace / "storage")
+    storage.start()
+    yield storage
+    storage.stop()
 
 
 @pytest.fixture

@@ -112,3 +112,20 @@ def test_when_a_restore_is_rehearsed(last: dict[str, Any], days: int, is_due: bo
 def test_no_backup_is_rehearsed_that_was_just_made() -> None:
     assert not due.drill_is_due([backup("full", 0.05)], {}, NOON, 7)
     assert not due.drill_is_due([], {}, NOON, 7)
+
+
+@pytest.mark.parametrize(
+    ("begins", "leads"),
+    [
+        ({1: 0}, True),
+        # A failover after it, and one before it had ended.
+        ({1: 0, 2: 9}, True),
+        ({1: 0, 2: 6}, False),
+        # A failover after that.
+        ({1: 0, 2: 9, 3: 9}, True),
+        # Nobody knows where the present timeline began.
+        ({}, False),
+    ],
+)
+def test_a_backup_leads_on_through_failovers(begins: dict[int, int], leads: bool) -> None:
+    assert due.leads_by_failovers(backup("full", 1, first=5), begins) is leads

@@ -36,6 +36,10 @@ class Host:
         self.damaged = False
         self.away: set[int] = set()
         self.begins: dict[int, int] = {}
+        self.of_members: dict[str, Any] = {}
+        self.following: list[str] = []
+        self.fulls = FULL
+        self.data = folder / "data"
         self.drilled: dict[str, Any] = {"good": True, "said": ""}
         settings = kept.Settings("shop", "17", "main", 5432, ({"number": 1, "where": "/r", "elsewhere": False},), 2, 7, 7)
         self.kept = kept.Kept("shop", folder)
@@ -58,6 +62,7 @@ class Host:
 
     # The server.
     starts_by_itself = True
+    is_member, name, settled = False, "db1", 7.0
     follows, archives = False, True
     segment = "16MB"
 
@@ -84,6 +89,21 @@ class Host:
 
     def way(self) -> dict[int, int]:
         return self.begins
+
+    def notes(self) -> dict[str, Any]:
+        return self.of_members
+
+    def keep_note(self, name: str, said: Any) -> None:
+        self.of_members[name] = said
+
+    def settled_beat(self) -> float:
+        return self.settled
+
+    def copies(self) -> list[str]:
+        return self.following
+
+    def would_archive(self) -> bool | None:
+        return self.archives
 
     def clear(self) -> None:
         self.cleared += 1
@@ -482,3 +502,106 @@ def test_a_backup_with_damaged_pages_has_no_sound_one_expired_and_is_told(host: 
     host.calls.clear()
     host.turns.turn()
     assert host.calls == ["check"], "another one would have the same pages damaged"
+
+
+@pytest.fixture
+def member(host: Host) -> Host:
+    """A member of a cluster that leads, with two that follow."""
+    host.is_member, host.starts_by_itself = True, False
+    host.following, host.begins = ["db2", "db3"], {1: 0}
+    host.fulls = [FULL[0] + " --annotation=host=db1", FULL[1]]
+    return host
+
+
+def test_the_member_that_leads_makes_the_backups_and_says_so_in_them(member: Host) -> None:
+    member.turns.turn()
+    assert member.calls == ["stanza-create", "check", *member.fulls]
+    looked = member.turns.look()
+    assert looked["archives"] and looked["repositories"][0]["newest"]
+    # One that follows rehearses.
+    assert (looked["drill"], looked["drill_days"]) == ({}, 0)
+
+
+def test_a_copy_is_ready_to_archive_and_makes_nothing(member: Host) -> None:
+    member.follows, member.exists, member.name = True, True, "db3"
+    member.of_members = {"points": {"before": {"moment": 5.0, "timeline": 2}}}
+    member.turns.turn()
+    assert member.calls == [] and member.kept.archived.exists()
+    assert member.kept.read("points", {}) == member.of_members["points"]
+    looked = member.turns.look()
+    assert looked["follows"] and looked["ready"] and "repositories" not in looked
+    assert member.turns.backup("full")["follows"] and member.turns.point("x") == {"follows": True}
+    assert member.calls == []
+
+
+def test_a_copy_without_a_repository_would_archive_nothing_and_says_so(
+    member: Host, failing: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "REPOSITORY_SECONDS", 0)
+    member.follows = True
+    assert "made no repository yet" in failing()
+    assert not member.kept.archived.exists() and "made no repository yet" in member.turns.look()["failure"]
+    member.error = "timeout"
+    assert "can't be read" in failing()
+
+
+def test_a_copy_never_archives_into_the_backups_of_another_cluster(member: Host, failing: Callable[[], str]) -> None:
+    member.follows, member.exists, member.system_of_repository = True, True, "7002"
+    assert "are of another server" in failing()
+    assert not member.kept.archived.exists()
+
+
+def test_the_first_copy_rehearses_and_alone_the_primary(member: Host) -> None:
+    assert member.turns.drill() == {"left_to": "db2"}
+    member.turns.backup("full")
+    member.name, member.follows = "db2", True
+    assert member.turns.drill()["good"]
+    assert member.turns.look()["drill"]["good"] and member.turns.look()["drill_days"] == 7
+    member.name, member.follows, member.following = "db1", False, []
+    assert member.turns.drill()["good"]
+
+
+def test_what_was_named_on_one_member_is_known_to_the_next_primary(member: Host, tmp_path: Path) -> None:
+    member.turns.point("before")
+    assert member.of_members["points"] == {"before": {"moment": 5.0, "timeline": 2}}
+    member.kept.folder = member.kept.notes = tmp_path / "db2"
+    member.turns.point("after")
+    assert set(member.turns.look()["points"]) == {"before", "after"} == set(member.of_members["points"])
+
+
+def test_a_member_archives_what_the_former_primary_had_not(member: Host) -> None:
+    member.turns.turn()
+    member.data.joinpath("pg_wal").mkdir(parents=True)
+    lacking = member.data / "pg_wal" / str(wal.File(1, 3))
+    lacking.touch()
+    member.files += [4, 5]
+    member.calls.clear()
+    archive = member.pgbackrest
+
+    def pgbackrest_(*words: str) -> str:
+        if words[0] == "archive-push":
+            member.files.append(3)
+        return archive(*words)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turns, "pgbackrest", pgbackrest_)
+        member.turns.turn()
+    assert member.calls == ["check", f"archive-push --no-archive-async {lacking}"]
+    assert member.turns.look()["repositories"][0]["gaps"] == []
+
+
+def test_a_member_that_lacks_it_as_well_makes_a_full_backup(member: Host) -> None:
+    member.turns.turn()
+    member.files += [4, 5]
+    member.calls.clear()
+    member.turns.turn()
+    assert member.calls == ["check", *member.fulls]
+
+
+@pytest.mark.parametrize(("begin", "calls"), [(9, []), (1, ["full"])])
+def test_a_failover_wants_no_full_backup_but_what_was_left_does(member: Host, begin: int, calls: list[str]) -> None:
+    member.turns.turn()
+    member.calls.clear()
+    member.timeline, member.begins = 2, {1: 0, 2: begin}
+    member.turns.turn()
+    assert member.calls == ["check", *(member.fulls if calls else [])]

@@ -105,12 +105,24 @@ def test_a_limit_that_leaves_out_a_member_is_refused(known: Known) -> None:
     assert known(left_out, THREE, "db1", ansible_play_hosts_all=["web1", "db1"]) == ["db2", "db3"]
 
 
-def test_backups_are_those_of_a_single_database_host(known: Known) -> None:
-    names = "[site_backups_enabled, postgresql_archive_enabled, django_restore_point_host]"
-    assert known(names, ONE, "db1") == [True, True, "db1"]
-    assert known(names, THREE, "db1") == [False, False, ""]
-    assert known(names, NONE, "web1") == [False, False, ""]
-    assert known(names, ONE, "db1", site_backups_enabled=False) == [False, False, ""]
+STORAGES = f"{THREE}[db:vars]\npgbackrest_repositories=[{{'type': 's3'}}, {{'type': 's3'}}]\n"
+FOLDER_TOO = f"{THREE}[db:vars]\npgbackrest_repositories=[{{'type': 's3'}}, {{'type': 'local'}}]\n"
+
+
+def test_backups_are_those_of_a_database_whose_hosts_all_reach_them(known: Known) -> None:
+    names = "[site_backups_enabled, postgresql_archive_enabled, django_restore_point_hosts]"
+    assert known(names, ONE, "db1") == [True, True, ["db1"]]
+    assert known(names, THREE, "db1") == [False, False, []]
+    assert known(names, NONE, "web1") == [False, False, []]
+    assert known(names, ONE, "db1", site_backups_enabled=False) == [False, False, []]
+    for host in ("db1", "db3", "web1"):
+        assert known(names, STORAGES, host) == [True, True, ["db1", "db2", "db3"]]
+        assert known(names, FOLDER_TOO, host) == [False, False, []]
+
+
+def test_members_keep_what_the_next_primary_may_have_to_archive(known: Known) -> None:
+    keeps = "postgresql_members | length > 0 and postgresql_archive_enabled"
+    assert known(keeps, STORAGES, "db2") and not known(keeps, THREE, "db2") and not known(keeps, ONE, "db1")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +130,9 @@ def test_backups_are_those_of_a_single_database_host(known: Known) -> None:
     [
         (ONE, "db1", {}, ""),
         (ONE, "db1", {"site_backups_enabled": False}, "site_backups_enabled is false"),
-        (THREE, "db1", {}, "the group db has db1, db2, db3, and only a single database host can be backed up"),
+        (THREE, "db1", {}, "the group db has db1, db2, db3, and pgbackrest_repositories names no storage that all of them reach"),
+        (STORAGES, "db1", {}, ""),
+        (STORAGES, "db1", {"site_backups_enabled": False}, "site_backups_enabled is false"),
         (NONE, "web1", {}, "the group db has no host, so that whoever runs the database backs it up"),
     ],
 )

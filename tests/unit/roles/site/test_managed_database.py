@@ -77,7 +77,7 @@ def test_no_role_knows_its_server(known: Known) -> None:
     assert {"postgresql", "patroni", "etcd", "pgbackrest", "pgbackrest.leave"}.isdisjoint(known("site_host_roles"))
     assert "django" not in known("site_certificate_roles")
     assert [flow["to"] for flow in known("site_flows") if flow["why"] == "the database"] == ["db.example.net"]
-    assert known("[site_backups_enabled | bool, django_restore_point_host]") == [False, ""]
+    assert known("[site_backups_enabled | bool, django_restore_point_hosts]") == [False, []]
     assert "site_database_server is db.example.net:5433" in known("site_backups_obstacle")
 
 

@@ -248,3 +248,20 @@ def test_nobody_is_told_to_remove_a_server_that_is_no_copy(host: Host) -> None:
     with pytest.raises(PostgresqlError, match="no copy that a restore has made") as raised:
         host.restore.beside({}, host.cluster)
     assert "pg_dropcluster" not in str(raised.value)
+
+
+def test_a_member_of_a_cluster_is_not_taken_back_in_place(host: Host) -> None:
+    Path(host.cluster.patroni).parent.mkdir(parents=True)
+    Path(host.cluster.patroni).touch()
+    with pytest.raises(PostgresqlError, match=r"is a member of a cluster, .* Nothing was changed") as raised:
+        host.restore.in_place({})
+    assert "restore_beside" in str(raised.value) and not host.called
+
+
+def test_what_follows_leaves_restores_to_the_primary(host: Host) -> None:
+    assert not restore.follows(host.cluster)
+    Path(host.cluster.patroni).parent.mkdir(parents=True)
+    Path(host.cluster.patroni).touch()
+    assert not restore.follows(host.cluster), "the primary"
+    host.running = False
+    assert restore.follows(host.cluster), "one that doesn't answer"

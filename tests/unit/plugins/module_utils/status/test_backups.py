@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.status.backups import DAY, HOUR, problems, remarks, waiting
+from ansible_collections.hotclub.django.plugins.module_utils.status.backups import (
+    DAY,
+    HOUR,
+    problems,
+    problems_of_copy,
+    remarks,
+    waiting,
+)
 
 NOW = 1_800_000_000.0
 NEWEST = {"label": "a", "type": "full", "stop": NOW - 10 * HOUR}
@@ -104,3 +111,25 @@ def test_a_first_backup_may_take_hours() -> None:
 
 def test_room_elsewhere_is_not_looked_at() -> None:
     assert problems(look(free_mb=None), NOW, DAY) == problems(look(free_mb=5000), NOW, DAY) == []
+
+
+COPY = {"follows": True, "archives": True, "ready": True, "failure": "", "drill": {}, "drill_days": 0}
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({}, ""),
+        ({"failure": "the backups can't be read from this copy"}, "can't be read from this copy"),
+        ({"archives": False}, "would archive nothing as the primary until it restarts"),
+        ({"drill": DRILL | {"good": False, "said": "checksum error"}, "drill_days": 7}, "failed: checksum error"),
+    ],
+)
+def test_a_copy_tells_what_would_be_wrong_once_it_leads(state: dict[str, Any], said: str) -> None:
+    found = problems_of_copy(COPY | state, NOW)
+    assert len(found) == bool(said) and said in "".join(found)
+
+
+def test_the_member_that_made_a_backup_is_named() -> None:
+    assert ", in /r, made by db2; a restore" in remarks(look(newest=NEWEST | {"host": "db2"}))[0]
+    assert ", in /r; a restore" in remarks(look())[0]

@@ -77,6 +77,16 @@ def leading(backups: Sequence[Backup], returns: Sequence[Mapping[str, float]]) -
     ]
 
 
+def leads_by_failovers(backup: Backup, begins: Mapping[int, int]) -> bool:
+    """Say whether a backup is on the way to the present timeline: it had ended before the server that it is of was left.
+
+    :param begins: the timelines that led to the present one, each with the number of its first file.
+    """
+    stop = File.of(backup["archive"]["stop"])
+    after = min((begin for timeline, begin in begins.items() if timeline > stop.timeline), default=None)
+    return stop.timeline in begins and (after is None or stop.number < after)
+
+
 def drill_is_due(backups: Sequence[Backup], last: Mapping[str, Any], now: float, days: int) -> bool:
     """Say whether a restore is to be rehearsed: now and then, and the day after one that failed."""
     if days < 1 or not any(now - backup["timestamp"]["stop"] > REST for backup in backups):

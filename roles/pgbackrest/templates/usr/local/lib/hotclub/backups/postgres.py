@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shutil
 from pathlib import Path
@@ -20,6 +21,18 @@ delete from hotclub.heartbeat where moment < now() - interval '60 days';
 insert into hotclub.heartbeat values (clock_timestamp()) returning extract(epoch from moment);
 """
 NEWEST_BEAT = "select coalesce(extract(epoch from max(moment)), 0) from hotclub.heartbeat"
+# Of one that is that old, the primary has seen that it is archived.
+SETTLED_BEAT = """
+select coalesce(extract(epoch from max(moment)), 0) from hotclub.heartbeat where moment < now() - interval '10 minutes'
+"""
+# What members of a cluster are to remember, whichever of them leads. A restore takes it back, so each has it in files as well.
+NOTES = "create table if not exists hotclub.notes (name text primary key, said jsonb not null)"
+READ_NOTES = "select coalesce(json_object_agg(name, said), '{}') from hotclub.notes"
+HAS_NOTES = "select to_regclass('hotclub.notes') is not null"
+KEEP_NOTE = """
+insert into hotclub.notes values ('{name}', {quote}{text}{quote}) on conflict (name) do update set said = excluded.said
+"""
+QUOTE = "$hotclub_notes$"
 MEBI = 1024 * 1024
 # Of a file of the log of changes.
 FILE_MB = 16
@@ -52,6 +65,49 @@ class Postgres:
             return False
         return "auto" in [line.strip() for line in said.splitlines()]
 
+    @property
+    def membership(self) -> Path:
+        """The file by which Patroni runs it as a member of a cluster."""
+        return Path(f"/etc/patroni/{self.settings.version}-{self.settings.cluster}.yml")
+
+    @property
+    def is_member(self) -> bool:
+        """Whether Patroni runs it, so that another host may take its place."""
+        return self.membership.exists()
+
+    def copies(self) -> list[str]:
+        """Return the members that follow the primary now, by name.
+
+        :raises BackupError: nobody knows.
+        """
+        told = json.loads(run("patronictl", "-c", str(self.membership), "list", "--format", "json"))
+        return sorted(one["Member"] for one in told if one["Role"] != "Leader" and one["State"] in ("streaming", "running"))
+
+    @property
+    def name(self) -> str:
+        """The name of this host among the members."""
+        # As the role patroni writes it, in quotes or not.
+        found = re.search(r'^name: "?([^"\n]+)"?$', self.membership.read_text(encoding="utf-8"), re.MULTILINE)
+        return found[1] if found else ""
+
+    def notes(self) -> dict[str, Any]:
+        """Return what members are to remember, by name."""
+        return dict(json.loads(self.ask(READ_NOTES))) if self.ask(HAS_NOTES) == "t" else {}
+
+    def keep_note(self, name: str, said: Any) -> None:
+        """Have all members remember something; names and numbers alone."""
+        text = json.dumps(said)
+        if QUOTE in text:
+            raise BackupError(f"{QUOTE} can't be kept")
+        kept = KEEP_NOTE.format(name=name, quote=QUOTE, text=text)
+        self.ask(f"create schema if not exists hotclub; {NOTES}; {kept}")
+
+    def settled_beat(self) -> float:
+        """Return the newest row that is known to be archived; 0 where there is none."""
+        if self.ask("select to_regclass('hotclub.heartbeat') is not null") != "t":
+            return 0.0
+        return float(self.ask(SETTLED_BEAT))
+
     def ask(self, query: str) -> str:
         """Return the answer to a query."""
         place = [f"host={self.socket}"] if self.socket else []
@@ -70,6 +126,13 @@ class Postgres:
         except BackupError:
             return None
         return None if follows else archives
+
+    def would_archive(self) -> bool | None:
+        """Return whether a copy would archive in the primary's place; None while it is down."""
+        try:
+            return self.state()[1]
+        except BackupError:
+            return None
 
     def waiting(self) -> dict[str, Any]:
         """Return how much of its log waits to be archived, and since when."""

@@ -12,14 +12,20 @@ from typing import Any
 import due
 import wal
 from drill import MEBI, SPARE, Drill
-from kept import Kept, Settings
+from kept import POINTS_AT_MOST, Kept, Settings
 from pgbackrest import BackupError, archived_paths, pgbackrest, repository
 from postgres import Postgres
 
 PATIENCE_SECONDS = 3600.0
+# For which a copy waits for the primary to make the repository.
+REPOSITORY_SECONDS, REPOSITORY_PAUSE = 300.0, 10.0
+# What members tell one another, by the name under which each keeps it, and what that is.
+SHARED: dict[str, Any] = {"points": {}, "returns": []}
 # What is expected of a backup: a little more than the one before has, and of the first one that data packs to half of it.
 GROWTH, PACKED = 1.2, 2
 SEGMENT = "16MB"
+# Under which a backup says which member has made it.
+HOST = "host"
 
 
 def free_at(where: str) -> int:
@@ -50,7 +56,7 @@ class Turns:
 
     def turn(self) -> None:
         """Do what is due, and remember what went wrong."""
-        if not self.server.starts_by_itself or self.server.state()[0]:
+        if not self.runs_here or (not self.server.is_member and self.server.state()[0]):
             # Moved elsewhere, or a copy of another one, which has backups of its own.
             return
         with self.kept.alone():
@@ -58,13 +64,16 @@ class Turns:
             Drill(self.settings).clear()
             failures: list[str] = []
             with noted(failures):
-                beat = self.prepare(failures)
-                for number in self.numbers:
-                    with noted(failures):
-                        self.back_up_if_due(number)
-                if not failures and due.drill_is_due(
-                    repository(self.numbers[0])["backups"], self.kept.read("drill", {}), time.time(), self.settings.drill_days
-                ):
+                if self.follows:
+                    self.be_ready_to_lead()
+                    beat = self.server.settled_beat()
+                else:
+                    beat = self.prepare(failures)
+                    self.share()
+                    for number in self.numbers:
+                        with noted(failures):
+                            self.back_up_if_due(number)
+                if not failures and self.drill_is_due() and not self.drill_of_another():
                     self.rehearse(beat)
             self.kept.write("failure", {"at": time.time(), "said": "; ".join(failures)})
         drill = self.kept.read("drill", {})
@@ -74,14 +83,19 @@ class Turns:
             raise BackupError("\n".join(failures))
 
     def backup(self, kind: str) -> dict[str, Any]:
-        """Make a backup in every repository now.
+        """Make a backup in every repository now; a copy makes ready for the time when it leads.
 
         :raises BackupError: one can't be made; the others are.
         """
+        if self.follows:
+            with self.kept.alone(PATIENCE_SECONDS):
+                self.be_ready_to_lead()
+            return self.look()
         with self.kept.alone(PATIENCE_SECONDS):
             failures: list[str] = []
             with noted(failures):
                 self.prepare(failures)
+                self.share()
                 for number in self.numbers:
                     with noted(failures):
                         self.make(number, kind)
@@ -92,13 +106,15 @@ class Turns:
         return self.look()
 
     def drill(self) -> dict[str, Any]:
-        """Rehearse a restore now.
+        """Rehearse a restore now; of several members, one that follows does, and the others tell which.
 
         :raises BackupError: it failed.
         """
+        if other := self.drill_of_another():
+            return {"left_to": other}
         with self.kept.alone(PATIENCE_SECONDS):
             failures: list[str] = []
-            beat = self.prepare(failures)
+            beat = self.server.settled_beat() if self.follows else self.prepare(failures)
             if failures:
                 raise BackupError("\n".join(failures))
             result = self.rehearse(beat)
@@ -107,9 +123,12 @@ class Turns:
         return result
 
     def point(self, name: str) -> dict[str, Any]:
-        """Name this moment."""
+        """Name this moment, on the server that takes changes."""
+        if self.follows:
+            return {"follows": True}
         moment, timeline = self.server.name_moment(name)
         self.kept.remember_point(name, moment, timeline)
+        self.share()
         return {"name": name, "moment": moment}
 
     def note_return(self, since: float) -> dict[str, Any]:
@@ -118,26 +137,129 @@ class Turns:
         return {"since": since}
 
     def look(self) -> dict[str, Any]:
-        """Return how the backups are, without a change."""
-        return {
+        """Return how the backups are, without a change; a copy tells of itself alone."""
+        rehearses = self.rehearses
+        mine = {
             "site": self.settings.site,
-            "hour": self.settings.hour,
-            "archives": self.server.archiving() if self.server.starts_by_itself else None,
-            "waiting": self.server.waiting(),
-            "drill_days": self.settings.drill_days,
-            "repositories": [self.described(said) for said in self.settings.repositories],
             "failure": self.kept.read("failure", {}).get("said", ""),
-            "drill": self.kept.read("drill", {}),
-            "points": self.kept.read("points", {}),
-            "returns": self.returns,
+            "drill": self.kept.read("drill", {}) if rehearses else {},
+            "drill_days": self.settings.drill_days if rehearses else 0,
         }
+        if self.follows:
+            return mine | {"follows": True, "archives": self.server.would_archive(), "ready": self.kept.archived.exists()}
+        points, returns = (self.shared(name) for name in SHARED)
+        return mine | {
+            "hour": self.settings.hour,
+            "archives": self.server.archiving() if self.runs_here else None,
+            "waiting": self.server.waiting(),
+            "repositories": [self.described(said) for said in self.settings.repositories],
+            "points": points,
+            "returns": returns,
+        }
+
+    # --- a server that another one may take the place of
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether the server is to run here, by itself or by Patroni."""
+        return self.server.is_member or self.server.starts_by_itself
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is a member of a cluster that follows the primary, which makes the backups."""
+        if not self.server.is_member:
+            return False
+        try:
+            return self.server.state()[0]
+        except BackupError:
+            # It doesn't answer, so it leads nobody.
+            return True
+
+    def be_ready_to_lead(self) -> None:
+        """Have a copy archive from its first moment as the primary on, and remember what the others do.
+
+        :raises BackupError: the repository isn't there, or can't be read.
+        """
+        end = time.monotonic() + REPOSITORY_SECONDS
+        while True:
+            found = {said["where"]: repository(said["number"]) for said in self.settings.repositories}
+            self.refuse_what_can_not_be_archived(found)
+            for where, each in found.items():
+                if each["error"]:
+                    raise BackupError(f"the backups in {where} can't be read from this copy: {each['error']}")
+            if all(each["exists"] for each in found.values()):
+                break
+            if time.monotonic() >= end:
+                raise BackupError("the primary has made no repository yet, so this copy would archive nothing in its place")
+            time.sleep(REPOSITORY_PAUSE)
+        self.kept.archived.touch()
+        for name in SHARED:
+            self.kept.write(name, self.shared(name))
+
+    def shared(self, name: str) -> Any:
+        """Return what this host remembers under a name, with what the other members do."""
+        own = self.kept.read(name, SHARED[name])
+        if not self.server.is_member:
+            return own
+        with contextlib.suppress(BackupError):
+            theirs = self.server.notes().get(name, SHARED[name])
+            if isinstance(own, dict):
+                return dict(sorted({**theirs, **own}.items(), key=lambda one: one[1]["moment"])[-POINTS_AT_MOST:])
+            return sorted([*theirs, *(one for one in own if one not in theirs)], key=lambda one: one["until"])
+        return own
+
+    def share(self) -> None:
+        """Have the members remember what this one does, by what they copy, and this one what they do."""
+        if not self.server.is_member:
+            return
+        noted_by_members = self.server.notes()
+        for name in SHARED:
+            said = self.shared(name)
+            if said != noted_by_members.get(name, SHARED[name]):
+                self.server.keep_note(name, said)
+            if said != self.kept.read(name, SHARED[name]):
+                self.kept.write(name, said)
+
+    def drill_is_due(self) -> bool:
+        """Say whether a restore is to be rehearsed."""
+        backups = repository(self.numbers[0])["backups"]
+        return due.drill_is_due(backups, self.kept.read("drill", {}), time.time(), self.settings.drill_days)
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether restores are rehearsed on this host, as far as anybody knows."""
+        try:
+            return not self.drill_of_another()
+        except BackupError:
+            return False
+
+    def drill_of_another(self) -> str:
+        """Return the member that rehearses restores in place of this one: the first one that follows; empty for none."""
+        if not self.server.is_member:
+            return ""
+        copies = self.server.copies()
+        return copies[0] if copies and copies[0] != self.server.name else ""
+
+    def push_again(self, gaps: list[wal.Gap]) -> bool:
+        """Archive what is missing and here: what a primary wrote last may have reached its copies and no repository.
+
+        :returns: whether any of it was here.
+        """
+        pushed = False
+        for gap in gaps:
+            for number in range(gap.first.number, gap.last.number + 1):
+                path = self.server.data / "pg_wal" / str(wal.File(gap.first.timeline, number))
+                if path.exists():
+                    pgbackrest("archive-push", "--no-archive-async", str(path))
+                    pushed = True
+        return pushed
 
     # --- what they are made of
 
     @property
     def returns(self) -> list[dict[str, float]]:
         """The restores in place, each with the moment to which it went, and when that was."""
-        return list(self.kept.read("returns", []))
+        return list(self.shared("returns"))
 
     @property
     def numbers(self) -> list[int]:
@@ -240,6 +362,10 @@ class Turns:
         found = self.readable(number)
         gaps = self.noted_gaps(number, found)
         timeline = max((file.timeline for file in wal.archived(archived_paths(number, found["archive"]))), default=0)
+        newest_full = due.fulls(found["backups"])[-1:]
+        if self.server.is_member and newest_full and due.leads_by_failovers(newest_full[0], self.server.way()):
+            # Another member has led on from it; a restore in place would have left it.
+            timeline = 0
         wanted = due.due(found["backups"], gaps, time.time(), self.settings.hour, self.settings.full_days, timeline)
         if gaps and wanted == "full":
             print(f"Repository {number} lacks {', '.join(map(str, gaps))}: a new full backup begins.", flush=True)
@@ -249,16 +375,25 @@ class Turns:
 
     def noted_gaps(self, number: int, found: dict[str, Any]) -> list[wal.Gap]:
         """Return what is missing in a repository since its oldest backup, and remember it."""
-        fulls = due.fulls(found["backups"])
-        files = wal.archived(archived_paths(number, found["archive"])) if fulls else []
-        gaps = wal.gaps(files, wal.File.of(fulls[0]["archive"]["start"]), self.server.way()) if fulls else []
+        gaps = self.gaps(number, found)
+        if gaps and self.server.is_member and self.push_again(gaps):
+            gaps = self.gaps(number, found)
         self.kept.write(f"gaps-{number}", [[str(gap.first), str(gap.last)] for gap in gaps])
         return gaps
+
+    def gaps(self, number: int, found: dict[str, Any]) -> list[wal.Gap]:
+        """Return what is missing in a repository since its oldest backup."""
+        fulls = due.fulls(found["backups"])
+        if not fulls:
+            return []
+        files = wal.archived(archived_paths(number, found["archive"]))
+        return wal.gaps(files, wal.File.of(fulls[0]["archive"]["start"]), self.server.way())
 
     def make(self, number: int, kind: str) -> None:
         """Make a backup in one repository; what is too old goes, unless the new one has damaged pages."""
         self.refuse_too_large(number, kind)
-        pgbackrest("backup", f"--type={kind}", f"--repo={number}", "--no-expire-auto")
+        by = [f"--annotation={HOST}={self.server.name}"] if self.server.is_member else []
+        pgbackrest("backup", f"--type={kind}", f"--repo={number}", "--no-expire-auto", *by)
         newest = self.readable(number)["backups"][-1:]
         if newest and not newest[0].get("error"):
             pgbackrest("expire", f"--repo={number}")
@@ -292,6 +427,8 @@ class Turns:
                 "size": backup["info"]["size"],
                 # Whether the checksum of any page was wrong.
                 "damaged": bool(backup.get("error")),
+                # The member that has made it, where it could be another one.
+                "host": backup.get("annotation", {}).get(HOST, ""),
             }
             for backup in found["backups"]
         ]
@@ -303,7 +440,7 @@ class Turns:
             "system": found["system"],
             "busy": found["busy"],
             "free_mb": None if said["elsewhere"] else free_at(said["where"]) // MEBI,
-            "newest": newest and {name: newest[name] for name in ("label", "type", "stop", "damaged")},
+            "newest": newest and {name: newest[name] for name in ("label", "type", "stop", "damaged", "host")},
             "backups": backups,
             "since": due.restorable_since(found["backups"], gaps),
             "gaps": [str(gap) for gap in gaps],
