@@ -121,8 +121,8 @@ def look(target: Target, execute: Run = run) -> dict[str, Any]:
     wrong = list(_wrong(target, told))
     if wrong:
         raise Trouble(
-            f"The database {target.name} at {target.address} can't be used: " + "; ".join(what for what, _ in wrong) + ".",
-            " ".join(remedy for _, remedy in wrong),
+            f"The database {target.name} at {target.address} can't be used: " + "; ".join(each[0] for each in wrong) + ".",
+            " ".join(each[1] for each in wrong),
         )
     return {
         "version": told["version"],

@@ -29,13 +29,13 @@ def main() -> None:
     watch = Watch(sys.argv[1])
     said, memory = read(watch.settings), Memory(watch)
     if not said:
-        sys.exit(f"{watch.settings} can't be read, so nobody is told of trouble: run playbooks/site.yml")
+        raise SystemExit(f"{watch.settings} can't be read, so nobody is told of trouble: run playbooks/site.yml")
     wanted = with_defaults(said, SETTINGS)
     try:
         untold = turn(watch.site, wanted, memory, [*problems_of(wanted["look"]), *memory.problems])
     except OSError as error:
         # Whoever is told what nobody remembers is told the same at every look.
-        sys.exit(f"nobody is told of trouble, since that can't be remembered: {error}")
+        raise SystemExit(f"nobody is told of trouble, since that can't be remembered: {error}") from error
     for what, why in untold.items():
         sys.stderr.write(f"{what} fails: {why}\n")
 
