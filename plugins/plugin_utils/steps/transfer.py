@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -27,3 +28,10 @@ class Transfer(LockedSteps):
         """Send a file, which the account that takes steps may read."""
         self._transfer_file(local, remote)
         self._fixup_perms2((self._connection._shell.tmpdir, remote), execute=False)
+
+    def fetch_new(self, remote: str, local: str) -> None:
+        """Fetch a file that is not here yet, and that nobody but this account may read."""
+        os.close(os.open(local, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        self._connection.fetch_file(remote, local)
+        # Some ways of fetching make a file anew.
+        os.chmod(local, 0o600)

@@ -37,15 +37,15 @@ def remote(rules: str) -> list[str]:
 
 def test_the_database_asks_other_hosts_for_a_certificate_of_the_account(render: Render) -> None:
     assert remote(render("postgresql", RULES, **SHOP)) == [
-        "hostssl shop +shop 10.0.0.4/32 scram-sha-256 clientcert=verify-full",
+        "hostssl shop,shop-loading +shop 10.0.0.4/32 scram-sha-256 clientcert=verify-full",
         "hostssl replication copy 10.0.0.5/32 scram-sha-256 clientcert=verify-ca",
     ]
 
 
 def test_a_site_is_changed_over_while_both_ways_are_open(render: Render) -> None:
     assert remote(render("postgresql", RULES, **SHOP, postgresql_tls_required=False))[:2] == [
-        "hostssl shop +shop 10.0.0.4/32 scram-sha-256 clientcert=verify-full",
-        "hostnossl shop +shop 10.0.0.4/32 scram-sha-256",
+        "hostssl shop,shop-loading +shop 10.0.0.4/32 scram-sha-256 clientcert=verify-full",
+        "hostnossl shop,shop-loading +shop 10.0.0.4/32 scram-sha-256",
     ]
 
 

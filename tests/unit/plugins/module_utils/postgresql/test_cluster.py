@@ -245,8 +245,8 @@ def test_the_template_of_the_rules(render: Callable[..., str]) -> None:
         postgresql_allowed_clients=[{"database": "shop", "user": "shop", "address": "10.0.0.4"}],
     )
 
-    assert text.splitlines()[-1] == RULE
-    assert "host   shop  +shop  127.0.0.1/32  scram-sha-256" in text
+    assert text.splitlines()[-1] == "host   shop,shop-loading  +shop  10.0.0.4/32  scram-sha-256"
+    assert "host   shop,shop-loading  +shop  127.0.0.1/32  scram-sha-256" in text
 
 
 def test_what_was_changed_by_alter_system_is_what_the_files_say_again(host: Host) -> None:
