@@ -21,6 +21,7 @@ OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 try:
     from ansible import constants
+    from ansible.inventory.manager import InventoryManager
     from ansible.parsing.dataloader import DataLoader
     from ansible.parsing.vault import (
         AnsibleVaultError,
@@ -32,6 +33,7 @@ try:
     )
     from ansible.template import Templar, generate_ansible_template_vars, is_trusted_as_template, trust_as_template
     from ansible.vars.hostvars import HostVars
+    from ansible.vars.manager import VariableManager
 except ImportError as error:
     raise ImportError(
         f"hotclub.django can't run with ansible-core {version}, which differs from the tested {TESTED} in what it uses: {error}. "
@@ -57,7 +59,9 @@ __all__ = (
     "DataLoader",
     "EncryptedString",
     "HostVars",
+    "InventoryManager",
     "Templar",
+    "VariableManager",
     "VaultLib",
     "get_file_vault_secret",
     "is_trusted_as_template",

@@ -115,12 +115,12 @@ class InventoryReader:
         written = str(value) if name == "site_env" else ""
         return Setting(host, name, value, origin(value) or origin(key), plain_secrets=secrets, written=written)
 
-    def value(self, name: str) -> Any:
-        """Return what a variable of the site as a whole means.
+    def value(self, name: str, host: str = "") -> Any:
+        """Return what a variable means for a host, or for the site as a whole.
 
         :raises AnsibleError: it can't be worked out.
         """
-        variables = self._hostvars.raw_get(self._hosts[0])
+        variables = self._hostvars.raw_get(host or self._hosts[0])
         return self._expressions.value(trust_as_template(f"{{{{ {name} }}}}"), variables)
 
     def _plain_secrets(self, name: str, value: Any, key: Any) -> tuple[str, ...]:
