@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError, present_port
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.dump import BEFORE, LOADING
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.session import Talk, identifier, literal, speak
 
 MEBI = 1024 * 1024
@@ -66,12 +67,17 @@ def export(cluster: Cluster, database: str, size: int, path: str) -> None:
 
 
 def drop(cluster: Cluster, talk: Talk, database: str, accounts: Sequence[str]) -> list[str]:
-    """Drop a database, and the accounts that own nothing else.
+    """Drop a database, with what was loaded or stays beside it, and the accounts that own nothing else.
 
     :returns: the accounts that are still there.
     :raises PostgresqlError: the database can't be dropped.
     """
-    spoken = speak(cluster, talk, [f"drop database if exists {identifier(database)};"])
+    beside = ", ".join(literal(database + suffix) for suffix in (LOADING, BEFORE))
+    owners = ", ".join(literal(account) for account in accounts) or "null"
+    others = f"""
+      select format('drop database %I with (force)', datname) from pg_database
+      where datname in ({beside}) and pg_get_userbyid(datdba) in ({owners}) \\gexec"""  # noqa: S608 - values are in quotes
+    spoken = speak(cluster, talk, [f"drop database if exists {identifier(database)};", others])
     if not spoken.succeeded:
         raise PostgresqlError(
             f"The database {database} can't be dropped: {spoken.complaint}",

@@ -59,6 +59,13 @@ def test_accounts_that_own_something_else_stay(tmp_path: Path) -> None:
     assert export.drop(server.cluster(tmp_path), server, "shop", ["shop", "shop-2"]) == ["shop-2"]
 
 
+def test_what_a_copy_has_left_beside_the_database_goes_with_it(tmp_path: Path) -> None:
+    server = Server()
+    export.drop(server.cluster(tmp_path), server, "shop", ["shop"])
+    dropping = next(words for words in server.asked if "drop database" in words)
+    assert "datname in ('shop-loading', 'shop-before') and pg_get_userbyid(datdba) in ('shop') \\gexec" in dropping
+
+
 def test_a_database_that_is_used_is_not_dropped(tmp_path: Path) -> None:
     server = Server("drop database")
     with pytest.raises(PostgresqlError, match="once nobody uses it"):
