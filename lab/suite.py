@@ -36,6 +36,8 @@ WITHOUT_LAB, ITS_SUITE = "default", "trixie"
 SECONDS = 77 * 60
 # What the summary repeats of a failed test, in characters: enough for the message, which the log has in full further up.
 EXCERPT = 1500
+# And of its last lines, where the names of all that failed must fit.
+BRIEF = 300
 
 
 @dataclass(frozen=True)
@@ -271,15 +273,16 @@ def report(outcomes: list[Outcome], seconds: float) -> str:
     total = sum((outcome.counts for outcome in outcomes), Counts())
     broken = [outcome.stage.name for outcome in outcomes if not outcome.succeeded]
     verdict = f"FAILED: {', '.join(broken)}" if broken else "all stages succeeded"
-    failures = [f"{outcome.stage.name} {failure}\n" for outcome in outcomes for failure in outcome.failures]
+    failures = [f"{outcome.stage.name} {failure}" for outcome in outcomes for failure in outcome.failures]
     left_out = [f"{outcome.stage.name} {test}" for outcome in outcomes for test in outcome.left_out]
+    totals = f"{total}{f', {len(left_out)} left out' if left_out else ''} in {seconds / 60:.1f} minutes; {verdict}"
+    parts = [[failure] for failure in failures] + [["===== summary =====", *lines]]
     if left_out:
-        total_out = f", {len(left_out)} left out"
-        left_out = ["", "Left out for lack of time; make test ALL=1 runs them:", *left_out, ""]
-    else:
-        total_out = ""
-    totals = f"{total}{total_out} in {seconds / 60:.1f} minutes; {verdict}"
-    return "\n".join(["", *failures, "===== summary =====", *lines, *left_out, totals, ""])
+        parts.append(["Left out for lack of time; make test ALL=1 runs them:", *left_out])
+    if failures:
+        # Once more and short, since whoever is shown only an end must learn what failed.
+        parts.append(["Failed:", *(" ".join(failure.split())[:BRIEF] for failure in failures)])
+    return "\n" + "\n\n".join("\n".join(part) for part in [*parts, [totals]]) + "\n"
 
 
 def _line(outcome: Outcome) -> str:
