@@ -45,6 +45,14 @@ def test_the_project_serves_reads_and_stores(name: str, request: pytest.FixtureR
 
 
 @pytest.mark.parametrize("name", PROJECTS)
+def test_as_many_visitors_may_wait_as_the_variable_says(name: str, request: pytest.FixtureRequest) -> None:
+    """What the kernel has for the socket after workers have started: asyncio listens anew, for a hundred."""
+    site: Site = request.getfixturevalue(name)
+    assert site.visitor.get(site.project.entries_path).status == 200
+    assert site.app.run(f"ss -xlnH src /run/{site.name}/http.sock").split()[3] == "2048"
+
+
+@pytest.mark.parametrize("name", PROJECTS)
 def test_database_connections_are_kept(name: str, request: pytest.FixtureRequest) -> None:
     """A connection for each request would be as many as there are requests; workers that start afresh have new ones, too."""
     site: Site = request.getfixturevalue(name)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -67,3 +70,30 @@ def test_threads_are_said_where_a_worker_has_some() -> None:
 def test_a_query_of_a_visitor_who_has_left_is_not_cut_off() -> None:
     assert configuration("asgi")["asgi_disconnect_grace_period"] >= 600
     assert "asgi_disconnect_grace_period" not in configuration("wsgi")
+
+
+def wait_at(address: str, visitors: int) -> int:
+    """Let so many visitors wait at a socket where nobody accepts them; return how many may."""
+    may = 0
+    with ExitStack() as stack:
+        for _ in range(visitors):
+            visitor = stack.enter_context(socket.socket(socket.AF_UNIX))
+            visitor.setblocking(False)
+            with suppress(BlockingIOError):
+                visitor.connect(address)
+                may += 1
+    return may
+
+
+def test_as_many_visitors_may_wait_as_are_told(tmp_path: Path) -> None:
+    async def listen() -> int:
+        loop = asyncio.get_running_loop()
+        told = configuration("asgi", gunicorn_backlog=7)
+        told["post_worker_init"](SimpleNamespace(alive=False, loop=loop, cfg=SimpleNamespace(set=lambda *_: None)))
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(tmp_path / "socket"))
+            async with await loop.create_server(asyncio.Protocol, sock=listener):
+                return wait_at(str(tmp_path / "socket"), 20)
+
+    # The kernel lets one more wait than it is told.
+    assert asyncio.run(listen()) == 8
