@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lab import docker as engine
 from tests.behaviour.kit.lab import ROOT, Lab, Machine
 from tests.behaviour.kit.selection import Clock, deselect
 from tests.behaviour.kit.sites import ENVIRON, HASHED, PLAIN, Project, Site
@@ -140,3 +142,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     yield
     for text in config.stash.get(FIGURES, []):
         terminalreporter.write_line(text)
+
+
+@pytest.fixture
+def power() -> Iterator[None]:
+    """Switch a lab host on again when it has switched itself off, which is how a reboot ends in a container."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.5):
+            for container in engine.containers(engine.OWNER_LABEL, status="exited"):
+                engine.start(str(container.name))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    yield
+    over.set()
+    watcher.join()

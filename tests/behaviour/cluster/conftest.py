@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import docker as engine
 from lab import hosts
 from lab.docker import NETWORK
 from tests.behaviour.kit.lab import Lab, Machine
@@ -277,20 +275,3 @@ def docker() -> Iterator[Fault]:
 
 def _docker(*words: str) -> None:
     subprocess.run(["docker", *words], check=True, capture_output=True, timeout=at_pace(FAULT_SECONDS))
-
-
-@pytest.fixture
-def power() -> Iterator[None]:
-    """Switch a lab host on again when it has switched itself off, which is how a reboot ends in a container."""
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.5):
-            for container in engine.containers(engine.OWNER_LABEL, status="exited"):
-                engine.start(str(container.name))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    yield
-    over.set()
-    watcher.join()
