@@ -96,7 +96,8 @@ def test_what_was_altered_by_hand_is_told_by_a_check_and_repaired_by_a_run(plain
     assert [what for what, kind in KINDS.items() if not check.says(kind.told)] == [], f"not told:\n{check.message}"
     assert looks(plain) == altered, "a check has changed something"
 
-    plan = plain.load(rate=20)
+    # Each request on a connection of its own, since nginx is reloaded, which closes idle ones.
+    plan = plain.load(rate=20, fresh_every=1)
     with constant_load(plan) as load:
         repair = plain.play("site").must_succeed()
     verdict = judge(load.finish(), plain.stored(plan))
