@@ -59,7 +59,7 @@ def test_database_connections_are_kept(name: str, request: pytest.FixtureRequest
     sessions = f"SELECT sessions FROM pg_stat_database WHERE datname = '{site.name}'"
     for _ in range(60):
         assert site.visitor.get(site.project.entries_path).status == 200
-    left_open = site.database.texts(f"SELECT pid FROM pg_stat_activity WHERE usename = '{site.name}'")
+    left_open = site.database.texts(f"SELECT pid FROM pg_stat_activity WHERE usename = '{site.database_login}'")
     assert left_open, "no connection is left open after a request"
     opened = int(site.database.value(sessions))
     for _ in range(60):
@@ -82,7 +82,7 @@ def test_visitors_who_leave_during_a_query_keep_no_connection_from_the_others(ga
         time.sleep(1)
         visitors.close()
         lock.result()
-    waiting = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{gallery.name}' AND state <> 'idle'"
+    waiting = f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{gallery.database_login}' AND state <> 'idle'"
     limit = time.monotonic() + at_pace(30)
     while gallery.database.value(waiting) != "0" and time.monotonic() < limit:
         time.sleep(0.5)
