@@ -23,19 +23,19 @@ def test_nobody_takes_a_host_over_that_is_upgraded_and_reboots() -> None:
     assert known["patch_silent_seconds"] > 2 * (known["patch_reboot_seconds"] + known["patch_drain_seconds"])
 
 
-def database_hosts(**variables: Any) -> Any:
+def database_hosts(**groups: list[str]) -> Any:
     known = yaml.safe_load((PLAYBOOKS / "vars" / "patch.yml").read_text(encoding="utf-8"))
-    said = {name: trust_as_template(known[name]) for name in ("patch_database_hosts", "__patch_databases")}
-    return Templar(DataLoader(), variables=said | variables).template(said["patch_database_hosts"])
+    said = {name: trust_as_template(known[name]) for name in ("patch_database_hosts", "__patch_primaries")}
+    return Templar(DataLoader(), variables={**said, "groups": groups}).template(said["patch_database_hosts"])
 
 
 @pytest.mark.parametrize(
-    ("leads", "order"), [("", ["db1", "db2", "db3"]), ("db1", ["db2", "db3", "db1"]), ("db2", ["db1", "db3", "db2"])]
+    ("leads", "order"), [([], ["db1", "db2", "db3"]), (["db1"], ["db2", "db3", "db1"]), (["db2"], ["db1", "db3", "db2"])]
 )
-def test_the_primary_of_a_cluster_is_the_last(leads: str, order: list[str]) -> None:
-    hosts = {name: {"inventory_hostname": name, **({"__patch_leads": True} if name == leads else {})} for name in order}
-    assert database_hosts(groups={"db": sorted(order)}, hostvars=hosts) == order
+def test_the_primary_of_a_cluster_is_the_last(leads: list[str], order: list[str]) -> None:
+    assert database_hosts(db=sorted(order), patch_primary=leads) == order
+    assert database_hosts(db=["db1"]) == ["db1"]
 
 
 def test_a_database_that_somebody_else_runs_leaves_the_group_empty() -> None:
-    assert database_hosts(groups={}, hostvars={}) == ["db"]
+    assert database_hosts() == ["db"]
