@@ -21,6 +21,19 @@ options:
     description: Environment besides the site's own.
     type: dict
     default: {}
+  detach:
+    description:
+      - Whether the command goes on by itself, and the run ends once it has begun. M(hotclub.django.site_commands) tells of it.
+    type: bool
+    default: false
+  seconds:
+    description: With O(detach), the seconds for which it may run.
+    type: int
+    default: 86400
+  by:
+    description: With O(detach), who begins it. Whoever runs the playbook, unless said.
+    type: str
+    default: ""
 extends_documentation_fragment: [hotclub.django.site]
 author: The hotclub.django authors (@hotclub)
 """
@@ -39,7 +52,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 output:
-  description: What the command printed.
+  description: What the command printed; with O(detach), how to go on with it.
   type: str
   returned: always
+identifier:
+  description: By which a command that goes on is known.
+  type: str
+  returned: with O(detach)
 """

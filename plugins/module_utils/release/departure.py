@@ -14,6 +14,7 @@ from pathlib import Path
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, run
 from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import UNITS, systemctl
+from ansible_collections.hotclub.django.plugins.module_utils.release.commands import Commands
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.timers import Timers
 
@@ -23,11 +24,13 @@ WORKERS = "{site}-worker-*@*.service"
 NEEDED = "{site}-workers.target"
 CALLS = "{site}-timer-*.timer"
 RUNS = "{site}-timer-*@*.service"
+COMMANDS = "{site}-command-*.service"
 # Sockets and timers first: nothing may wake what is meant to end. No pattern meets the units of another site.
 PATTERNS = (
     CALLS,
     RUNS,
     "{site}-timer-*.service",
+    COMMANDS,
     WORKERS,
     NEEDED,
     "{site}.socket",
@@ -117,6 +120,7 @@ class Departure:
         # What runs ends by itself, and begins no more.
         timers = Timers(self.site)
         timers.end()
+        Commands(self.site).end()
         if workers := [unit for unit in units if unit.startswith(f"{self.site.name}-worker-")]:
             # All at once, and each for as long as its tasks may take.
             run(["systemctl", "stop", *workers], timeout=DAY_SECONDS)

@@ -11,6 +11,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.call import 
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import remove
 from ansible_collections.hotclub.django.plugins.module_utils.release import static_files
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import LOCKED, SITE, carry_out, run_of, site_of
+from ansible_collections.hotclub.django.plugins.module_utils.release.commands import Commands
 from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import let_go
 from ansible_collections.hotclub.django.plugins.module_utils.release.instances import aliases, release_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
@@ -61,11 +62,11 @@ def parted(site: Site, keep: int, discard: str) -> tuple[list[str], list[str]]:
     """Return the releases to keep and those to remove.
 
     What is newer than this run's own release and the current one is another run's. One whose workers still finish their tasks, or
-    in which a timer runs, is kept besides: they may import more of it.
+    in which a timer or a command runs, is kept besides: they may import more of it.
     """
     built = site.built()
     newest = max(site.current(), discard)
-    wanted = {*to_keep(site, keep, discard), *Workers(site).in_use(), *Timers(site).in_use()}
+    wanted = {*to_keep(site, keep, discard), *Workers(site).in_use(), *Timers(site).in_use(), *Commands(site).in_use()}
     kept = [release for release in built if release in wanted or (newest and release > newest)]
     return kept, [release for release in built if release not in kept]
 
