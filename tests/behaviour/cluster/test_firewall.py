@@ -1,4 +1,4 @@
-"""Every port of every host is tried from every other one and from outside: open to those who need it, and to nobody else."""
+"""All ports of hosts are tried from outside, and those with somebody behind them from one another: open to the right ones alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ import pytest
 from tests.behaviour.cluster.conftest import Fleet
 from tests.behaviour.kit.confinement import assert_exposure
 from tests.behaviour.kit.lab import Lab, Machine
-from tests.behaviour.kit.reach import SITES, Table, allowed, reached, scan_from, scan_from_outside, sites_on, tables_of
+from tests.behaviour.kit.reach import (
+    SITES,
+    Table,
+    allowed,
+    listened_to,
+    reached,
+    scan_from,
+    scan_from_outside,
+    sites_on,
+    tables_of,
+)
 
 STRAY_PORT = 4999
 RULES = "for chain in input flows peers ssh; do nft --stateless list chain inet hotclub $chain; done"
@@ -45,14 +55,17 @@ def test_every_port_is_open_to_those_who_need_it_and_to_nobody_else(
 ) -> None:
     machines = lab.machines
     first, *_, last = machines.values()
+    # From outside, all there are; between hosts, all that have somebody behind them.
+    ports = {port for machine in machines.values() for port in listened_to(machine)}
+    assert STRAY_PORT in ports
     with ThreadPoolExecutor() as pool:
         inside = {
-            name: pool.submit(scan_from, machine, [other.address for other in machines.values() if other is not machine])
+            name: pool.submit(scan_from, machine, [other.address for other in machines.values() if other is not machine], ports)
             for name, machine in machines.items()
         }
         outside = pool.submit(scan_from_outside, [machine.address for machine in machines.values()])
-        by_six = pool.submit(scan_from, first, [second_family(last)])
-        by_six_too = pool.submit(scan_from, last, [second_family(first)])
+        by_six = pool.submit(scan_from, first, [second_family(last)], ports)
+        by_six_too = pool.submit(scan_from, last, [second_family(first)], ports)
 
     for name, scan in inside.items():
         expected = {other.address: allowed(tables, name, other.name) for other in machines.values() if other.name != name}

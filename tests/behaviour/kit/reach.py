@@ -18,10 +18,17 @@ Table = dict[str, Any]
 Found = dict[str, list[int]]
 
 
-def scan_from(machine: Machine, addresses: Iterable[str]) -> Found:
-    """The open ports of each address, as a lab host finds them."""
+def listened_to(machine: Machine) -> set[int]:
+    """The ports of a host on which something listens, on whatever address. No other one can be open."""
+    told = machine.run("ss --listening --tcp --numeric --no-header | awk '{print $4}'").split()
+    return {int(address.rpartition(":")[2]) for address in told}
+
+
+def scan_from(machine: Machine, addresses: Iterable[str], ports: Iterable[int]) -> Found:
+    """Which of these ports are open on each address, as a lab host finds them."""
     machine.run(f"cat > /run/scan.py <<'EOF'\n{SCAN.read_text(encoding='utf-8')}EOF")
-    found: Found = json.loads(machine.run(f"python3 /run/scan.py {' '.join(addresses)}"))
+    tried = ",".join(str(port) for port in sorted(ports))
+    found: Found = json.loads(machine.run(f"python3 /run/scan.py --ports={tried} {' '.join(addresses)}"))
     return found
 
 

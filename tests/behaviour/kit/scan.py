@@ -1,6 +1,6 @@
 """Finds the open TCP ports of hosts: tries every one, many at a time. Runs on lab hosts as well, so it needs nothing else.
 
-python3 scan.py <address> ...  prints the open ports of each as JSON.
+python3 scan.py [--ports=<port>,...] <address> ...  prints the open ports of each as JSON, of all ports unless some are named.
 """
 
 from __future__ import annotations
@@ -130,4 +130,5 @@ def descriptors() -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(open_ports(sys.argv[1:])))
+    named = [int(port) for word in sys.argv[1:] if word.startswith("--ports=") for port in word.partition("=")[2].split(",")]
+    sys.stdout.write(json.dumps(open_ports([word for word in sys.argv[1:] if not word.startswith("--")], named or PORTS)))
