@@ -32,7 +32,13 @@ def departure(
 
 def _reasons(groups: Mapping[str, list[str]], host: str, staying: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
     here = [tier for tier in TIERS.values() if host in groups.get(tier.name, [])]
-    for tier in (tier for tier in here if tier.moved_by):
+    members = [name for name in ("db", "dcs") if len(groups.get("db", [])) > 1 and host in groups.get(name, [])]
+    if members:
+        yield (
+            f"{host} is in the group {' and '.join(members)}, and so a member of the database's cluster. Members come and go by "
+            "the inventory and playbooks/site.yml: docs/database-cluster.md says how."
+        )
+    for tier in (tier for tier in here if tier.moved_by and not members):
         yield (
             f"{host} {tier.purpose}. Put another host into the group {tier.name} in its place and run "
             f"{tier.moved_by}{host}; then run this again."

@@ -1,4 +1,4 @@
-"""All ports of hosts are tried from outside, and those with somebody behind them from one another: open to the right ones alone."""
+"""All ports of hosts are tried from outside, and those with somebody behind them between hosts: open to who needs them alone."""
 
 from __future__ import annotations
 

@@ -37,10 +37,12 @@ class Trio(Site):
     """The plain project with as many database hosts as the inventory names."""
 
     databases: tuple[str, ...] = ("db1", "db2", "db3")
+    # Application hosts beside the one that is the balancer as well.
+    more_apps: tuple[str, ...] = ()
 
     def write_inventory(self, **more: Any) -> None:
         web = [machine.name for machine in self.lab.tier("app")]
-        tiers = {"lb": web, "app": web, "db": list(self.databases)}
+        tiers = {"lb": web, "app": [*web, *self.more_apps], "db": list(self.databases)}
         known = {name for names in tiers.values() for name in names}
         machines = {name: connection(machine) for name, machine in self.lab.machines.items() if name in known}
         children: dict[str, Any] = {tier: {"hosts": {name: {} for name in names}} for tier, names in tiers.items()}
@@ -50,6 +52,11 @@ class Trio(Site):
 
     def with_databases(self, *names: str) -> Trio:
         self.databases = names
+        self.write_inventory()
+        return self
+
+    def with_apps(self, *names: str) -> Trio:
+        self.more_apps = names
         self.write_inventory()
         return self
 

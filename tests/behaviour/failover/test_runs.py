@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from tests.behaviour.failover.conftest import Fault, Trio
+from tests.behaviour.kit.bare import bare_host
+from tests.load import constant_load, judge
 
 
 def test_site_changes_nothing_wherever_the_primary_is(whole: Trio) -> None:
@@ -42,3 +46,31 @@ def test_a_switchover_to_a_stranger_is_refused(whole: Trio) -> None:
     before = whole.primary().name
     assert whole.play("switchover", switchover_to="web1").must_fail().says("switchover_to is web1", "db1, db2, db3")
     assert whole.primary().name == before
+
+
+def test_an_application_host_joins_and_leaves_under_load(whole: Trio) -> None:
+    """What is left of the site on the host that has left is nothing, the way to the database included."""
+    with bare_host(whole.lab, "joins") as (bare, _inventory):
+        joins = dataclasses.replace(bare, name="app2")
+        whole.lab.machines[joins.name] = joins
+        plan = whole.load(rate=10)
+        try:
+            with constant_load(plan) as load:
+                whole.with_apps(joins.name).play("site").must_succeed()
+                assert joins.succeeds(f"systemctl is-active --quiet {whole.name}-database.service")
+                refused = whole.play("decommission", decommission_host=whole.members[0].name).must_fail()
+                assert refused.says("a member of the database's cluster", "nothing was changed"), refused
+                whole.play("decommission", decommission_host=joins.name).must_succeed()
+                left = joins.run(
+                    f"systemctl list-units --all --plain --no-legend '{whole.name}*'; ls -d /etc/hotclub/{whole.name}-database "
+                    f"/etc/systemd/system/{whole.name}* 2>/dev/null || true"
+                )
+                rules = whole.members[0].run(f"cat /etc/postgresql/*/main/pg_hba.d/50-{whole.name}.conf; nft list ruleset")
+                whole.with_apps().play("site").must_succeed()
+            verdict = judge(load.finish(), whole.stored_on_primary(plan))
+        finally:
+            whole.with_apps()
+            whole.lab.machines.pop(joins.name)
+    assert verdict.flawless, str(verdict)
+    assert left == ""
+    assert joins.address not in rules

@@ -55,6 +55,15 @@ def test_a_single_server_is_told_everything_at_once() -> None:
     assert len(problems("web1", groups)) == 3
 
 
+@pytest.mark.parametrize(("host", "group"), [("db2", "db"), ("d1", "dcs"), ("db1", "db and dcs")])
+def test_members_of_a_cluster_leave_by_the_inventory(host: str, group: str) -> None:
+    groups = {**GROUPS, "all": [*GROUPS["all"], "db2", "db3", "d1"], "db": ["db1", "db2", "db3"], "dcs": ["d1", "db1"]}
+    [problem] = problems(host, groups)
+
+    assert f"{host} is in the group {group}" in problem and "docs/database-cluster.md" in problem
+    assert problems("app1", groups) == []
+
+
 def test_hosts_that_take_no_requests_are_no_replacement() -> None:
     [problem] = problems("app1", drained="app2")
 
