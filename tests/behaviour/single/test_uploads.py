@@ -48,3 +48,25 @@ def test_a_disk_of_its_own_takes_uploads_from_inside_the_sandbox(gallery: Site, 
     moved = gallery.play("move_media", move_media_from=FOLDER).must_succeed()
     assert moved.says(FOLDER, f"1 of them with {len(content)} bytes copied now"), moved
     assert gallery.visitor.get(stored.json["url"]).body == content
+
+
+def test_private_folders_are_left_to_the_project_and_others_stay_served(gallery: Site) -> None:
+    content = b"%PDF-1.7 for everybody"
+    try:
+        gallery.play("site", site_media_private_paths=["invoices"]).must_succeed()
+        stored = gallery.visitor.upload("/pictures", {"text_id": "for-everybody"}, "public.pdf", content)
+        assert stored.status == 201, stored
+        assert gallery.visitor.get(stored.json["url"]).body == content
+        media = f"{gallery.root}/shared/media"
+        gallery.app.run(
+            f"cd {media} && install -d -o {gallery.name} -m 2750 invoices && cp -p pictures/public*.pdf invoices/7.pdf"
+        )
+        url = stored.json["url"].rpartition("/pictures/")[0]
+        private = gallery.visitor.get(f"{url}/invoices/7.pdf")
+        # The project has no view for it, and says so itself.
+        assert private.status == 404 and content not in private.body, private
+        gallery.play("site").must_succeed()
+        assert gallery.visitor.get(f"{url}/invoices/7.pdf").body == content
+    finally:
+        gallery.play("site").must_succeed()
+        gallery.app.run(f"rm -rf {gallery.root}/shared/media/invoices")
