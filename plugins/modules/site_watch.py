@@ -47,6 +47,10 @@ options:
     description: For how many looks a trouble must last until it is told, and be gone until it is over.
     type: int
     default: 2
+  deploys:
+    description: Whether it also tells which releases begin to serve.
+    type: bool
+    default: false
 author: The hotclub.django authors (@hotclub)
 attributes:
   check_mode:

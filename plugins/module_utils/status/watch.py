@@ -1,18 +1,20 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The program that looks at a host by a timer, tells of troubles, and gives a sign of life while there are none."""
+"""The program that looks at a host by a timer, tells of troubles and releases, and gives a sign of life while all is well."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import PATH
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.lock import holder_of
+from ansible_collections.hotclub.django.plugins.module_utils.status.deploys import Deploys
 from ansible_collections.hotclub.django.plugins.module_utils.status.host import in_time, look_at_host
 from ansible_collections.hotclub.django.plugins.module_utils.status.telling import NotToldError, ask_for, listener_of, tell
 from ansible_collections.hotclub.django.plugins.module_utils.status.troubles import Troubles, message
@@ -67,18 +69,24 @@ def turn(site: str, wanted: Mapping[str, Any], memory: Memory, problems: list[st
     troubles.meet(problems, time.time())
     listeners = {listener_of(url): url for url in wanted["urls"]}
     troubles.have(list(listeners))
+    deploys = Deploys.of(wanted["look"], memory.known)
+    deploys.have(list(listeners) if wanted["deploys"] else [])
     untold: dict[str, str] = {}
 
     def keep() -> bool:
-        return memory.keep({**troubles.kept(), "looked": time.time(), "untold": untold})
+        return memory.keep({**troubles.kept(), "deploys": deploys.known, "looked": time.time(), "untold": untold})
 
     kept = keep()
     for number, (listener, url) in enumerate(listeners.items(), 1):
-        news = troubles.news(listener)
-        if news:
+        messages: list[tuple[tuple[str, str], Callable[[], None]]] = []
+        if news := troubles.news(listener):
+            messages.append((message(site, wanted["host"], news), partial(troubles.note, listener, news)))
+        if served := deploys.news(listener):
+            messages.append((deploys.message(served), partial(deploys.note, listener, served)))
+        for said, note in messages:
             try:
-                tell(url, *message(site, wanted["host"], news))
-                troubles.note(listener, news)
+                tell(url, *said)
+                note()
             except NotToldError as error:
                 untold[f"telling number {number} of site_alert_urls ({url.partition('://')[0]})"] = str(error)
             kept = keep()

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common import files
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
 MINUTE = 60.0
 # A look takes seconds, a message to somebody who doesn't answer some more of them.
 LATE_MINUTES = 10
 # Of what settings or a state lack, or have in another form.
-SETTINGS = {"look": {}, "host": "", "urls": [], "heartbeat_url": "", "interval_minutes": 5, "after_looks": 2}
+SETTINGS = {"look": {}, "host": "", "urls": [], "heartbeat_url": "", "interval_minutes": 5, "after_looks": 2, "deploys": False}
 STATE = {"looked": 0.0, "untold": {}}
 FORGETFUL = "what was told can't be kept in {folder}, and is forgotten at the next start of the host: make room there"
 
@@ -99,6 +100,13 @@ def read(path: Path) -> dict[str, Any]:
 def with_defaults(said: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is said under these names, where it is of their types."""
     return {name: said[name] if isinstance(said.get(name), type(value)) else value for name, value in defaults.items()}
+
+
+def look_at_once(site: Site, root: Path = Path("/")) -> None:
+    """Have a host look now that tells of releases, and wait for nothing."""
+    watch = Watch(site.name, root)
+    if read(watch.settings).get("deploys") is True:
+        systemctl("start", "--no-block", watch.service)
 
 
 def look_at_watch(site: Site, status: dict[str, Any], root: Path = Path("/")) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.instances i
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.timers import Timers
 from ansible_collections.hotclub.django.plugins.module_utils.release.workers import Workers
+from ansible_collections.hotclub.django.plugins.module_utils.status.watched import look_at_once
 
 SPEC: dict[str, Any] = {
     **SITE,
@@ -55,6 +56,7 @@ def finish(module: Call) -> dict[str, Any]:
     unlock = module.params["unlock"]
     if unlock:
         let_go(site, run_of(module))
+        look_at_once(site)
     return {"changed": bool(removed), "removed": removed, "kept": kept, "unlocked": unlock}
 
 

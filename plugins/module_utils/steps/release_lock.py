@@ -18,6 +18,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.arguments i
 )
 from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import let_go
 from ansible_collections.hotclub.django.plugins.module_utils.release.deployment import take as take_lock
+from ansible_collections.hotclub.django.plugins.module_utils.status.watched import look_at_once
 
 SPEC: dict[str, Any] = {
     **SITE,
@@ -49,4 +50,6 @@ def release(module: Call) -> dict[str, Any]:
     """Let the lock go when it is ours."""
     if not module.check_mode:
         let_go(site_of(module), run_of(module))
+        # A rollback ends here.
+        look_at_once(site_of(module))
     return {"changed": False, "taken_over": {}}

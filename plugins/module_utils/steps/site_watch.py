@@ -29,8 +29,9 @@ SPEC: dict[str, Any] = {
     "heartbeat_url": {"type": "str", "default": "", "no_log": True},
     "interval_minutes": {"type": "int", "default": 5},
     "after_looks": {"type": "int", "default": 2},
+    "deploys": {"type": "bool", "default": False},
 }
-TOLD = ("host", "look", "urls", "heartbeat_url", "interval_minutes", "after_looks")
+TOLD = ("host", "look", "urls", "heartbeat_url", "interval_minutes", "after_looks", "deploys")
 Action = tuple[str, Callable[[], object]]
 
 

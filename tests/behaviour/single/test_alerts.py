@@ -69,7 +69,7 @@ def watched(plain: Site) -> Iterator[Watched]:
     host.run(f"touch /run/alert-receiver.log; printf '{unit.format(PORT)}' > /run/systemd/system/alert-receiver.service")
     host.run("systemctl daemon-reload; systemctl start alert-receiver")
     variables = {"site_alert_urls": [f"json://127.0.0.1:{PORT}/{hook}"], "site_heartbeat_url": f"http://127.0.0.1:{PORT}/{life}"}
-    plain.write_inventory(**variables)
+    plain.write_inventory(**variables, site_alert_deploys=True)
     try:
         plain.play("site").must_succeed()
         # Nobody but the test looks.
@@ -127,6 +127,17 @@ def test_each_trouble_is_told_once_and_once_when_it_is_over(watched: Watched) ->
             f"runuser -u nobody -- grep -rqs {secret} /etc/hotclub /etc/systemd /usr/local /var/lib/hotclub-watch"
         )
     assert_exposure(host, f"{name}-watch.service", 3.0)
+
+    # By the run itself, and by no look besides.
+    taken = len(host.run("cat /run/alert-receiver.log").splitlines())
+    other = "v2" if site.serves() == "v1" else "v1"
+    site.deploy(other).must_succeed()
+    site.play("rollback").must_succeed()
+    host.run(f"until systemctl is-failed --quiet {name}-watch || ! systemctl is-active --quiet {name}-watch; do sleep 0.2; done")
+    told = [json.loads(line) for line in host.run("cat /run/alert-receiver.log").splitlines()[taken:]]
+    lines = [line for each in told if "serves" in each.get("title", "") for line in each["text"].splitlines()]
+    assert len([line for line in lines if f" deploy {other} (" in line and " by " in line]) == 1, told
+    assert len([line for line in lines if " rollback " in line]) == 1, told
 
 
 def test_nothing_is_left_of_it_where_nobody_is_told(plain: Site) -> None:

@@ -46,7 +46,14 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Outside:
     return Outside(monkeypatch)
 
 
-WANTED: dict[str, Any] = {"look": {}, "host": "web1", "urls": [MAIL, HOOK], "heartbeat_url": LIFE, "after_looks": 2}
+WANTED: dict[str, Any] = {
+    "look": {},
+    "host": "web1",
+    "urls": [MAIL, HOOK],
+    "heartbeat_url": LIFE,
+    "after_looks": 2,
+    "deploys": False,
+}
 
 
 @pytest.fixture
