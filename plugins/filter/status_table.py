@@ -29,6 +29,7 @@ COLUMNS = (
     "UPDATES",
 )
 SEEN_BY = "SEEN BY"
+RELEASES = ("BEGAN TO SERVE", "BY", "WHAT", "VERSION", "RELEASE")
 TIMERS = ("TIMER", "LAST RUN", "RESULT", "TOOK", "HOST", "NEXT")
 
 
@@ -40,7 +41,8 @@ def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: 
     :param backups: what backs it up, in the operator's words.
     :param obstacle: why the database has no backups, in a few words.
     """
-    tables = [[COLUMNS, *(_row(host, status) for host, status in statuses.items())], _views(statuses), _timers(statuses)]
+    hosts = [COLUMNS, *(_row(host, status) for host, status in statuses.items())]
+    tables = [hosts, _views(statuses), _timers(statuses), _releases(statuses)]
     lines = [line for table in tables if table for line in [*_aligned(table), ""]]
     problems = [f"  {host}: {problem}" for host, status in statuses.items() for problem in status.get("problems", [])]
     problems += [f"  {site}: {problem}" for problem in fleet_problems(statuses)]
@@ -106,6 +108,13 @@ def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
         _member(status["member"]) if "member" in status else "-",
         _updates(status["updates"]) if "updates" in status else "-",
     )
+
+
+def _releases(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the rows of the table of releases, as the first host tells that was asked; none where nobody was."""
+    told: Sequence[Mapping[str, Any]] = next((status["history"] for status in statuses.values() if status.get("history")), [])
+    names = ("at", "by", "action", "version", "release")
+    return [RELEASES, *(tuple(str(entry.get(name) or "-") for name in names) for entry in told)] if told else []
 
 
 def _timers(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:

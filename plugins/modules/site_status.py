@@ -100,6 +100,10 @@ options:
     description: Whether to count upgrades that wait, and to look for services that run code which one has replaced.
     type: bool
     default: false
+  history:
+    description: How many of the last deploys and rollbacks to tell of.
+    type: int
+    default: 0
   security_update_days:
     description: The host counts as in trouble when an upgrade for security has waited for more days.
     type: int

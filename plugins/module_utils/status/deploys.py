@@ -36,19 +36,23 @@ class Deploys:
 
     def have(self, listeners: Sequence[str]) -> None:
         """Forget those who are told no more; whoever is new knows what has served until now."""
-        newest = key_of(history[-1]) if (history := self.site.history()) else ""
+        newest = key_of(history[-1]) if (history := self._history()) else ""
         self.known = {listener: self.known.get(listener, newest) for listener in listeners}
 
     def news(self, listener: str) -> Sequence[Entry]:
         """Return what somebody does not know yet, oldest first; nothing for those who are not told."""
         if listener not in self.known:
             return []
-        history = self.site.history()
+        history = self._history()
         keys = [key_of(entry) for entry in history]
         known = self.known[listener]
         # The history leaves out its oldest lines one day: then the newest one is news.
         begin = keys.index(known) + 1 if known in keys else (len(history) - 1 if known else 0)
         return history[max(0, begin) :]
+
+    def _history(self) -> Sequence[Entry]:
+        # A release that goes on with other settings is none that begins to serve.
+        return [entry for entry in self.site.history() if entry.get("action") != "settings"]
 
     def note(self, listener: str, told: Sequence[Entry]) -> None:
         """Remember what somebody was told."""

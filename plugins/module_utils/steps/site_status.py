@@ -35,6 +35,7 @@ SPEC: dict[str, Any] = {
     "migrations": {"type": "bool", "default": False},
     "minimum_free_mb": {"type": "int", "default": 512},
     "updates": {"type": "bool", "default": False},
+    "history": {"type": "int", "default": 0},
     "security_update_days": {"type": "int", "default": 14},
     "uv": {"type": "path", "default": "/opt/uv"},
     "python_path": {"type": "path", "default": "/opt/python"},
@@ -54,6 +55,10 @@ def look(module: Call) -> dict[str, Any]:
     if "app" in wanted["tiers"]:
         look_at_timers(site, status)
         look_at_pools(Pools(site.name, run), status)
+    if wanted["history"] > 0 and "app" in wanted["tiers"]:
+        # A release that is gone has told its version to nobody else.
+        entries = site.history()[-wanted["history"] :]
+        status["history"] = [{**entry, "version": site.describe(entry["release"]).get("version", "")} for entry in entries]
     if wanted["managed_database"]:
         look_at_managed(managed.Target.of(wanted["managed_database"]), status)
     look_at_watch(site, status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 from collections.abc import Callable
@@ -113,3 +114,12 @@ def test_status_counts_pending_migrations(plain: Site, clean_schema: Callable[[]
 
 def test_status_changes_nothing(plain: Site) -> None:
     assert plain.play("status").must_succeed().changed == 0
+
+
+def test_status_tells_who_deployed_what(plain: Site) -> None:
+    plain.at("v1")
+    run = plain.play("status", status_history=3).must_succeed()
+    lines = [line.split() for line in run.output.splitlines() if plain.current() in line and " v1 " in line]
+    assert any(getpass.getuser() in " ".join(words) and {"deploy", "rollback", "settings"} & {*words} for words in lines), run
+    _, found = status(plain)
+    assert "history" not in json.dumps(found), "it is told unasked"

@@ -109,3 +109,12 @@ def test_where_nobody_is_told_of_trouble_is_worth_knowing() -> None:
         "web3": {"problems": ["away"]},
     }
     assert "nobody is told of trouble of web2 by itself" in status_table(both, "shop")
+
+
+def test_releases_are_told_by_the_first_host_that_was_asked() -> None:
+    entry = {"at": "2026-11-23T08:15:00Z", "by": "ada on laptop", "action": "rollback", "release": "20261123T081500-1a2b3c4"}
+    table = status_table({"lb1": {"tiers": ["lb"]}, "app1": {"history": [entry]}, "app2": {"history": [entry]}}, "shop")
+
+    assert [line.split("  ")[0] for line in table.splitlines()].count("2026-11-23T08:15:00Z") == 1
+    assert "BEGAN TO SERVE" in table and "ada on laptop" in table
+    assert "BEGAN TO SERVE" not in status_table({"app1": {"tiers": ["app"]}}, "shop")

@@ -65,6 +65,7 @@ def test_each_release_that_begins_to_serve_is_told_once(site: Site, watch: Watch
         f"2026-11-23T09:01:00Z rollback {OLD} ({OLD}) by ada on laptop",
         f"2026-11-23T09:00:00Z deploy {NEW} ({NEW}) by ada on laptop",
     ]
+    served(site, OLD, "2026-11-23T09:02:00Z", "settings")
     assert look(site, watch, monkeypatch, HOOK) == []
 
 
