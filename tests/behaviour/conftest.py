@@ -22,6 +22,12 @@ from tests.behaviour.kit.sites import ENVIRON, HASHED, PLAIN, Project, Site
 from tests.behaviour.kit.visitor import Visitor
 from tests.projects import variants
 
+# Each of these takes minutes, so they come last: what lack of time leaves out is what few need, and never what a visitor sees.
+# Measurements are the very last, for they leave sites of their own on the hosts.
+LATE = (
+    *("test_acme.py", "test_pools.py", "test_managed_database.py", "test_first_contact.py"),
+    *("test_projects_as_they_are.py", "test_lynis.py", "test_bench.py"),
+)
 FIGURES = pytest.StashKey[list[str]]()
 
 
@@ -131,8 +137,7 @@ def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # Last, so that what a scenario deselects by a marker is not named.
     deselect(config, items)
-    # Measurements leave sites of their own on the hosts.
-    items.sort(key=lambda item: item.path.name == "test_bench.py")
+    items.sort(key=lambda item: LATE.index(item.path.name) if item.path.name in LATE else -1)
     if clock := Clock.of(config):
         config.pluginmanager.register(clock, "clock")
 
