@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         reloaded_service,
         replaced_code,
         secret_fingerprints,
+        site_commands,
         site_departure,
         site_hold,
         site_logs,
