@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import account
-from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostStep
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps
 
 
-class ActionModule(HostStep):
+class ActionModule(HostSteps):
     """Controller side of manage."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

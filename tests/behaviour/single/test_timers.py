@@ -129,6 +129,7 @@ def test_the_status_names_what_failed_and_a_pause_holds_until_it_is_over(timed: 
     timed.play("timer", timer="short", timer_do="pause").must_succeed()
     before = len(begun(timed, "short"))
     assert timed.play("timer", timer="yearly", timer_do="run").must_succeed().says("yearly is done", "no issues")
+    assert len(runs(timed, "yearly")) == 1, "it has run more than once"
     assert timed.play("timer", timer="wrong", timer_do="run").must_fail().says("exit status 1", "no_such_command")
     assert len(begun(timed, "short")) == before
     assert timed.play("status").must_fail().says("paused since")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
-from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import explained
+from ansible.plugins.action import ActionBase
+from ansible_collections.hotclub.django.plugins.plugin_utils.steps.sending import HostSteps, explained
 
 NO_FOLDER = "FileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp', '/var/tmp', '/usr/tmp', '/root']"
 
@@ -33,3 +38,23 @@ def test_what_keeps_modules_from_running_is_told_with_the_remedy(answer: dict[st
 def test_what_is_not_known_is_left_as_ansible_tells_it() -> None:
     answer = {"unreachable": True, "msg": "Failed to connect to the host via ssh"}
     assert explained("web1", answer) == answer
+
+
+@pytest.mark.parametrize("name", ["manage", "site_timer"])
+def test_a_step_that_an_action_adds_something_to_is_taken_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command or a timer would run twice."""
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    def ask(_self: object, step: str, arguments: dict[str, Any], _task_vars: object) -> dict[str, Any]:
+        asked.append((step, arguments))
+        return {"changed": True}
+
+    kind = importlib.import_module(f"ansible_collections.hotclub.django.plugins.action.{name}").ActionModule
+    monkeypatch.setattr(ActionBase, "run", lambda *_: {})
+    monkeypatch.setattr(HostSteps, "ask", ask)
+    action = object.__new__(kind)
+    action._task = SimpleNamespace(action=f"hotclub.django.{name}", args={"name": "shop"})
+
+    assert action.run(None, {}) == {"changed": True}
+    [(step, arguments)] = asked
+    assert step == name and arguments["name"] == "shop" and "@" in arguments["by"]
