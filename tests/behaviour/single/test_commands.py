@@ -33,8 +33,8 @@ def test_a_command_goes_on_after_its_run_and_stays_in_its_release(plain: Site) -
         assert secret not in shown.output
         assert secret not in plain.app.run(f"ps ax -o args; systemctl show {unit}; ls {plain.root}/commands/*.env 2>&1 || true")
         # However few are kept.
-        plain.play("deploy", site_version="v2", site_keep_releases=1).must_succeed()
-        plain.play("deploy", site_version="v1", site_keep_releases=1).must_succeed()
+        plain.play("deploy", site_version="v2", site_keep_releases=2).must_succeed()
+        plain.play("deploy", site_version="v1", site_keep_releases=2).must_succeed()
         assert plain.app.run(f"readlink -f /proc/$(systemctl show --value -p MainPID {unit})/cwd").startswith(
             f"{plain.root}/releases/{release}/"
         )
@@ -49,6 +49,8 @@ def test_a_command_goes_on_after_its_run_and_stays_in_its_release(plain: Site) -
 def test_a_command_has_a_time_limit_and_says_how_it_ended(plain: Site) -> None:
     late = begun(plain.play("manage", manage_command=WAITS, manage_detach=True, manage_seconds=1).must_succeed())
     wrong = begun(plain.play("manage", manage_command="no_such_command", manage_detach=True).must_succeed())
+    ends = " ".join(f"{plain.root}/commands/{command}.end" for command in (late, wrong))
+    plain.app.run(f"for _ in $(seq 120); do ls {ends} >/dev/null 2>&1 && break; sleep 0.5; done")
     run = plain.play("commands").must_succeed()
     assert run.says(f"{late}: shell ran out of time", f"{wrong}: no_such_command failed with code 1"), run
     assert plain.play("status").must_succeed()

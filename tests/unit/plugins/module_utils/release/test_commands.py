@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -68,9 +70,18 @@ def test_a_command_begins_in_the_release_that_serves_with_secrets_in_no_word(sit
     assert (site.root / "commands").stat().st_mode & 0o777 == 0o700
 
 
-def test_two_commands_of_one_second_have_names_of_their_own(
-    site: Site, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_end_of_a_command_is_noted_as_systemd_says_it(site: Site, systemd: Systemd) -> None:
+    begun = Commands(site).begin("migrate", {}, 60, "")
+    [said] = [word.partition("=")[2] for word in systemd.begun[0] if "ExecStopPost" in word]
+    # Where it is read by systemd once more, it would say something else.
+    assert "$" not in said and "%" not in said
+    ended = {"SERVICE_RESULT": "exit-code", "EXIT_CODE": "exited", "EXIT_STATUS": "3"}
+    subprocess.run(shlex.split(said.partition("=+")[2]), env=ended, check=True)
+    systemd.running.clear()
+    assert Commands(site).known(begun.identifier)["state"] == "failed with code 3"
+
+
+def test_commands_of_one_second_have_names_of_their_own(site: Site, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "strftime", lambda *_: "20261130T200000")
     commands = Commands(site)
     assert [commands.begin("migrate", {}, 60, "").identifier for _ in range(2)] == [
