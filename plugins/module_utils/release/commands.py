@@ -120,6 +120,8 @@ class Commands:
         words = [word.replace("$", "$$") for word in shlex.split(begun.command)]
         return [
             *("systemd-run", "--quiet", "--collect", f"--unit={self.unit(begun.identifier)}", "--service-type=exec"),
+            # By itself it would have the command's arguments, which are nobody's business.
+            f"--description={self.site.name} command {begun.identifier}",
             *(f"--property={said}" for said in properties),
             *(str(folder / "venv" / "bin" / "python"), "manage.py", *words),
         ]

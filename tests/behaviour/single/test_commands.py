@@ -28,6 +28,7 @@ def test_a_command_goes_on_after_its_run_and_stays_in_its_release(plain: Site) -
     unit = f"{plain.name}-command-{command}.service"
     secret = plain.app.run(f"grep ^SECRET_KEY= {plain.root}/etc/environment").split('"')[1]
     try:
+        plain.app.run(f"for _ in $(seq 120); do journalctl -qu {unit} -o cat | grep -q '^begun with' && break; sleep 0.5; done")
         shown = plain.play("commands", commands_log=command).must_succeed()
         assert shown.says(f"{command}: shell runs", "begun with ********"), shown
         assert secret not in shown.output
