@@ -129,11 +129,11 @@ def test_each_trouble_is_told_once_and_once_when_it_is_over(watched: Watched) ->
     assert_exposure(host, f"{name}-watch.service", 3.0)
 
     # By the run itself, and by no look besides.
-    taken = len(host.run("cat /run/alert-receiver.log").splitlines())
+    known = len(host.run("cat /run/alert-receiver.log").splitlines())
     other = "v2" if site.serves() == "v1" else "v1"
     site.deploy(other).must_succeed()
     site.play("rollback").must_succeed()
-    news = f"tail -n +{taken + 1} /run/alert-receiver.log"
+    news = f"tail -n +{known + 1} /run/alert-receiver.log"
     host.run(f"for _ in $(seq 60); do {news} | grep -q rollback && break; sleep 0.5; done")
     told = [json.loads(line) for line in host.run(news).splitlines()]
     lines = [line for each in told if "serves" in each.get("title", "") for line in each["text"].splitlines()]
