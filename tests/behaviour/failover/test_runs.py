@@ -51,7 +51,9 @@ def test_a_switchover_to_a_stranger_is_refused(whole: Trio) -> None:
 def test_an_application_host_joins_and_leaves_under_load(whole: Trio) -> None:
     """What is left of the site on the host that has left is nothing, the way to the database included."""
     with bare_host(whole.lab, "joins") as (bare, _inventory):
-        joins = dataclasses.replace(bare, name="app2")
+        # Its own inventory has it by itself.
+        common = {name: value for name, value in whole.app.variables.items() if name.startswith("site_")}
+        joins = dataclasses.replace(bare, name="app2", variables={**bare.variables, **common})
         whole.lab.machines[joins.name] = joins
         plan = whole.load(rate=10)
         try:
