@@ -9,9 +9,13 @@ from tools.docs import CHECKOUT
 # Python puts the folder of a program there as well.
 sys.path.append(str(CHECKOUT / "roles/workers/templates/srv/_site_/lib/timers"))
 
+import beat
 import calendars
+import database
 import firing
+import guard
 import ledger
 import orders
+import singles
 
-__all__ = ["calendars", "firing", "ledger", "orders"]
+__all__ = ["beat", "calendars", "database", "firing", "guard", "ledger", "orders", "singles"]

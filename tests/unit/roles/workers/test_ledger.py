@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.roles.workers.program import database as connection
 from tests.unit.roles.workers.program import ledger
 
 NOON = 1_800_014_400
@@ -118,7 +119,7 @@ def taken(asking: Any, by_hand: bool = False) -> Any:
 def test_a_moment_whose_acknowledgement_was_lost_is_still_this_host_s_turn(database: Database, by_hand: bool) -> None:
     asking = opened()
     database.lost = 1
-    with pytest.raises(ledger.AwayError):
+    with pytest.raises(connection.AwayError):
         taken(asking, by_hand)
     [written] = database.said("INSERT INTO hotclub.timer_runs")
     assert asking.token in written
@@ -163,12 +164,12 @@ def test_a_server_that_never_answers_is_waited_for_only_so_long() -> None:
     here, there = socket.socketpair()
     with here, there:
         here.settimeout(10)
-        with ledger.limited(here, 0.1):
+        with connection.limited(here, 0.1):
             assert here.recv(1) == b""
         # What has answered meanwhile stays open.
     here, there = socket.socketpair()
     with here, there:
-        with ledger.limited(here, 0.1):
+        with connection.limited(here, 0.1):
             pass
         time.sleep(0.3)
         there.send(b"x")
@@ -190,8 +191,8 @@ def test_an_account_that_lacks_a_right_is_told_so_and_asks_for_none_that_it_does
     [tables] = database.said("CREATE SCHEMA")
     assert "IF to_regnamespace('hotclub') IS NULL THEN CREATE SCHEMA hotclub" in tables
     database.failures["CREATE SCHEMA"] = DatabaseError("permission denied for database shop", "42501")
-    with pytest.raises(ledger.RefusedError, match=r"permission denied for database shop.*Grant it CREATE on the database"):
+    with pytest.raises(connection.RefusedError, match=r"permission denied for database shop.*Grant it CREATE on the database"):
         opened().prepare()
     database.failures["CREATE SCHEMA"] = DatabaseError("the database system is starting up", "57P03")
-    with pytest.raises(ledger.AwayError, match="starting up"):
+    with pytest.raises(connection.AwayError, match="starting up"):
         opened().prepare()

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.hotclub.django.plugins.filter.timer_units import timer_units
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import check_timers
 
-from tests.unit.roles.workers.program import calendars, firing, ledger, orders
+from tests.unit.roles.workers.program import calendars, database, firing, ledger, orders
 
 TIDY = {"name": "tidy", "command": "python manage.py clearsessions", "calendar": "daily"}
 NOON = 1_800_014_400
@@ -44,7 +44,7 @@ class Ledger:
     def prepare(self) -> None:
         if self.away:
             self.away -= 1
-            raise ledger.AwayError("gone")
+            raise database.AwayError("gone")
 
     def take(self, *arguments: Any) -> ledger.Turn:
         self.taken.append(arguments)
@@ -171,7 +171,7 @@ Normalized form: *-*-* 13:00:00
 
 
 def test_the_address_of_a_database_is_read_as_projects_write_it() -> None:
-    said = ledger.parameters("postgis://ada:p%40ss%2F@db:6432/shop?sslmode=require&conn_max_age=60")
+    said = database.parameters("postgis://ada:p%40ss%2F@db:6432/shop?sslmode=require&conn_max_age=60")
     assert {name: said[name] for name in ("host", "port", "user", "password", "dbname", "sslmode")} == {
         "host": "db",
         "port": 6432,
@@ -181,8 +181,8 @@ def test_the_address_of_a_database_is_read_as_projects_write_it() -> None:
         "sslmode": "require",
     }
     assert "conn_max_age" not in said
-    with pytest.raises(ledger.RefusedError, match="no PostgreSQL"):
-        ledger.parameters("sqlite:///db.sqlite3")
+    with pytest.raises(database.RefusedError, match="no PostgreSQL"):
+        database.parameters("sqlite:///db.sqlite3")
 
 
 def test_a_run_is_in_the_release_that_its_unit_was_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import FrameType
 
 import calendars
-from ledger import ALIVE_SECONDS, PAUSED, SKIPPED, TAKEN, WAITING, AwayError, Ledger, RefusedError, Turn
+from database import AwayError, RefusedError
+from ledger import ALIVE_SECONDS, PAUSED, SKIPPED, TAKEN, WAITING, Ledger, Turn
 
 # How long a moment is worth trying while the database is away: a failover takes less. One that is caught up stays so for longer.
 TRYING_SECONDS, TRYING_LONG_SECONDS, TRYING_BY_HAND_SECONDS = 60.0, 3600.0, 20.0

@@ -9,17 +9,12 @@ so later.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import importlib
-import os
-import socket
-import threading
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+
+from database import Database, RefusedError, create
 
 ALIVE_SECONDS = 60.0
 DEAD_SECONDS = 70
@@ -29,26 +24,7 @@ AHEAD_SECONDS = 30
 LATE_SECONDS = 300
 # Of those that ran, and as many of those that were left out, which may be many more.
 KEPT_RUNS = 100
-# A transaction that hears nothing for so long is broken off. PostgreSQL itself ends each statement earlier.
-ANSWER_SECONDS = 20.0
-CONNECTING = {
-    "connect_timeout": 5,
-    "tcp_user_timeout": 10000,
-    "keepalives_idle": 5,
-    "keepalives_interval": 3,
-    "keepalives_count": 3,
-}
-# Within each transaction, so that a pool of connections may lie between. What was taken must outlive the server.
-EACH_TIME = "SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '10s'; SET LOCAL synchronous_commit = on"
-SCHEMES = ("postgres", "postgresql", "postgis", "psql", "pgsql")
-# What an address may say to libpq besides; projects add words of their own.
-# By SQLSTATE: the account may not.
-FORBIDDEN = "42501"
-SAID_TO_LIBPQ = ("host", "port", "user", "password", "dbname", "target_session_attrs")
-
-# By itself, IF NOT EXISTS would ask for the right to create one where it is there.
 TABLES = """
-DO $$ BEGIN IF to_regnamespace('hotclub') IS NULL THEN CREATE SCHEMA hotclub; END IF; END $$;
 CREATE TABLE IF NOT EXISTS hotclub.timers (
     name text PRIMARY KEY,
     taken timestamptz,
@@ -73,14 +49,6 @@ ALTER TABLE hotclub.timer_runs ADD COLUMN IF NOT EXISTS token text;
 RUNNING, WAITING, SKIPPED, TAKEN, PAUSED, LOST = "running", "waiting", "skipped", "taken", "paused", "lost"
 
 
-class AwayError(Exception):
-    """The database can't be asked now."""
-
-
-class RefusedError(Exception):
-    """The database says that this must not be."""
-
-
 @dataclass(frozen=True)
 class Turn:
     """What came of taking a moment: ``running``, ``waiting``, ``skipped``, ``taken`` by another host, or ``paused``."""
@@ -89,60 +57,8 @@ class Turn:
     number: int = 0
 
 
-def parameters(address: str) -> dict[str, Any]:
-    """Return how libpq is told what a project reads from DATABASE_URL.
-
-    :raises RefusedError: it names no PostgreSQL.
-    """
-    parts = urlsplit(address)
-    if parts.scheme.partition("+")[0] not in SCHEMES:
-        raise RefusedError("DATABASE_URL of the site names no PostgreSQL, which timers need.")
-    said = {
-        "host": unquote(parts.hostname or ""),
-        "port": parts.port,
-        "user": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "dbname": unquote(parts.path[1:]),
-    }
-    more = {name: value for name, value in parse_qsl(parts.query) if name in SAID_TO_LIBPQ or name.startswith("ssl")}
-    return {**CONNECTING, **{name: value for name, value in said.items() if value}, **more}
-
-
-class Ledger:
-    """One connection to it, which is opened again where it broke."""
-
-    def __init__(self, address: str) -> None:
-        self._parameters = parameters(address)
-        self._psycopg = importlib.import_module("psycopg2")
-        self._connection: Any = None
-        # By which a process knows the rows that it has written, also when nobody told it that they were committed.
-        self.token = uuid.uuid4().hex
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        try:
-            if self._connection is None:
-                self._connection = self._psycopg.connect(application_name="timers of the site", **self._parameters)
-                self._connection.set_session(isolation_level="READ COMMITTED", readonly=False)
-            with limited(self._connection, ANSWER_SECONDS), self._connection, self._connection.cursor() as cursor:
-                cursor.execute(EACH_TIME)
-                yield cursor
-        except self._psycopg.Error as error:
-            self.close()
-            said = " ".join(str(error).split())
-            if error.pgcode == FORBIDDEN:
-                raise RefusedError(
-                    f"The account of DATABASE_URL may not do what timers need ({said}). Grant it CREATE on the database, or "
-                    "create the schema hotclub and make the account its owner."
-                ) from error
-            raise AwayError(said) from error
-
-    def close(self) -> None:
-        """Give the connection back."""
-        with contextlib.suppress(self._psycopg.Error):
-            if self._connection is not None:
-                self._connection.close()
-        self._connection = None
+class Ledger(Database):
+    """One connection to it."""
 
     def there(self) -> bool:
         """Say whether there are tables yet."""
@@ -153,9 +69,7 @@ class Ledger:
         """Create the tables where they are missing, and what older ones lack."""
         with self._transaction() as cursor:
             if not is_whole(cursor):
-                # Of several that come at once, one creates them.
-                cursor.execute("SELECT pg_advisory_xact_lock(hashtext('hotclub.timers'))")
-                cursor.execute(TABLES)
+                create(cursor, TABLES)
 
     def take(self, name: str, due: float, overlap: str, host: str, release: str, by_hand: bool = False) -> Turn:
         """Take a moment of a timer, unless somebody has.
@@ -319,25 +233,6 @@ class Ledger:
                 (DEAD_SECONDS, LOST, name, without, due, count),
             )
             return [run_of(row) for row in cursor.fetchall()]
-
-
-@contextlib.contextmanager
-def limited(connection: Any, seconds: float) -> Iterator[None]:
-    """Close the way to a server that doesn't answer: libpq itself would wait for ever."""
-    with socket.socket(fileno=os.dup(connection.fileno())) as way:
-        watch = threading.Timer(seconds, shut, [way])
-        watch.daemon = True
-        watch.start()
-        try:
-            yield
-        finally:
-            watch.cancel()
-
-
-def shut(way: socket.socket) -> None:
-    """End what is said and heard by a connection, also by others that hold it."""
-    with contextlib.suppress(OSError):
-        way.shutdown(socket.SHUT_RDWR)
 
 
 def is_there(cursor: Any) -> bool:

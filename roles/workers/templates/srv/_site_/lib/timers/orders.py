@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import calendars
+from database import AwayError, RefusedError
 from firing import Order, fire
-from ledger import AwayError, Ledger, RefusedError
+from guard import Watch, watch
+from ledger import Ledger
+from singles import Singles
 
 SHOWN_RUNS = 10
 # A run may begin so much later: systemd's accuracy, and a failover of the database.
@@ -31,7 +34,12 @@ def main(words: Sequence[str], home: Path = HOME) -> int:
     if asked.verb == "run":
         order = Order(asked.name, asked.instance, asked.calendar, asked.limit, asked.overlap, asked.catch_up, command)
         return fire(order, home, os.environ)
+    if asked.verb == "guard":
+        return watch(Watch(asked.name, asked.unit, command), home, os.environ)
     try:
+        if asked.verb == "singles":
+            print(json.dumps(Singles(os.environ.get("DATABASE_URL", "")).look()))
+            return 0
         ledger = Ledger(os.environ.get("DATABASE_URL", ""))
         print(json.dumps(answer(asked, ledger, home)))
     except (AwayError, RefusedError) as error:
@@ -57,6 +65,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--catch-up", action="store_true")
     run.add_argument("name")
     run.add_argument("instance")
+    guard = verbs.add_parser("guard", allow_abbrev=False)
+    guard.add_argument("name")
+    guard.add_argument("unit")
+    verbs.add_parser("singles")
     verbs.add_parser("look")
     pause = verbs.add_parser("pause")
     pause.add_argument("name")
