@@ -7,7 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import fleet_problems, fleet_timers
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import (
+    fleet_gaps,
+    fleet_problems,
+    fleet_singles,
+    fleet_timers,
+)
 
 COLUMNS = (
     "HOST",
@@ -30,6 +35,7 @@ COLUMNS = (
 )
 SEEN_BY = "SEEN BY"
 RELEASES = ("BEGAN TO SERVE", "BY", "WHAT", "VERSION", "RELEASE")
+SINGLES = ("ON ONE HOST", "HOST", "SINCE", "RELEASE")
 TIMERS = ("TIMER", "LAST RUN", "RESULT", "TOOK", "HOST", "NEXT")
 
 
@@ -42,12 +48,13 @@ def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: 
     :param obstacle: why the database has no backups, in a few words.
     """
     hosts = [COLUMNS, *(_row(host, status) for host, status in statuses.items())]
-    tables = [hosts, _views(statuses), _timers(statuses), _releases(statuses)]
+    tables = [hosts, _views(statuses), _singles(statuses), _timers(statuses), _releases(statuses)]
     lines = [line for table in tables if table for line in [*_aligned(table), ""]]
     problems = [f"  {host}: {problem}" for host, status in statuses.items() for problem in status.get("problems", [])]
     problems += [f"  {site}: {problem}" for problem in fleet_problems(statuses)]
     verdict = [f"{site} is in trouble:", *problems] if problems else [f"{site} is well."]
-    known = [*_remarks(statuses), *_alerts(statuses, site), *_backups(statuses, site, backups, obstacle)]
+    gaps = [f"  {site}: {gap}" for gap in fleet_gaps(statuses)]
+    known = [*_remarks(statuses), *gaps, *_alerts(statuses, site), *_backups(statuses, site, backups, obstacle)]
     return "\n".join([*lines, *verdict, "", "Worth knowing:", *known])
 
 
@@ -115,6 +122,15 @@ def _releases(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]
     told: Sequence[Mapping[str, Any]] = next((status["history"] for status in statuses.values() if status.get("history")), [])
     names = ("at", "by", "action", "version", "release")
     return [RELEASES, *(tuple(str(entry.get(name) or "-") for name in names) for entry in told)] if told else []
+
+
+def _singles(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the rows of the table of workers of which one alone runs; none where there are none."""
+    rows = [
+        (name, *((seen["host"], seen["since"], seen["release"]) if seen["runs"] else ("none", "-", "-")))
+        for name, seen in fleet_singles(statuses).items()
+    ]
+    return [SINGLES, *rows] if rows else []
 
 
 def _timers(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:

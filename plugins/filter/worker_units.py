@@ -27,6 +27,8 @@ class Kind:
     overlap: bool = True
     # Whether one program runs several processes; otherwise each of them is a unit.
     has_processes: bool = False
+    # Whether one host alone of the fleet may run it.
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,15 @@ class Worker:
         return int(self.said.get("finish_seconds", self.kind.finish_seconds))
 
     @property
+    def single(self) -> bool:
+        """Whether one host alone of the fleet may run it."""
+        return bool(boolean(self.said.get("single", self.kind.single)))
+
+    @property
     def overlap(self) -> bool:
         """Whether an old and a new one may run at the same time."""
+        if self.single:
+            return False
         scheduling = self.kind is KINDS["celery"] and {"-B", "--beat"} & set(self.more.split())
         return bool(boolean(self.said.get("overlap", self.kind.overlap and not scheduling)))
 
@@ -75,13 +84,16 @@ class Worker:
         """Yield its units, as their template needs them."""
         count = 1 if self.kind.has_processes else self.processes
         for number in range(1, count + 1):
+            name = self.name if number == 1 else f"{self.name}-{number}"
+            guard = f"/usr/bin/python3 -IBu {home}/lib/timers guard {name} %n -- " if self.single else ""
             yield {
-                "name": self.name if number == 1 else f"{self.name}-{number}",
+                "name": name,
                 "worker": self.name,
-                "command": self._command(home),
+                "command": guard + self._command(home),
                 "signal": str(self.said.get("stop_signal", self.kind.signal)),
                 "finish_seconds": self.finish_seconds,
                 "overlap": self.overlap,
+                "single": self.single,
                 "memory_max_mb": int(self.said.get("memory_max_mb", 0)),
                 "environment": dict(self.said.get("environment") or {}),
             }
@@ -92,6 +104,10 @@ class Worker:
         if self.kind is KINDS["command"]:
             # By the PATH of the unit, in which the virtualenv comes first.
             words = ["/usr/bin/env", literal(str(self.said["command"]).strip())]
+        elif self.kind is KINDS["celery_beat"]:
+            # Its own program of Celery's, which asks before it sends; the folder is the guard's.
+            words = [python, f"-B {home}/lib/timers/beat.py", str(self.said.get("application") or "''")]
+            words.append(f"--loglevel INFO --schedule {home}/library-cache/singles/{self.name}/schedule")
         elif self.kind is KINDS["celery"] and not self.said.get("application"):
             words = ["/bin/sh -c", OF_SETTINGS, python, *self.kind.arguments(self)]
         else:
@@ -141,6 +157,7 @@ def _channels(worker: Worker) -> list[str]:
 
 KINDS: Mapping[str, Kind] = {
     "celery": Kind(_celery, has_processes=True),
+    "celery_beat": Kind(lambda worker: [], finish_seconds=60, overlap=False, has_processes=True, single=True),
     "django_tasks": Kind(_django_tasks),
     "rq": Kind(_rq),
     "dramatiq": Kind(_dramatiq, has_processes=True),
@@ -163,7 +180,7 @@ def worker_units(workers: Iterable[Mapping[str, Any]], home: str) -> list[dict[s
     :param workers: workers, as ``site_workers`` has them.
     :param home: the folder that holds everything of the site.
     :returns: for each unit ``name``, the ``worker`` that it belongs to, ``command``, ``signal``, ``finish_seconds``, ``overlap``,
-        ``memory_max_mb`` and ``environment``.
+        ``single``, ``memory_max_mb`` and ``environment``.
     """
     return [unit for said in workers for unit in Worker(said).units(home)]
 

@@ -130,22 +130,11 @@ class Timers:
             systemctl("clean", "--what=state", self.unit(name))
 
     def ask(self, *words: str) -> Any:
-        """Ask the program of the timers, which asks the site's database.
+        """Ask the program of the timers.
 
         :raises Trouble: there is no answer.
         """
-        site = self.site
-        done = run(
-            ["/usr/bin/python3", "-IB", f"{site.root}/lib/timers", *words],
-            user=site.name, environment=site.environment(site.current()), timeout=ANSWER_SECONDS,
-        )  # fmt: skip
-        if done.code:
-            raise Trouble(
-                f"The timers of {site.name} can't be asked for on {os.uname().nodename}.",
-                "See that the site's database is there, with playbooks/status.yml.",
-                done.tail(),
-            )
-        return json.loads(done.stdout)
+        return ask(self.site, "timers", *words)
 
     def _due(self) -> list[str]:
         """Return the wanted timers that don't call, or not with their present settings."""
@@ -167,6 +156,25 @@ class Timers:
         begin = f"{self.site.name}-timer-{name}"
         rest = [UNITS / f"{begin}@.service", self.site.root / "etc" / "timers" / f"{name}.env"] if whole else []
         return [path for path in (UNITS / f"{begin}.timer", UNITS / f"{begin}.service", *rest) if path.exists()]
+
+
+def ask(site: Site, what: str, *words: str) -> Any:
+    """Ask the program of the timers and single workers, which asks the site's database.
+
+    :param what: what is asked for, as people call it.
+    :raises Trouble: there is no answer.
+    """
+    done = run(
+        ["/usr/bin/python3", "-IB", f"{site.root}/lib/timers", *words],
+        user=site.name, environment=site.environment(site.current()), timeout=ANSWER_SECONDS,
+    )  # fmt: skip
+    if done.code:
+        raise Trouble(
+            f"The {what} of {site.name} can't be asked for on {os.uname().nodename}.",
+            "See that the site's database is there, with playbooks/status.yml.",
+            done.tail(),
+        )
+    return json.loads(done.stdout)
 
 
 def release_of(process: str) -> str:

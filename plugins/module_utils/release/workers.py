@@ -70,6 +70,8 @@ class Known:
 
     # By unit, whether an old and a new one may run at the same time.
     units: Mapping[str, bool] = field(default_factory=dict)
+    # Units whose program runs on one host of the fleet at a time; on the others they stand by.
+    singles: Sequence[str] = ()
     proof_seconds: float = 5
     finishing_releases: int = 2
     when_too_many: str = "refuse"

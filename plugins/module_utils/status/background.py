@@ -1,6 +1,6 @@
 # Copyright: the hotclub.django authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How the workers and timers do on one host."""
+"""How the workers and timers do on one host, and who runs what one host alone may run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS
 from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import properties_of, seconds_since
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
-from ansible_collections.hotclub.django.plugins.module_utils.release.timers import Timers
+from ansible_collections.hotclub.django.plugins.module_utils.release.timers import Timers, ask
 from ansible_collections.hotclub.django.plugins.module_utils.release.workers import FAILED, Instance, Workers
 
 # How systemd says that a unit was ended by force: after its seconds, by somebody else, by the kernel for its memory.
@@ -65,6 +66,42 @@ def _unsettled(problem: str, status: dict[str, Any]) -> None:
     """Name a problem that is none while somebody deploys."""
     status["problems"].append(problem)
     status["unsettled"].append(problem)
+
+
+def look_at_singles(site: Site, status: dict[str, Any]) -> None:
+    """Say of each worker of which one alone may run on which host it does, since when, and where it was before."""
+    if not (names := Workers(site).known.singles):
+        return
+    try:
+        told = ask(site, "single workers", "singles")
+    except Trouble as trouble:
+        status["problems"].append(" ".join(str(trouble).split()))
+        return
+    status["singles"] = {name: single_of(told.get(name, {})) for name in names}
+
+
+def single_of(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of such a worker as a status has it, with times as people read them."""
+    began = told.get("began")
+    before: Mapping[str, Any] = next(iter(told.get("before", [])), {})
+    return {
+        "host": told.get("host", ""),
+        "release": told.get("release", ""),
+        "runs": bool(told.get("runs")),
+        "since": read(began),
+        "seen": read(told.get("seen")),
+        # For how long nobody is known to have run it.
+        "away_seconds": 0 if told.get("runs") else round(told["now"] - told["seen"]) if told.get("seen") else None,
+        "before": {
+            "host": before["host"],
+            "result": before["result"],
+            "until": read(before["seen"]),
+            "gap_seconds": round(began - before["seen"], 1),
+            "days": round((told["now"] - began) / DAY_SECONDS, 2),
+        }
+        if before and began
+        else {},
+    }
 
 
 def look_at_timers(site: Site, status: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql import m
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.pools import Pools
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import HEALTH, SITE, carry_out, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
-from ansible_collections.hotclub.django.plugins.module_utils.status.background import look_at_timers
+from ansible_collections.hotclub.django.plugins.module_utils.status.background import look_at_singles, look_at_timers
 from ansible_collections.hotclub.django.plugins.module_utils.status.database import look_at_managed
 from ansible_collections.hotclub.django.plugins.module_utils.status.host import look_at_host
 from ansible_collections.hotclub.django.plugins.module_utils.status.pools import look_at_pools
@@ -54,6 +54,7 @@ def look(module: Call) -> dict[str, Any]:
     status = look_at_host(wanted)
     if "app" in wanted["tiers"]:
         look_at_timers(site, status)
+        look_at_singles(site, status)
         look_at_pools(Pools(site.name, run), status)
     if wanted["history"] > 0 and "app" in wanted["tiers"]:
         # A release that is gone has told its version to nobody else.

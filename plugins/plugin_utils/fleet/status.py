@@ -10,6 +10,11 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.filter.fleet_release import fleet_release
 
 NAMES_AT_MOST = 8
+# A takeover takes less. Shorter gaps are those of a deploy.
+AWAY_SECONDS = 30
+GAP_SECONDS = 5
+# How a term ended, on which host.
+ENDS = {"lost": "was lost with", "failed": "failed on", "done": "was ended on"}
 
 
 def fleet_problems(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -17,12 +22,46 @@ def fleet_problems(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
     :param statuses: what ``site_status`` found, by host.
     """
-    return [*_mixed(statuses), *_timers(statuses)]
+    return [*_mixed(statuses), *_timers(statuses), *_singles(statuses)]
 
 
 def fleet_timers(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     """Return what is known of each timer: of that, all hosts know the same."""
     return {name: seen for status in statuses.values() for name, seen in status.get("timers", {}).items()}
+
+
+def fleet_singles(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return what is known of each worker of which one alone runs: all hosts know the same."""
+    return {name: seen for status in statuses.values() for name, seen in status.get("singles", {}).items()}
+
+
+def fleet_gaps(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Name the times of the last day at which no host ran a worker of which one alone does, before the term that goes on."""
+    found = []
+    for name, seen in fleet_singles(statuses).items():
+        before = seen["before"]
+        if before and before["gap_seconds"] >= GAP_SECONDS and before["days"] <= 1:
+            found.append(
+                f"no host ran the worker {name} from {before['until']}, when it {ENDS[before['result']]} {before['host']}, "
+                f"until {seen['since']}, when {seen['host']} began: what was due in these {before['gap_seconds']:.0f} s was "
+                "not scheduled in time"
+            )
+    return found
+
+
+def _singles(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    found = []
+    for name, seen in fleet_singles(statuses).items():
+        if seen["away_seconds"] is None:
+            found.append(
+                f"the worker {name}, of which one alone runs, has not run on any host yet: see journalctl -u '*-worker-{name}@*'"
+            )
+        elif seen["away_seconds"] >= AWAY_SECONDS:
+            found.append(
+                f"the worker {name}, of which one alone runs, runs on no host since {seen['seen']}, when it was on "
+                f"{seen['host']}: see journalctl -u '*-worker-{name}@*'"
+            )
+    return found
 
 
 def _timers(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -84,10 +84,23 @@ def _check_kind(kind: str, worker: Mapping[str, Any], what: str) -> Iterator[Fin
         yield (f"{what} has a command and is of the kind {kind}, which has its own", "Take one of them out.")
     if kind == "channels" and not queues:
         yield (f"{what} of the kind channels has no queues", "Name the channels that it works for.")
-    if kind in ("huey", "command") and queues:
+    if kind in ("celery_beat", "huey", "command") and queues:
         yield (f"{what} of the kind {kind} has queues, which mean nothing to it", "Take them out.")
-    if application and (kind != "celery" or not MODULE_NAME.fullmatch(str(application).replace(":", ".", 1))):
-        yield (f'{what} has the application "{application}"', "With the kind celery, write a module, for example mysite.celery.")
+    if kind == "celery_beat" and str(worker.get("processes", 1)) != "1":
+        yield (f"{what} of the kind celery_beat has processes: {worker['processes']}", "Take it out: one alone schedules.")
+    if _is(worker, "single", kind == "celery_beat") and _is(worker, "overlap", False):
+        yield (f"{what} is single and has overlap: true", "Take overlap out: of what is single, one alone runs.")
+    if application and (
+        kind not in ("celery", "celery_beat") or not MODULE_NAME.fullmatch(str(application).replace(":", ".", 1))
+    ):
+        yield (
+            f'{what} has the application "{application}"',
+            "With the kinds celery and celery_beat, write a module, for example mysite.celery.",
+        )
+
+
+def _is(worker: Mapping[str, Any], word: str, default: bool) -> bool:
+    return str(worker.get(word, default)).lower() in ("true", "yes", "on", "1")
 
 
 def _check_words(text: str, what: str) -> Iterator[Finding]:

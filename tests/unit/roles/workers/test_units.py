@@ -20,9 +20,12 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.files.role_template
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import check_workers
 
 from tests.unit.conftest import CHECKOUT, evaluate_for_role, render_template, wiring
+from tests.unit.roles.workers.program import guard, singles
 from tools.docs import read_roles
 
 PYTHON = "/srv/shop/releases/%i/venv/bin/python"
+GUARD = "/usr/bin/python3 -IBu /srv/shop/lib/timers guard mail %n -- "
+PROGRAM = ("__main__", "beat", "calendars", "database", "firing", "guard", "ledger", "orders", "singles")
 UNIT = "etc/systemd/system/_site_-worker-_worker_@.service.j2"
 NEEDED = "etc/systemd/system/_site_-workers.target.j2"
 SHOP: dict[str, Any] = {"workers_site_name": "shop", "workers_denied_addresses": []}
@@ -47,6 +50,17 @@ def unit_of(**said: Any) -> dict[str, Any]:
             'exec "$$0" -m celery --app "$${own%%%%.*}" "$$@"\' '
             f"{PYTHON} worker --hostname mail-%i@%%h --loglevel INFO --concurrency 1",
         ),
+        (
+            {"kind": "celery_beat", "application": "shop.tasks", "arguments": "--max-interval 5"},
+            f"{GUARD}{PYTHON} -B /srv/shop/lib/timers/beat.py shop.tasks --loglevel INFO "
+            "--schedule /srv/shop/library-cache/singles/mail/schedule --max-interval 5",
+        ),
+        (
+            {"kind": "celery_beat"},
+            f"{GUARD}{PYTHON} -B /srv/shop/lib/timers/beat.py '' --loglevel INFO "
+            "--schedule /srv/shop/library-cache/singles/mail/schedule",
+        ),
+        ({"command": "python clock.py", "single": True}, f"{GUARD}/usr/bin/env python clock.py"),
         ({"kind": "django_tasks", "queues": ["a", "b"]}, f"{PYTHON} manage.py db_worker --queue-name a,b"),
         ({"kind": "rq"}, f"{PYTHON} manage.py rqworker default"),
         (
@@ -98,7 +112,9 @@ def test_the_shell_finds_celery_s_application_in_the_package_of_the_settings(env
         ({"kind": "huey"}, "SIGINT", 60, False),
         ({"kind": "huey", "arguments": "--no-periodic", "overlap": True, "finish_seconds": 7200}, "SIGINT", 7200, True),
         ({"kind": "channels", "queues": ["x"]}, "SIGINT", 10, True),
+        ({"kind": "celery_beat"}, "SIGTERM", 60, False),
         ({"command": "x"}, "SIGTERM", 60, True),
+        ({"command": "x", "single": "yes"}, "SIGTERM", 60, False),
         ({"command": "x", "stop_signal": "SIGQUIT"}, "SIGQUIT", 60, True),
     ],
 )
@@ -128,6 +144,18 @@ def test_a_unit_tells_its_program_once_and_waits_as_long_as_its_tasks_may_take()
         "/srv/shop/etc/workers/mail.env",
     ]
     assert "MemoryMax" not in render_template("workers", UNIT, **SHOP, item=unit_of(command="x"))
+
+
+def test_systemd_kills_what_one_host_alone_may_run_when_its_guard_hangs() -> None:
+    """Before another host may begin: a guard shows after each look that it still looks."""
+    lines = render_template("workers", UNIT, **SHOP, item=unit_of(kind="celery_beat")).splitlines()
+
+    assert {"Type=notify", "NotifyAccess=main", f"WatchdogSec={guard.WATCHDOG_SECONDS:.0f}", "WatchdogSignal=SIGKILL"} <= set(
+        lines
+    )
+    assert singles.ALIVE_SECONDS + guard.WATCHDOG_SECONDS < singles.DEAD_SECONDS
+    others = render_template("workers", UNIT, **SHOP, item=unit_of(kind="celery")).splitlines()
+    assert "Type=exec" in others and "WatchdogSec=3" not in others
 
 
 def said_of(setting: str, text: str) -> list[str]:
@@ -183,6 +211,7 @@ def test_the_release_engine_is_told_of_each_unit() -> None:
     assert json.loads(text) == {
         "finishing_releases": 2,
         "proof_seconds": 5,
+        "singles": [],
         "units": {"huey": False, "rows": True, "rows-2": True},
         "when_too_many": "refuse",
     }
@@ -240,6 +269,10 @@ def test_workers_run_on_the_hosts_of_their_group_else_on_every_application_host(
         ({"name": "mail", "kind": "channels"}, "no queues"),
         ({"name": "mail", "kind": "huey", "queues": ["x"]}, "mean nothing"),
         ({"name": "mail", "kind": "celery", "application": "a b"}, 'application "a b"'),
+        ({"name": "mail", "kind": "celery_beat", "queues": ["x"]}, "mean nothing"),
+        ({"name": "mail", "kind": "celery_beat", "processes": 2}, "processes: 2"),
+        ({"name": "mail", "kind": "celery_beat", "overlap": True}, "is single and has overlap"),
+        ({"name": "mail", "command": "x", "single": "true", "overlap": "yes"}, "is single and has overlap"),
         ({"name": "mail", "kind": "rq", "application": "a"}, 'application "a"'),
         ({"name": "mail", "kind": "rq", "queues": ["a b"]}, 'queue "a b"'),
         ({"name": "mail", "command": "a 'b"}, "can't be read"),
@@ -292,7 +325,8 @@ def test_the_role_writes_a_unit_and_an_environment_for_each_and_what_the_engine_
             known |= loader.load_from_file(str(path), trusted_as_template=True)
         templar = Templar(loader, known | SHOP | given)
         [packages, step] = templar.template(trust_as_template("{{ __workers_steps }}"))
-        assert packages["when"] == ("workers_timers" in given)
+        takes_turns = "workers_timers" in given or any("beat" in program["name"] for program in given.get("workers_programs", []))
+        assert packages["when"] == takes_turns
         checks.append(step["host_files"]["check"])
         renderer = Renderer(templar, CHECKOUT / "roles" / "workers" / "templates", loader)
         asked = {name: value for name, value in step["host_files"].items() if name not in ("check", "remedy")}
@@ -319,8 +353,13 @@ def test_the_role_writes_a_unit_and_an_environment_for_each_and_what_the_engine_
         ("/etc/systemd/system/shop-workers.target", ABSENT),
         ("/srv/shop/etc/workers.json", ABSENT),
         ("/srv/shop/etc/timers.json", ABSENT),
-        *((f"/srv/shop/lib/timers/{name}.py", ABSENT) for name in ("__main__", "calendars", "firing", "ledger", "orders")),
+        *((f"/srv/shop/lib/timers/{name}.py", ABSENT) for name in PROGRAM),
     }
+
+    # What one host alone runs needs the program of the timers as well.
+    alone = written(workers_programs=[{"name": "beat", "kind": "celery_beat"}])
+    assert {f"/srv/shop/lib/timers/{name}.py" for name in PROGRAM} < {path for path, item in alone.items() if item.kind != ABSENT}
+    assert json.loads(alone["/srv/shop/etc/workers.json"].content)["singles"] == ["beat"]
 
     timed = written(workers_timers=[
         {"name": "tidy", "command": "sh -c 'echo 5%'", "calendar": "daily", "environment": {"A": "{{ b }}"}},

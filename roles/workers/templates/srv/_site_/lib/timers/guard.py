@@ -27,8 +27,8 @@ from singles import ALIVE_SECONDS, DONE, FAILED, Claim, Singles, clock
 WATCHDOG_SECONDS = 3.0
 RENEWAL_SECONDS = 1.0
 POLL_SECONDS = 0.1
-# How long others may be kept from hearing that the turn is free.
-GIVING_BACK_SECONDS = 5.0
+# How long a renewal may keep the turn from being given back; systemd waits for a sign of this guard for longer.
+FINISH_SECONDS = 2.0
 KILL_SECONDS = 5.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 # The program's own: where it may keep what its next start on this host wants, and until when its turn is sure.
@@ -71,7 +71,7 @@ class Turn(threading.Thread):
         # How the term before ended; None before there is a turn.
         self.before: str | None = None
         # Why there is none, and won't be.
-        self.refused = ""
+        self.over = ""
 
     @property
     def holds(self) -> bool:
@@ -96,7 +96,7 @@ class Turn(threading.Thread):
                     self._keep(begun)
                     pause = RENEWAL_SECONDS
                 else:
-                    self._taken = True
+                    self._taken, self.over = True, "another host has taken the turn."
                     return
             except AwayError as error:
                 if said != str(error):
@@ -104,7 +104,7 @@ class Turn(threading.Thread):
                     print(f"The database does not say who runs {self._claim.name}: {said}")
                 pause = 0.5
             except RefusedError as error:
-                self.refused = str(error)
+                self.over = str(error)
                 return
 
     def _try_to_take(self, begun: float) -> None:
@@ -120,13 +120,16 @@ class Turn(threading.Thread):
         self._renewed = begun
         self._until.write(begun + ALIVE_SECONDS)
 
-    def give_back(self, result: str) -> None:
-        """Let others have the turn, once nothing of the program is left; who can't be told knows it by the time."""
+    def finish(self) -> bool:
+        """Leave the connection to others; false when it waits for the database, and nobody should wait with it."""
         self._ended.set()
-        self.join(GIVING_BACK_SECONDS)
-        if not self.is_alive():
-            with contextlib.suppress(AwayError, RefusedError):
-                self._singles.give_back(self._claim, result)
+        self.join(FINISH_SECONDS)
+        return not self.is_alive()
+
+    def give_back(self, result: str) -> None:
+        """Let others have the turn; who can't be told knows it by the time."""
+        with contextlib.suppress(AwayError, RefusedError):
+            self._singles.give_back(self._claim, result)
 
 
 class Until:
@@ -160,9 +163,10 @@ def watch(wanted: Watch, home: Path, environment: Mapping[str, str]) -> int:
     notify(environment, "READY=1\nSTATUS=Waits for its turn")
     while not turn.holds:
         notify(environment, "WATCHDOG=1")
-        if turn.refused or told.by:
-            print(f"{wanted.name} is not run: {turn.refused}" if turn.refused else f"{wanted.name} had not had its turn.")
-            return 1 if turn.refused else 0
+        if turn.over or told.by:
+            print(f"{wanted.name} is not run: {turn.over}" if turn.over else f"{wanted.name} had no turn.")
+            ended(turn, DONE, environment)
+            return 1 if turn.over else 0
         time.sleep(POLL_SECONDS)
     folder = home / "library-cache" / "singles" / wanted.name
     prepare(folder, keeps=turn.before == f"here {DONE}")
@@ -195,12 +199,19 @@ def looked_after(program: subprocess.Popen[bytes], wanted: Watch, turn: Turn, to
         with contextlib.suppress(subprocess.TimeoutExpired):
             program.wait(POLL_SECONDS)
     kill_rest(program, wanted.unit)
+    ended(turn, DONE if told.by else FAILED, environment)
     if told.by:
-        turn.give_back(DONE)
         return 0
-    turn.give_back(FAILED)
     print(f"{wanted.name} ended by itself: " + (f"{signal.Signals(-status).name}" if status < 0 else f"exit status {status}"))
     return 1
+
+
+def ended(turn: Turn, result: str, environment: Mapping[str, str]) -> None:
+    """Let others have the turn, once nothing of the program is left."""
+    notify(environment, "WATCHDOG=1")
+    if turn.finish():
+        notify(environment, "WATCHDOG=1")
+        turn.give_back(result)
 
 
 def claim_of(wanted: Watch, environment: Mapping[str, str]) -> Claim:
