@@ -297,6 +297,11 @@ def work(name, seconds, queued_by):
 by_celery = shared_task(work, name='work')
 
 
+@shared_task(name='tick')
+def tick(sent_by):
+    tell('ticked', sent_by)
+
+
 @task
 def by_django(name, seconds, queued_by):
     work(name, seconds, queued_by)
@@ -318,9 +323,12 @@ app.config_from_object('django.conf:settings', namespace='CELERY')
 app.autodiscover_tasks()
 """
 TASKS_SETTINGS = """
+import os
 INSTALLED_APPS += ['django_tasks', 'django_tasks_db']
 TASKS = {'default': {'BACKEND': 'django_tasks_db.DatabaseBackend'}}
 CELERY_BROKER_URL = 'redis://127.0.0.1:6379/0'
+# Says which release has scheduled it.
+CELERY_BEAT_SCHEDULE = {'tick': {'task': 'tick', 'schedule': 1.0, 'args': [os.environ.get('SITE_RELEASE', '')]}}
 """
 
 

@@ -162,6 +162,8 @@ def workers(site: Site, **of_the_command: object) -> list[dict[str, Any]]:
         {"name": "mail", "kind": "celery", "processes": 2},
         {"name": "thumbnails", "kind": "django_tasks", "processes": 2},
         {"name": "files", "command": f"python {site.root}/shared/work.py", "finish_seconds": 600, **of_the_command},
+        # On one host of the fleet, here the only one.
+        {"name": "beat", "kind": "celery_beat"},
     ]
 
 
@@ -207,7 +209,7 @@ def test_each_task_is_done_once_over_deploys_and_a_rollback(plain: Site, tasks: 
         assert [instance for instance in finishing if instance.endswith(f"@{first}")] == finishing, finishing
         assert {instance.split("@")[0].split("-")[0] for instance in finishing} == {"mail", "thumbnails", "files"}, finishing
         assert {instance for instance, state in units(plain).items() if state == "active"} == {
-            f"{worker}@{second}" for worker in ("mail", "thumbnails", "thumbnails-2", "files")
+            f"{worker}@{second}" for worker in ("mail", "thumbnails", "thumbnails-2", "files", "beat")
         }
         assert tasks.add("command", "long-second", LONG_SECONDS)
         tasks.await_begun("long-second")
@@ -278,3 +280,33 @@ def test_a_worker_gets_its_settings_and_the_sandbox_and_is_killed_when_it_does_n
     await_that(lambda: units(plain).get(instance) == "failed", 15, lambda: f"not killed: {units(plain)}")
     said = said_by_status(plain)
     assert "was killed before it had finished its tasks" in said and unit in said, said
+
+
+def test_beat_schedules_in_one_release_at_a_time_and_ends_with_a_guard_that_hangs(plain: Site, tasks: Tasks) -> None:
+    """What several hosts make of it, the cluster's tests say."""
+    (instance,) = (name for name, state in units(plain).items() if name.startswith("beat@") and state == "active")
+    unit, release = unit_of(plain, instance), plain.current()
+    # Over the deploys and the rollback before, each release has scheduled; the last of them does now.
+    terms = plain.database.rows(
+        "SELECT release, extract(epoch FROM began), extract(epoch FROM seen), result FROM hotclub.single_terms ORDER BY id"
+    )
+    assert len({term[0] for term in terms}) >= 3 and {term[3] for term in terms} == {"done"}, terms
+    assert all(float(after[1]) >= float(before[2]) for before, after in itertools.pairwise(terms)), terms
+    before = len(tasks.told("ticked"))
+    await_that(lambda: len(tasks.told("ticked")) > before, 15, lambda: plain.app.run(f"journalctl --unit {unit} | tail -20"))
+    assert tasks.told("ticked")[-1] == [release]
+    assert_exposure(plain.app, unit, CEILINGS["site"])
+    assert plain.play("status").must_succeed().says("ON ONE HOST", "beat")
+
+    process = plain.app.run(f"systemctl show --value --property MainPID {unit}")
+    plain.app.run(f"kill -STOP {process}")
+    await_that(
+        lambda: plain.app.run(f"systemctl show --value --property MainPID {unit}") not in (process, "0"),
+        15,
+        lambda: plain.app.run(f"systemctl status {unit} || true"),
+    )
+    assert not plain.app.succeeds(f"kill -0 {process}")
+    before = len(tasks.told("ticked"))
+    await_that(lambda: len(tasks.told("ticked")) > before, 15, lambda: plain.app.run(f"journalctl --unit {unit} | tail -20"))
+    # Of one beat alone.
+    assert plain.app.run(f"pgrep --full --count 'beat[.]py.*{plain.root}/'") == "1"
