@@ -134,7 +134,7 @@ class Timers:
 
         :raises Trouble: there is no answer.
         """
-        return ask(self.site, "timers", *words)
+        return ask(self.site, *words)
 
     def _due(self) -> list[str]:
         """Return the wanted timers that don't call, or not with their present settings."""
@@ -158,10 +158,9 @@ class Timers:
         return [path for path in (UNITS / f"{begin}.timer", UNITS / f"{begin}.service", *rest) if path.exists()]
 
 
-def ask(site: Site, what: str, *words: str) -> Any:
+def ask(site: Site, *words: str) -> Any:
     """Ask the program of the timers and single workers, which asks the site's database.
 
-    :param what: what is asked for, as people call it.
     :raises Trouble: there is no answer.
     """
     done = run(
@@ -170,7 +169,7 @@ def ask(site: Site, what: str, *words: str) -> Any:
     )  # fmt: skip
     if done.code:
         raise Trouble(
-            f"The {what} of {site.name} can't be asked for on {os.uname().nodename}.",
+            f"The timers and single workers of {site.name} can't be asked for on {os.uname().nodename}.",
             "See that the site's database is there, with playbooks/status.yml.",
             done.tail(),
         )

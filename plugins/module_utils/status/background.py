@@ -73,7 +73,7 @@ def look_at_singles(site: Site, status: dict[str, Any]) -> None:
     if not (names := Workers(site).known.singles):
         return
     try:
-        told = ask(site, "single workers", "singles")
+        told = ask(site, "singles")
     except Trouble as trouble:
         status["problems"].append(" ".join(str(trouble).split()))
         return

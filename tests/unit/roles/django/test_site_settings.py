@@ -5,7 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -331,3 +335,25 @@ def test_what_serves_when_a_pool_is_refused_can_start_again(layer: Any) -> None:
     project = {**FRESH, "DATABASES": {"default": own}}
 
     assert layer(project, ENVIRONMENT | POOL | SERVING)["DATABASES"] == layer(project, ENVIRONMENT)["DATABASES"]
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(60.0, []), (-0.1, [1]), (None, [1])])
+def test_a_worker_whose_turn_is_over_says_nothing_more_to_the_database(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seconds: float | None, ends: list[int]
+) -> None:
+    handlers: list[Callable[..., None]] = []
+    ended: list[int] = []
+    signals = SimpleNamespace(connection_created=SimpleNamespace(connect=handlers.append))
+    monkeypatch.setitem(sys.modules, "django.db.backends.signals", signals)  # type: ignore[arg-type]
+    monkeypatch.setattr(os, "_exit", ended.append)
+    until = tmp_path / "until"
+    monkeypatch.setenv("SINGLE_UNTIL_FILE", str(until))
+    loaded("site_settings")
+    if seconds is not None:
+        moment = time.clock_gettime(time.CLOCK_BOOTTIME) + seconds
+        until.write_text(f"{moment} {moment}\n")
+
+    [connected] = handlers
+    connected(sender=None, connection=None)
+
+    assert ended == ends

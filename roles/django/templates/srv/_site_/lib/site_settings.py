@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 import pwd
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ REPORTS = "site-error-reports"
 PROVED = "GUNICORN_SETTINGS_FILE"
 # Set for what serves visitors, and for what is proved before it does; by no command.
 SERVING = {"GUNICORN_INSTANCE", PROVED}
+# Set for a worker of which one alone runs in the fleet: a file that says until when it is this host's turn.
+TURN = "SINGLE_UNTIL_FILE"
 # What belongs to a session ends with it behind a pool, or would be left to whoever has the connection next.
 DROPPED_OPTIONS = ("options", "service", "assume_role")
 # Part of the name of its socket.
@@ -237,6 +240,20 @@ def _version() -> tuple[int, ...]:
     return tuple(django.VERSION[:2])
 
 
+def end_with_the_turn(**_: Any) -> None:
+    """End a process that connects when its turn to run is over: it was paused, and who has the turn now has cut it off."""
+    try:
+        first, second = Path(os.environ[TURN]).read_text(encoding="utf-8").split()
+        if first == second and time.clock_gettime(time.CLOCK_BOOTTIME) < float(first):
+            return
+    except (OSError, ValueError):
+        pass
+    os.write(2, b"It is no longer this host's turn to run this worker, which ends before it says anything to the database.\n")
+    os._exit(1)
+
+
+if TURN in os.environ:
+    importlib.import_module("django.db.backends.signals").connection_created.connect(end_with_the_turn)
 if "SITE_SETTINGS_MODULE" in os.environ:
     _module = importlib.import_module(os.environ["SITE_SETTINGS_MODULE"])
     _project = {name: getattr(_module, name) for name in dir(_module) if name.isupper()}
