@@ -134,7 +134,7 @@ class Timers:
 
         :raises Trouble: there is no answer.
         """
-        return ask(self.site, *words)
+        return ask_program(self.site, *words)
 
     def _due(self) -> list[str]:
         """Return the wanted timers that don't call, or not with their present settings."""
@@ -158,7 +158,7 @@ class Timers:
         return [path for path in (UNITS / f"{begin}.timer", UNITS / f"{begin}.service", *rest) if path.exists()]
 
 
-def ask(site: Site, *words: str) -> Any:
+def ask_program(site: Site, *words: str) -> Any:
     """Ask the program of the timers and single workers, which asks the site's database.
 
     :raises Trouble: there is no answer.

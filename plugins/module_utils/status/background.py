@@ -12,7 +12,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.errors impor
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS
 from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import properties_of, seconds_since
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
-from ansible_collections.hotclub.django.plugins.module_utils.release.timers import Timers, ask
+from ansible_collections.hotclub.django.plugins.module_utils.release.timers import Timers, ask_program
 from ansible_collections.hotclub.django.plugins.module_utils.release.workers import FAILED, Instance, Workers
 
 # How systemd says that a unit was ended by force: after its seconds, by somebody else, by the kernel for its memory.
@@ -73,7 +73,7 @@ def look_at_singles(site: Site, status: dict[str, Any]) -> None:
     if not (names := Workers(site).known.singles):
         return
     try:
-        told = ask(site, "singles")
+        told = ask_program(site, "singles")
     except Trouble as trouble:
         status["problems"].append(" ".join(str(trouble).split()))
         return

@@ -344,7 +344,7 @@ def test_a_worker_whose_turn_is_over_says_nothing_more_to_the_database(
     handlers: list[Callable[..., None]] = []
     ended: list[int] = []
     signals = SimpleNamespace(connection_created=SimpleNamespace(connect=handlers.append))
-    monkeypatch.setitem(sys.modules, "django.db.backends.signals", signals)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "django.db.backends.signals", signals)
     monkeypatch.setattr(os, "_exit", ended.append)
     until = tmp_path / "until"
     monkeypatch.setenv("SINGLE_UNTIL_FILE", str(until))
