@@ -19,8 +19,12 @@ CONNECTING = {
     "keepalives_interval": 3,
     "keepalives_count": 3,
 }
-# Within each transaction, so that a pool of connections may lie between. What was taken must outlive the server.
-EACH_TIME = "SET LOCAL statement_timeout = '{0}s'; SET LOCAL lock_timeout = '{0}s'; SET LOCAL synchronous_commit = on"
+# Within each transaction, so that a pool of connections may lie between. What was taken must outlive the server. A host that is
+# paused in the middle of one must not keep others waiting.
+EACH_TIME = (
+    "SET LOCAL statement_timeout = '{0}s'; SET LOCAL lock_timeout = '{0}s'; "
+    "SET LOCAL idle_in_transaction_session_timeout = '{0}s'; SET LOCAL synchronous_commit = on"
+)
 # By SQLSTATE: the account may not.
 FORBIDDEN = "42501"
 SCHEMES = ("postgres", "postgresql", "postgis", "psql", "pgsql")

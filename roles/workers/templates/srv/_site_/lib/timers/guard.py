@@ -27,6 +27,8 @@ from singles import ALIVE_SECONDS, DONE, FAILED, Claim, Singles, clock
 WATCHDOG_SECONDS = 3.0
 RENEWAL_SECONDS = 1.0
 POLL_SECONDS = 0.1
+# Less often than it looks: each sign wakes systemd.
+SIGN_SECONDS = 1.0
 # How long a renewal may keep the turn from being given back; systemd waits for a sign of this guard for longer.
 FINISH_SECONDS = 2.0
 KILL_SECONDS = 5.0
@@ -44,6 +46,27 @@ class Watch:
     # Of systemd, empty where there is none.
     unit: str
     command: Sequence[str]
+
+
+class Systemd:
+    """What systemd is told, where it is there."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._address = environment.get("NOTIFY_SOCKET", "")
+        self._lives = 0.0
+
+    def hear(self, words: str) -> None:
+        """Tell it something."""
+        if self._address:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way, contextlib.suppress(OSError):
+                way.connect(self._address.replace("@", "\0", 1) if self._address.startswith("@") else self._address)
+                way.send(words.encode())
+
+    def hear_of_a_look(self, now: bool = False) -> None:
+        """Tell it that the turn has been looked at."""
+        if now or time.monotonic() - self._lives >= SIGN_SECONDS:
+            self._lives = time.monotonic()
+            self.hear("WATCHDOG=1")
 
 
 class Told:
@@ -151,7 +174,7 @@ def watch(wanted: Watch, home: Path, environment: Mapping[str, str]) -> int:
     :param home: the folder that holds everything of the site.
     :param environment: that of the site and of the release.
     """
-    told = Told()
+    told, systemd = Told(), Systemd(environment)
     claim = claim_of(wanted, environment)
     try:
         singles = Singles(environment.get("DATABASE_URL", ""))
@@ -160,30 +183,30 @@ def watch(wanted: Watch, home: Path, environment: Mapping[str, str]) -> int:
         return 1
     turn = Turn(singles, claim)
     turn.start()
-    notify(environment, "READY=1\nSTATUS=Waits for its turn")
+    systemd.hear("READY=1\nSTATUS=Waits for its turn")
     while not turn.holds:
-        notify(environment, "WATCHDOG=1")
+        systemd.hear_of_a_look()
         if turn.over or told.by:
             print(f"{wanted.name} is not run: {turn.over}" if turn.over else f"{wanted.name} had no turn.")
-            ended(turn, DONE, environment)
+            ended(turn, DONE, systemd)
             return 1 if turn.over else 0
         time.sleep(POLL_SECONDS)
     folder = home / "library-cache" / "singles" / wanted.name
     prepare(folder, keeps=turn.before == f"here {DONE}")
     own = {name: value for name, value in environment.items() if name not in NOT_ITS_OWN}
     own |= {"PGAPPNAME": claim.session(singles.token), FOLDER: str(folder), UNTIL: turn.until_path}
-    notify(environment, "STATUS=Has the turn")
+    systemd.hear("STATUS=Has the turn")
     try:
         # A group of its own: a signal is for this guard alone.
         program = subprocess.Popen(list(wanted.command), env=own, process_group=0)
     except OSError as error:
         print(f"{wanted.name} is not run: {error.strerror}: {error.filename}")
-        turn.give_back(FAILED)
+        ended(turn, FAILED, systemd)
         return 1
-    return looked_after(program, wanted, turn, told, environment)
+    return looked_after(program, wanted, turn, told, systemd)
 
 
-def looked_after(program: subprocess.Popen[bytes], wanted: Watch, turn: Turn, told: Told, environment: Mapping[str, str]) -> int:
+def looked_after(program: subprocess.Popen[bytes], wanted: Watch, turn: Turn, told: Told, systemd: Systemd) -> int:
     """Look until the program has ended, or must not run any more."""
     passed_on = False
     while (status := program.poll()) is None:
@@ -192,25 +215,24 @@ def looked_after(program: subprocess.Popen[bytes], wanted: Watch, turn: Turn, to
             kill_rest(program, wanted.unit)
             print(f"{wanted.name} is killed: the database could not be told in time that it lives, or another host has the turn.")
             return 1
-        notify(environment, "WATCHDOG=1")
+        systemd.hear_of_a_look()
         if told.by and not passed_on:
             program.send_signal(told.by)
             passed_on = True
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            program.wait(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
     kill_rest(program, wanted.unit)
-    ended(turn, DONE if told.by else FAILED, environment)
+    ended(turn, DONE if told.by else FAILED, systemd)
     if told.by:
         return 0
     print(f"{wanted.name} ended by itself: " + (f"{signal.Signals(-status).name}" if status < 0 else f"exit status {status}"))
     return 1
 
 
-def ended(turn: Turn, result: str, environment: Mapping[str, str]) -> None:
+def ended(turn: Turn, result: str, systemd: Systemd) -> None:
     """Let others have the turn, once nothing of the program is left."""
-    notify(environment, "WATCHDOG=1")
+    systemd.hear_of_a_look(now=True)
     if turn.finish():
-        notify(environment, "WATCHDOG=1")
+        systemd.hear_of_a_look(now=True)
         turn.give_back(result)
 
 
@@ -252,11 +274,3 @@ def others_in(unit: str) -> list[int]:
         return []
     found = Path(f"/sys/fs/cgroup{group}/cgroup.procs").read_text().split()
     return [int(process) for process in found if int(process) != os.getpid()]
-
-
-def notify(environment: Mapping[str, str], words: str) -> None:
-    """Tell systemd."""
-    if address := environment.get("NOTIFY_SOCKET"):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way, contextlib.suppress(OSError):
-            way.connect(address.replace("@", "\0", 1) if address.startswith("@") else address)
-            way.send(words.encode())

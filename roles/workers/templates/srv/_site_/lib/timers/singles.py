@@ -22,6 +22,7 @@ KEPT_SECONDS = 8.0
 # Several attempts in the seconds after which a turn ends.
 PATIENCE = Patience(connect_seconds=2, statement_seconds=2, answer_seconds=2.5)
 KEPT_TERMS = 100
+ASKED = "SELECT token, beat, place, process, result FROM hotclub.singles WHERE name = %s"
 DONE, FAILED, LOST = "done", "failed", "lost"
 TABLES = """
 CREATE TABLE IF NOT EXISTS hotclub.singles (
@@ -93,15 +94,16 @@ class Singles(Database):
         :returns: None when somebody has it. Else how the term before ended, with ``here `` before it where that was on this host.
         """
         with self._transaction() as cursor:
-            cursor.execute("INSERT INTO hotclub.singles (name) VALUES (%s) ON CONFLICT DO NOTHING", (claim.name,))
-            cursor.execute(
-                "SELECT token, beat, place, process, result FROM hotclub.singles WHERE name = %s FOR UPDATE", (claim.name,)
-            )
-            token, beat, place, process, result = cursor.fetchone()
-            if token == self.token:
-                return str(result)
-            if not self._is_free((token, beat), place == claim.place, process == claim.process):
+            # Who only looks locks nothing.
+            if self._asked(cursor, claim, ASKED) is None:
                 return None
+            cursor.execute("INSERT INTO hotclub.singles (name) VALUES (%s) ON CONFLICT DO NOTHING", (claim.name,))
+            found = self._asked(cursor, claim, f"{ASKED} FOR UPDATE")
+            if found is None:
+                return None
+            token, place, result = found
+            if token == self.token:
+                return result
             ended = result if token is None else LOST
             cursor.execute(
                 "INSERT INTO hotclub.single_terms (single, host, release, began, seen, result) "
@@ -120,6 +122,14 @@ class Singles(Database):
                 (self.token, claim.place, claim.process, claim.host, claim.release, before, claim.name),
             )
             return before
+
+    def _asked(self, cursor: Any, claim: Claim, statement: str) -> tuple[str | None, str, str] | None:
+        """Return who had the turn, where, and how that ended; None when somebody has it."""
+        cursor.execute(statement, (claim.name,))
+        token, beat, place, process, result = cursor.fetchone() or (None, 0, "", "", "")
+        if token == self.token or self._is_free((token, beat), place == claim.place, process == claim.process):
+            return token, place, result
+        return None
 
     def _is_free(self, turn: tuple[Any, ...], here: bool, mine: bool) -> bool:
         """Say whether a turn can be taken: nobody has it, or whoever had it has ended its program by now."""
