@@ -286,7 +286,10 @@ def _timers(look: Look) -> None:
     found += [look.line(name) for name in TIMER_SETTINGS if look.settings.values.get(name)]
     if found:
         look.report.fact("timers", ", ".join(found))
-        look.report.unserved.append(f"Scheduled jobs ({', '.join(found)}) are not run: name what does them in site_timers.")
+        look.report.unserved.append(
+            f"Scheduled jobs ({', '.join(found)}) are not run: name what does them in site_timers, or what schedules them in "
+            "site_workers, with single: true or for Celery with kind: celery_beat."
+        )
     procfile = look.top / "Procfile"
     if procfile.is_file():
         _procfile(look, procfile.read_text(encoding="utf-8", errors="replace"))
