@@ -311,4 +311,4 @@ def test_beat_schedules_in_one_release_at_a_time_and_ends_with_a_guard_that_hang
     before = len(tasks.told("ticked"))
     await_that(lambda: len(tasks.told("ticked")) > before, 15, lambda: plain.app.run(f"journalctl --unit {unit} | tail -20"))
     # Of one beat alone.
-    assert plain.app.run(f"pgrep --full --count 'beat[.]py.*{plain.root}/'") == "1"
+    assert plain.app.run(f"pgrep --full --count '^{plain.root}/[^ ]*/python -B .*beat[.]py'") == "1"
