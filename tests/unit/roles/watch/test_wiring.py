@@ -47,7 +47,7 @@ def test_both_look_at_the_same() -> None:
     ]
     asked = play["tasks"][0]["hotclub.django.site_status"]
     assert {name: asked[name] for name in look} == {name: f"{{{{ site_look.{name} }}}}" for name in look}
-    assert set(asked) - set(look) == {"migrations", "updates", "python", "managed_database"}
+    assert set(asked) - set(look) == {"migrations", "updates", "python", "managed_database", "history"}
     assert set(look) <= set(site_status.SPEC)
 
 
