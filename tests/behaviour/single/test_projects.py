@@ -49,7 +49,8 @@ def test_as_many_visitors_may_wait_as_the_variable_says(name: str, request: pyte
     """What the kernel has for the socket after workers have started: asyncio listens anew, for a hundred."""
     site: Site = request.getfixturevalue(name)
     assert site.visitor.get(site.project.entries_path).status == 200
-    assert site.app.run(f"ss -xlnH src /run/{site.name}/http.sock").split()[3] == "2048"
+    # What holds requests, as while a database restarts, leaves room for more.
+    assert int(site.app.run(f"ss -xlnH src /run/{site.name}/http.sock").split()[3]) >= 2048
 
 
 @pytest.mark.parametrize("name", PROJECTS)
