@@ -45,9 +45,9 @@ options:
     default: []
     suboptions:
       type:
-        description: A folder of the host, or a storage that speaks S3.
+        description: A folder of the host, the host that O(host) names, or a storage that speaks S3.
         type: str
-        choices: [local, s3]
+        choices: [local, host, s3]
         default: local
       path:
         description: The folder in which the site has one, or the path in the bucket.
@@ -73,6 +73,27 @@ options:
       ca_path:
         description: A file with the authorities of the storage's certificate.
         type: path
+  host:
+    description: The host that takes backups, with the role backup_server.
+    type: dict
+    default: {}
+    suboptions:
+      name:
+        description: What it is called where people read of it.
+        type: str
+        default: ""
+      address:
+        description: Where it is reached.
+        type: str
+        default: ""
+      port:
+        description: The port on which it listens.
+        type: int
+        default: 8432
+      path:
+        description: Its folder in which each site has one.
+        type: path
+        default: /var/lib/hotclub-backup
   hour:
     description: The hour from which on a day's backup is due.
     type: int

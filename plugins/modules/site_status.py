@@ -83,6 +83,12 @@ options:
     description: Whether the database's server is backed up here, so that its backups are looked at.
     type: bool
     default: false
+  backups_kept:
+    description: >-
+      The folder in which this host keeps backups that other hosts send, so that it and its server are looked at; empty where it
+      keeps none.
+    type: str
+    default: ""
   balanced_hosts:
     description: Application hosts between which HAProxy on this host should share the requests; empty where there is no HAProxy.
     type: list

@@ -82,7 +82,7 @@ def interrupting(services: list[str], site: str) -> list[str]:
     """Return those of the services of which a restart would be noticed by visitors or by tasks, so that patch does it."""
     others = r"nginx|haproxy|keepalived|etcd|(?:postgresql|patroni)@.*"
     worker = rf"{re.escape(site)}-worker-.+@.*"
-    own = rf"{re.escape(site)}(?:@.*|-tls|-database|-pool@.*)"
+    own = rf"{re.escape(site)}(?:@.*|-tls|-database|-backup|-pool@.*)"
     ours = re.compile(rf"^(?:{others}|{own}|{worker})\.service$")
     found = [service for service in services if ours.match(service)]
     # Workers that finish their tasks end by themselves, and patch would come back for them until then.

@@ -15,7 +15,7 @@ import pwd
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ ARCHIVED = "var/lib/hotclub-backups/archived"
 DRILL = "var/lib/hotclub-backups/drill"
 CLUSTER = "main"
 LOCAL = "/var/lib/pgbackrest"
+# Of a site: on a host that sends backups its certificate, on the one that takes them what their server is told.
+OF_HOST = "etc/hotclub/{site}-backup"
 # A line of its own file, by the number of a repository.
 OPTION = re.compile(r"^repo([0-9]+)-([a-z0-9-]+)=(.*)$", re.MULTILINE)
 ARCHIVE_COMMAND = re.compile(r"^[ \t]*archive_command[ \t=]+'(?P<command>(?:[^']|'')+)'", re.MULTILINE)
@@ -65,6 +67,8 @@ class Wanted:
     processes: int
     # Whether the site has new secrets on purpose.
     anew: bool = False
+    # The host that takes backups: its name, address, port, and the folder in which each site has one.
+    host: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Wanted:
@@ -76,10 +80,23 @@ class Wanted:
         """Whether any repository is on another machine."""
         return any(repository["type"] != "local" for repository in self.repositories)
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether backups are sent to a host that takes them."""
+        return any(repository["type"] == "host" for repository in self.repositories)
+
+    def place(self, repository: Mapping[str, Any]) -> str:
+        """Return where a repository is, in a word for people; the path of a local one."""
+        if repository["type"] == "local":
+            return f"{repository.get('path') or LOCAL}/{self.site}"
+        if repository["type"] == "host":
+            return f"{self.host['name']}:{self.host['path']}/{self.site}"
+        return f"{repository['endpoint']}/{repository['bucket']}{repository.get('path') or f'/{self.site}'}"
+
     def settings(self) -> str:
         """Return what the program reads, which makes the backups: nothing secret."""
         places = [
-            {"number": number, "where": place(repository, self.site), "elsewhere": repository["type"] != "local"}
+            {"number": number, "where": self.place(repository), "elsewhere": repository["type"] != "local"}
             for number, repository in enumerate(self.repositories, 1)
         ]
         said = {"site": self.site, "version": self.version, "cluster": CLUSTER, "port": self.port, "repositories": places}
@@ -111,7 +128,20 @@ class Wanted:
     def options_of_place(self, repository: Mapping[str, Any]) -> dict[str, str]:
         """Return where pgBackRest finds a repository."""
         if repository["type"] == "local":
-            return {"path": place(repository, self.site)}
+            return {"path": self.place(repository)}
+        if repository["type"] == "host":
+            here = f"/{OF_HOST.format(site=self.site)}"
+            return {
+                "host": str(self.host["address"]),
+                "host-type": "tls",
+                "host-port": str(self.host["port"]),
+                # Of that host, whose own package has one that its server can't read.
+                "host-config": f"{here}/pgbackrest.conf",
+                "host-ca-file": f"{here}/certificate/authority.pem",
+                "host-cert-file": f"{here}/certificate/fullchain.pem",
+                "host-key-file": f"{here}/certificate/privkey.pem",
+                "path": f"{self.host['path']}/{self.site}",
+            }
         options = {
             "type": "s3",
             "path": str(repository.get("path") or f"/{self.site}"),
@@ -131,15 +161,8 @@ def other_passphrase(wanted: Wanted) -> Refusal:
         f"The backups of {wanted.site} on {os.uname().nodename} are encrypted by another passphrase than "
         "site_backup_passphrase, and could not be read by it.",
         "Put the former one back, from where the inventory's secrets are kept; or begin anew with "
-        "pgbackrest_repositories in another path.",
+        "pgbackrest_repositories in another path, and with backup_server_path in another one for type host.",
     )
-
-
-def place(repository: Mapping[str, Any], site: str) -> str:
-    """Return where a repository is, in a word for people; the path of a local one."""
-    if repository["type"] == "local":
-        return f"{repository.get('path') or LOCAL}/{site}"
-    return f"{repository['endpoint']}/{repository['bucket']}{repository.get('path') or f'/{site}'}"
 
 
 class Backups:
@@ -186,7 +209,7 @@ class Backups:
         if unreadable and (not wanted.anew or any(repository["type"] != "local" for repository in unreadable)):
             raise other_passphrase(wanted)
         for repository in unreadable:
-            yield "begin anew", lambda repository=repository: self._set_aside(place(repository, wanted.site))  # type: ignore[misc]
+            yield "begin anew", lambda repository=repository: self._set_aside(wanted.place(repository))  # type: ignore[misc]
         if not self.keeper:
             self._refuse_other_archive(wanted)
         yield from self._folders(wanted, "" if unreadable else former)
@@ -196,6 +219,15 @@ class Backups:
                 changed = True
                 yield path, lambda path=path, text=text, secret=secret: self._put(path, text, secret)  # type: ignore[misc]
         yield from self._packaged()
+        if not wanted.is_sent:
+            yield from self._certificate_of(wanted.site)
+        yield from self._timer(changed)
+
+    def _timer(self, changed: bool) -> Iterator[tuple[str, Callable[[], None]]]:
+        """Return what is left to do until the timer runs.
+
+        :param changed: whether what the backups are told is new.
+        """
         shown = self.run(["systemctl", "show", TIMER, "--property=ActiveState,UnitFileState,NeedDaemonReload"]).stdout
         unit = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         if unit.get("NeedDaemonReload") == "yes" or unit.get("UnitFileState", "") == "":
@@ -212,6 +244,12 @@ class Backups:
         if path.exists() and path.stat().st_uid != 0:
             yield PACKAGED, lambda: os.chown(path, 0, -1)
 
+    def _certificate_of(self, site: str) -> Iterator[tuple[str, Callable[[], None]]]:
+        """Return what is left to do until nothing proves to a host that takes backups who this one is."""
+        folder = self.root / OF_HOST.format(site=site) / "certificate"
+        if os.path.isdir(folder):
+            yield str(folder), lambda: shutil.rmtree(folder)
+
     def _folders(self, wanted: Wanted, former: str) -> Iterator[tuple[str, Callable[[], None]]]:
         """Return what is left to do until PostgreSQL's account can write to folders that are not pgBackRest's own.
 
@@ -221,7 +259,7 @@ class Backups:
         for repository in wanted.repositories:
             if repository["type"] != "local" or not repository.get("path"):
                 continue
-            path = place(repository, wanted.site)
+            path = wanted.place(repository)
             full = self.root / path.lstrip("/")
             if full.is_dir():
                 continue
@@ -270,6 +308,7 @@ class Backups:
     def leave(self, site: str) -> Iterator[tuple[str, Callable[[], None]]]:
         """Return what is left to do until the site makes no backups here; what it has stays in its repositories."""
         if self.keeper != site:
+            yield from self._certificate_of(site)
             return
         yield "disable", lambda: self._systemctl("disable", "--quiet", "--now", TIMER)
         # One that is under way would have PostgreSQL archive again, into a repository that nothing names any more.
@@ -277,6 +316,7 @@ class Backups:
         for path in (ARCHIVED, SETTINGS, CONFIGURATION):
             if (self.root / path).exists():
                 yield path, lambda path=path: files.remove(self.root / path)  # type: ignore[misc]
+        yield from self._certificate_of(site)
         if (self.root / DRILL).exists():
             yield "drill", lambda: shutil.rmtree(self.root / DRILL)
 
@@ -306,9 +346,11 @@ def _of_other_passphrase(wanted: Wanted, former: str) -> list[Mapping[str, Any]]
     found = []
     for repository in wanted.repositories:
         told = wanted.options_of_place(repository)
-        mark = {name: told[name] for name in ("path", "s3-bucket", "s3-endpoint") if name in told}
+        mark = {name: told[name] for name in ("path", "host", "s3-bucket", "s3-endpoint") if name in told}
         if any(
-            mark.items() <= one.items() and one.get("type") == told.get("type") and one.get("cipher-pass") != wanted.passphrase
+            mark.items() <= one.items()
+            and (one.get("type"), one.get("host")) == (told.get("type"), told.get("host"))
+            and one.get("cipher-pass") != wanted.passphrase
             for one in said.values()
         ):
             found.append(repository)

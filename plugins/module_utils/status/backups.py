@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ FIRST_BACKUP = 2 * HOUR
 # Some turns of archive_timeout, which has each file archived that is not full.
 LONG_WAIT = 0.5 * HOUR
 LEAST_FREE_MB = 1024
+MEBI = 1024 * 1024
 NOT_ARCHIVED = (
     "PostgreSQL archives nothing until it restarts (archive_mode is still off), so no backup is made and no restore can go to "
     "a later moment. Run playbooks/backup.yml: it restarts it while requests are held, and makes the first backup"
@@ -51,6 +53,23 @@ def look_at_backups(status: dict[str, Any]) -> None:
         *problems(look, now, now - Path("/", SETTINGS).stat().st_mtime),
     ]
     status["remarks"] += remarks(look)
+
+
+def look_at_kept_backups(site: str, folder: str, status: dict[str, Any]) -> None:
+    """Say whether a host that keeps the backups of others takes them, and has room for more."""
+    unit = f"{site}-backup.service"
+    if run(["systemctl", "is-active", "--quiet", unit]).code:
+        status["problems"].append(
+            f"{unit} doesn't run, so no backup is taken: `journalctl -u {unit}` there, then playbooks/site.yml"
+        )
+    place = Path(folder, site)
+    free = shutil.disk_usage(place if place.exists() else "/").free // MEBI
+    status["remarks"].append(f"the backups of {site} are in {place}, with {free} MiB free")
+    if free < LEAST_FREE_MB:
+        status["problems"].append(
+            f"only {free} MiB are left on the disk of the backups in {place}. Make room, or set pgbackrest_kept_fulls lower: "
+            "what can't be archived fills the disk of PostgreSQL's host"
+        )
 
 
 def waiting(look: Mapping[str, Any], now: float, queue_mb: int) -> list[str]:

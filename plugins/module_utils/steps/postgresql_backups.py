@@ -22,7 +22,7 @@ SPEC: dict[str, Any] = {
         "elements": "dict",
         "default": [],
         "options": {
-            "type": {"type": "str", "choices": ["local", "s3"], "default": "local"},
+            "type": {"type": "str", "choices": ["local", "host", "s3"], "default": "local"},
             "path": {"type": "str"},
             "kept_fulls": {"type": "int"},
             "bucket": {"type": "str"},
@@ -31,6 +31,16 @@ SPEC: dict[str, Any] = {
             "access_key_id": {"type": "str", "no_log": False},
             "secret_access_key": {"type": "str", "no_log": True},
             "ca_path": {"type": "path"},
+        },
+    },
+    "host": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "name": {"type": "str", "default": ""},
+            "address": {"type": "str", "default": ""},
+            "port": {"type": "int", "default": 8432},
+            "path": {"type": "path", "default": "/var/lib/hotclub-backup"},
         },
     },
     "hour": {"type": "int", "default": 2},

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.backups import check_backups, unused_backup_host
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.certificate import check_certificate
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.database import check_managed, is_managed
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.fleet import (
-    check_backups,
     check_becoming_root,
     check_challenge,
     check_fleet,
@@ -65,6 +65,8 @@ def warn_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     findings = Findings(list(inventory.groups.get("all", [])))
     for complaint, hosts in remark_strays(inventory.groups):
         findings.add(complaint, hosts=hosts)
+    for complaint in unused_backup_host(inventory):
+        findings.add(complaint)
     for setting in inventory.settings:
         for name in setting.plain_secrets if setting.name not in rules.derived else ():
             last = name.split(".")[-1]

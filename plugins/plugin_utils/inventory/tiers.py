@@ -95,6 +95,8 @@ TIERS: Mapping[str, Tier] = {
             synonyms=("workers", "celery", "tasks", "jobs", "background"),
             may_be_empty=True,
         ),
+        # Without synonyms: an inventory may have hosts that keep the backups of something else.
+        Tier(name="backup", verb="keep", what="the backups of the database", synonyms=(), may_be_empty=True),
         # Without synonyms: an inventory may have hosts that watch something else.
         Tier(name="monitoring", verb="watch", what="the other hosts", synonyms=(), may_be_empty=True),
     )

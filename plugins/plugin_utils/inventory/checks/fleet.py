@@ -75,36 +75,6 @@ def check_shared_addresses(inventory: Inventory, findings: Findings) -> None:
             return
 
 
-def check_backups(inventory: Inventory, findings: Findings) -> None:
-    """Refuse backups where the database has no host, or several of which not all reach them."""
-    databases = inventory.groups.get("db", [])
-    if len(databases) == 1:
-        return
-    has = "has no host that could make them"
-    remedy = "Take the line out, have something else back up the database, and say in site_backups what it is."
-    enabled = [setting for setting in inventory.by_name("site_backups_enabled") if _true(setting.value)]
-    if databases:
-        said = {setting.host: setting.value for setting in inventory.by_name("pgbackrest_repositories")}
-        told = [said.get(host) for host in databases]
-        if any(one != told[0] for one in told) and (enabled or _are_storages(told[0])):
-            wrong = f"is not the same on {', '.join(databases)}, of which any may have to make the backups"
-            findings.add(Complaint("pgbackrest_repositories", wrong, "Say it once, for the group db."), hosts=databases)
-            return
-        if all(map(_are_storages, told)):
-            return
-        has = f"has {', '.join(databases)}, which do not all reach a folder of one of them"
-        remedy = "Name storages of type s3 alone in pgbackrest_repositories, for the group db; or take the line out."
-    for setting in enabled:
-        findings.add(Complaint(setting.name, f"is true, and the group db {has}", remedy), setting.place, [setting.host])
-
-
-def _are_storages(repositories: object) -> bool:
-    """Say whether backups go to storages alone, none to a folder of the host."""
-    if not isinstance(repositories, (list, tuple)):
-        return False
-    return bool(repositories) and all(isinstance(one, Mapping) and one.get("type") == "s3" for one in repositories)
-
-
 def check_pool(inventory: Inventory, findings: Findings) -> None:
     """Refuse a pool for a project that would not be led to it, or whose database is another one, or one of several hosts."""
     databases = inventory.groups.get("db", [])

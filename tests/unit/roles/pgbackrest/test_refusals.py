@@ -12,8 +12,9 @@ from tests.unit.conftest import evaluate_for_role
 STORAGE = {"type": "s3", "bucket": "b", "endpoint": "s3.example.org", "access_key_id": "key", "secret_access_key": "secret"}
 
 
-def told(*repositories: dict[str, Any]) -> list[str]:
+def told(*repositories: dict[str, Any], **more: Any) -> list[str]:
     variables = {"inventory_hostname": "db1", "pgbackrest_repositories": list(repositories)}
+    variables |= {"ansible_facts": {"distribution_release": "trixie"}, **more}
     return list(refused(evaluate_for_role("pgbackrest", "{{ __pgbackrest_refusals }}", **variables)))
 
 
@@ -27,3 +28,15 @@ def test_a_place_for_backups_is_needed() -> None:
 def test_a_storage_that_lacks_something_is_refused(lacking: str) -> None:
     [text] = told({"type": "local"}, {name: value for name, value in STORAGE.items() if name != lacking})
     assert "incomplete storage of type s3" in text
+
+
+def test_backups_are_sent_to_a_host_by_a_pgbackrest_that_can_send_them() -> None:
+    keeper = {"pgbackrest_host_address": "10.0.0.51", "pgbackrest_host_name": "backup1"}
+    assert told({"type": "host"}, STORAGE, **keeper) == []
+    [text] = told({"type": "host"})
+    assert "has one of type host, and no host keeps backups" in text
+    [text] = told({"type": "host"}, **keeper, ansible_facts={"distribution_release": "bookworm"})
+    assert "are to go to backup1" in text and "bookworm" in text and "type s3" in text
+    [text] = told({"type": "host"}, **keeper, pgbackrest_postgresql_version="18")
+    assert "PostgreSQL 18" in text
+    assert told({"type": "local"}, ansible_facts={"distribution_release": "bookworm"}) == []

@@ -228,3 +228,45 @@ def test_check_mode_writes_nothing(host: Host) -> None:
     assert [name for name, _do in host.backups.steps(SHOP)] == [backups.CONFIGURATION, backups.SETTINGS, "start"]
     assert list(host.root.iterdir()) == []
     assert all(command.startswith("systemctl show") for command in host.commands)
+
+
+KEEPER = {"name": "backup1", "address": "10.0.0.51", "port": 10432, "path": "/mnt/backups"}
+SENT = replace(SHOP, repositories=[{"type": "local"}, {"type": "host", "kept_fulls": 8}], host=KEEPER)
+
+
+def test_backups_are_sent_to_a_host_over_tls_and_encrypted_here() -> None:
+    told = dict(line.split("=", 1) for line in SENT.configuration().splitlines() if line.startswith("repo2-"))
+
+    assert (told["repo2-host"], told["repo2-host-type"], told["repo2-host-port"]) == ("10.0.0.51", "tls", "10432")
+    assert told["repo2-path"] == "/mnt/backups/shop"
+    assert told["repo2-host-config"] == "/etc/hotclub/shop-backup/pgbackrest.conf"
+    assert {told[f"repo2-host-{one}-file"].rpartition("/")[0] for one in ("ca", "cert", "key")} == {
+        "/etc/hotclub/shop-backup/certificate"
+    }
+    assert (told["repo2-cipher-type"], told["repo2-cipher-pass"]) == ("aes-256-cbc", "pass-of-shop")
+    assert told["repo2-retention-full"] == "8"
+    assert "archive-async=y" in SENT.configuration()
+    places = json.loads(SENT.settings())["repositories"]
+    assert places[1] == {"number": 2, "where": "backup1:/mnt/backups/shop", "elsewhere": True}
+
+
+def test_backups_on_a_host_by_another_passphrase_are_refused_and_never_set_aside(host: Host) -> None:
+    host.take(host.backups.steps(SENT))
+    other = replace(SENT, passphrase="another", anew=True)
+    with pytest.raises(Refusal, match="encrypted by another passphrase"):
+        host.take(host.backups.steps(other))
+    # Another host has nothing of it yet.
+    elsewhere = replace(other, repositories=[{"type": "host"}], host={**KEEPER, "address": "10.0.0.52"})
+    assert backups.CONFIGURATION in host.take(host.backups.steps(elsewhere))
+
+
+def test_what_proves_to_a_host_who_this_one_is_goes_when_nothing_is_sent_there(host: Host) -> None:
+    folder = host.root / "etc/hotclub/shop-backup/certificate"
+    folder.mkdir(parents=True)
+    host.take(host.backups.steps(SENT))
+    assert folder.exists()
+    host.take(host.backups.steps(SHOP))
+    assert not folder.exists()
+    folder.mkdir()
+    host.take(host.backups.leave("shop"))
+    assert not folder.exists()

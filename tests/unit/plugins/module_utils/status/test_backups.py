@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
+from ansible_collections.hotclub.django.plugins.module_utils.status import backups
 from ansible_collections.hotclub.django.plugins.module_utils.status.backups import (
     DAY,
     HOUR,
+    look_at_kept_backups,
     problems,
     problems_of_copy,
     remarks,
@@ -133,3 +139,18 @@ def test_a_copy_tells_what_would_be_wrong_once_it_leads(state: dict[str, Any], s
 def test_the_member_that_made_a_backup_is_named() -> None:
     assert ", in /r, made by db2; a restore" in remarks(look(newest=NEWEST | {"host": "db2"}))[0]
     assert ", in /r; a restore" in remarks(look())[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "free_mb", "said"), [(0, 5000, ""), (3, 5000, "doesn't run"), (0, 700, "only 700 MiB are left")]
+)
+def test_a_host_that_keeps_backups_runs_its_server_and_has_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, free_mb: int, said: str
+) -> None:
+    monkeypatch.setattr(backups, "run", lambda command: Outcome(code if command[-1] == "shop-backup.service" else 1, ""))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _place: SimpleNamespace(free=free_mb * 1024 * 1024))
+    status: dict[str, Any] = {"problems": [], "remarks": []}
+    look_at_kept_backups("shop", str(tmp_path), status)
+
+    assert len(status["problems"]) == bool(said) and said in "".join(status["problems"])
+    assert status["remarks"] == [f"the backups of shop are in {tmp_path}/shop, with {free_mb} MiB free"]

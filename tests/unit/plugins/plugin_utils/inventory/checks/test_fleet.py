@@ -46,28 +46,6 @@ def test_the_share_of_a_host_that_takes_no_requests_is_refused() -> None:
     assert any("application hosts alone" in line for line in found)
 
 
-@pytest.mark.parametrize(
-    ("databases", "said", "wrong"),
-    [
-        (["db1"], True, ""),
-        (["db1", "db2", "db3"], False, ""),
-        (
-            ["db1", "db2", "db3"],
-            True,
-            "is true, and the group db has db1, db2, db3, which do not all reach a folder of one of them",
-        ),
-        ([], "yes", "is true, and the group db has no host that could make them"),
-    ],
-)
-def test_backups_of_several_database_hosts_and_of_none_are_refused(databases: list[str], said: Any, wrong: str) -> None:
-    groups = {"all": ["web1", *databases], "lb": ["web1"], "app": ["web1"], "db": databases}
-    settings = [Setting(host, "site_backups_enabled", said) for host in groups["all"]]
-    found = [line for line in check_inventory(Inventory(groups, settings), Rules({}, ())) if "and the group db has" in line]
-
-    assert len(found) == bool(wrong) and wrong in "".join(found)
-    assert all(line.startswith("site_backups_enabled") for line in found)
-
-
 def test_a_sign_of_life_that_several_hosts_give_is_refused() -> None:
     groups = {"all": ["web1", "web2"], "lb": ["web1"], "app": ["web1", "web2"], "db": ["web1"]}
 
@@ -105,34 +83,3 @@ def test_a_timer_that_would_be_due_at_several_moments_is_refused(calendar: str, 
     # Where other hosts run them, those count.
     groups["worker"] = ["app1"]
     assert "names no time zone" not in "".join(check_inventory(Inventory(groups, settings), Rules({}, ())))
-
-
-S3, FOLDER = {"type": "s3"}, {"type": "local"}
-
-
-@pytest.mark.parametrize(
-    ("repositories", "said", "wrong"),
-    [
-        ([[S3]] * 3, None, ""),
-        ([[S3]] * 3, True, ""),
-        # As it was before several hosts could have backups: off, with a remark of the status.
-        ([[FOLDER]] * 3, None, ""),
-        ([[FOLDER]] * 3, True, "Name storages of type s3 alone in pgbackrest_repositories"),
-        ([[S3, FOLDER]] * 3, True, "Name storages of type s3 alone in pgbackrest_repositories"),
-        ([[S3], [S3], [S3, S3]], None, "is not the same on db1, db2, db3"),
-        ([[S3], [FOLDER], [S3]], True, "is not the same on db1, db2, db3"),
-        # Of the first one, which says whether there are any.
-        ([[S3], [FOLDER], [S3]], None, "is not the same on db1, db2, db3"),
-    ],
-)
-def test_backups_of_several_database_hosts_go_where_all_of_them_reach_them(
-    repositories: list[list[dict[str, str]]], said: bool | None, wrong: str
-) -> None:
-    databases = ["db1", "db2", "db3"]
-    groups = {"all": ["web1", *databases], "lb": ["web1"], "app": ["web1"], "db": databases}
-    settings = [Setting(host, "pgbackrest_repositories", one) for host, one in zip(databases, repositories, strict=True)]
-    settings += [] if said is None else [Setting("db1", "site_backups_enabled", said)]
-    complaints = check_inventory(Inventory(groups, settings), Rules({}, ()))
-    found = [line for line in complaints if "is not the same" in line or "is true" in line]
-
-    assert len(found) == bool(wrong) and wrong in "".join(found), found

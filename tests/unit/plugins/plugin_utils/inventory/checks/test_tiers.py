@@ -20,7 +20,7 @@ def test_hosts_of_no_tier_are_left_alone_with_a_remark() -> None:
     [(remark, hosts)] = remark_strays(groups)
 
     assert list(check_tiers(groups)) == [] and placed(groups) == ["web1"]
-    assert hosts == ["mail1", "mail2"] and "put it into lb, app, db, dcs, worker or monitoring" in remark.remedy
+    assert hosts == ["mail1", "mail2"] and "put it into lb, app, db, dcs, worker, backup or monitoring" in remark.remedy
 
 
 def test_an_inventory_of_one_site_has_no_remark() -> None:

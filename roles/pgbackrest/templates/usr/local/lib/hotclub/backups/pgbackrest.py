@@ -11,6 +11,9 @@ STANZA = "main"
 # What it prints is what it was asked for, and what it warns of goes to the journal.
 QUIET = ("--log-level-console=off", "--log-level-stderr=warn")
 SHOWN_LINES = 12
+# In its words, when the two hosts of a connection have different versions of it.
+OTHER_VERSION = "greeting key 'version'"
+SAME_VERSION = "\nThis host and the one that keeps the backups need the same version of pgBackRest: run playbooks/patch.yml."
 
 
 class BackupError(Exception):
@@ -25,6 +28,7 @@ def run(*words: str) -> str:
     done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, cwd="/")
     if done.returncode:
         said = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-SHOWN_LINES:])
+        said += SAME_VERSION if OTHER_VERSION in said else ""
         raise BackupError(f"{' '.join(word for word in words if not word.startswith('-'))} failed: {said or done.returncode}")
     return done.stdout
 
@@ -73,5 +77,5 @@ def archived_paths(number: int, archive: str) -> Sequence[str]:
     if not archive:
         return ()
     place = f"archive/{STANZA}/{archive}"
-    said = run("pgbackrest", *QUIET, "repo-ls", f"--repo={number}", "--recurse", "--output=json", place)
-    return list(json.loads(said))
+    # With the stanza, for which alone a host that keeps backups answers.
+    return list(json.loads(pgbackrest("repo-ls", f"--repo={number}", "--recurse", "--output=json", place)))
