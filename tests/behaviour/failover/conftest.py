@@ -39,10 +39,12 @@ class Trio(Site):
     databases: tuple[str, ...] = ("db1", "db2", "db3")
     # Application hosts beside the one that is the balancer as well.
     more_apps: tuple[str, ...] = ()
+    # The hosts of the group backup.
+    keepers: tuple[str, ...] = ()
 
     def write_inventory(self, **more: Any) -> None:
         web = [machine.name for machine in self.lab.tier("app")]
-        tiers = {"lb": web, "app": [*web, *self.more_apps], "db": list(self.databases)}
+        tiers = {"lb": web, "app": [*web, *self.more_apps], "db": list(self.databases), "backup": list(self.keepers)}
         known = {name for names in tiers.values() for name in names}
         machines = {name: connection(machine) for name, machine in self.lab.machines.items() if name in known}
         children: dict[str, Any] = {tier: {"hosts": {name: {} for name in names}} for tier, names in tiers.items()}

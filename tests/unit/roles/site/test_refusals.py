@@ -11,7 +11,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.steps.refusals impo
 
 from tests.unit.conftest import wiring
 
-LINKS = ("requests", "database", "replication", "virtual_addresses", "shared_certificate", "metrics")
+LINKS = ("requests", "database", "replication", "backups", "virtual_addresses", "shared_certificate", "metrics")
 
 
 def told(address: str, has: Sequence[str], *listens: str) -> list[str]:
