@@ -87,10 +87,9 @@ def test_a_run_changes_nothing_and_the_server_is_confined(kept: Trio) -> None:
 def test_nobody_is_let_in_whose_certificate_has_another_name(kept: Trio) -> None:
     leader = kept.primary()
     assert leader.succeeds(ASK)
-    other = "/etc/patroni/certificate"
-    refused = leader.shell.run(
-        f"{ASK} --repo1-host-cert-file={other}/fullchain.pem --repo1-host-key-file={other}/privkey.pem --repo1-host-ca-file={other}/authority.pem"
-    )
+    files = {"ca": "authority", "cert": "fullchain", "key": "privkey"}
+    other = " ".join(f"--repo1-host-{what}-file=/etc/patroni/certificate/{name}.pem" for what, name in files.items())
+    refused = leader.shell.run(f"{ASK} {other}")
     assert refused.rc != 0 and "access denied" in refused.stdout + refused.stderr, refused
 
 
