@@ -24,4 +24,5 @@ def repository(machine: Machine) -> dict[str, Any]:
 
 def archived(machine: Machine) -> str:
     """What lies in the repository's archive."""
-    return machine.run("cd /; runuser -u postgres -- pgbackrest --repo=1 --log-level-console=off repo-ls --recurse archive/main")
+    ask = "pgbackrest --stanza=main --repo=1 --log-level-console=off repo-ls --recurse archive/main"
+    return machine.run(f"cd /; runuser -u postgres -- {ask}")
