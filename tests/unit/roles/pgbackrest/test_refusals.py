@@ -13,7 +13,7 @@ STORAGE = {"type": "s3", "bucket": "b", "endpoint": "s3.example.org", "access_ke
 
 
 def told(*repositories: dict[str, Any], **more: Any) -> list[str]:
-    variables = {"inventory_hostname": "db1", "pgbackrest_repositories": list(repositories)}
+    variables: dict[str, Any] = {"inventory_hostname": "db1", "pgbackrest_repositories": list(repositories)}
     variables |= {"ansible_facts": {"distribution_release": "trixie"}, **more}
     return list(refused(evaluate_for_role("pgbackrest", "{{ __pgbackrest_refusals }}", **variables)))
 
