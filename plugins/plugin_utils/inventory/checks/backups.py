@@ -17,11 +17,10 @@ OF_HOST = {"type", "kept_fulls"}
 def check_backups(inventory: Inventory, findings: Findings) -> None:
     """Refuse backups where the database has no host, or several of which not all reach them."""
     databases = inventory.groups.get("db", [])
-    for complaint, setting in _wrong_of_backup_host(inventory, databases):
-        if setting:
-            findings.add(complaint, setting.place, [setting.host])
-        else:
-            findings.add(complaint)
+    for complaint in _wrong_of_keepers(inventory.groups.get("backup", []), databases):
+        findings.add(complaint)
+    for complaint, setting in _wrong_of_sending(inventory, databases):
+        findings.add(complaint, setting.place, [setting.host])
     if len(databases) == 1:
         return
     has = "has no host that could make them"
@@ -33,43 +32,48 @@ def check_backups(inventory: Inventory, findings: Findings) -> None:
     ]
     if databases:
         said = {setting.host: setting.value for setting in inventory.by_name("pgbackrest_repositories")}
-        by_itself = [{"type": "host"}] if inventory.groups.get("backup") else None
-        told = [said.get(host, by_itself) for host in databases]
-        if any(one != told[0] for one in told) and (enabled or _are_reached_by_all(told[0])):
+        told = [said.get(host) for host in databases]
+        if any(one != told[0] for one in told) and (enabled or _are_storages(told[0])):
             wrong = f"is not the same on {', '.join(databases)}, of which any may have to make the backups"
             findings.add(Complaint("pgbackrest_repositories", wrong, "Say it once, for the group db."), hosts=databases)
             return
-        if all(map(_are_reached_by_all, told)):
+        if all(map(_are_storages, told)):
             return
         has = f"has {', '.join(databases)}, which do not all reach a folder of one of them"
-        remedy = (
-            "Name none of type local in pgbackrest_repositories, for the group db, but of type s3 or host; or take the line out."
-        )
+        remedy = "Name storages of type s3 alone in pgbackrest_repositories, for the group db; or take the line out."
     for setting in enabled:
         findings.add(Complaint(setting.name, f"is true, and the group db {has}", remedy), setting.place, [setting.host])
 
 
-def _are_reached_by_all(repositories: object) -> bool:
-    """Say whether all hosts of the database reach the backups, of which none go to a folder of one of them."""
+def _are_storages(repositories: object) -> bool:
+    """Say whether backups go to storages alone, none to a folder of the host."""
     if not isinstance(repositories, (list, tuple)):
         return False
-    return bool(repositories) and all(isinstance(one, Mapping) and one.get("type") in ("s3", "host") for one in repositories)
+    return bool(repositories) and all(isinstance(one, Mapping) and one.get("type") == "s3" for one in repositories)
 
 
-def _wrong_of_backup_host(inventory: Inventory, databases: list[str]) -> Iterator[tuple[Complaint, Setting | None]]:
-    """Yield what is wrong with the host to which backups are sent, and where the inventory says so."""
-    keepers = inventory.groups.get("backup", [])
+def _wrong_of_keepers(keepers: list[str], databases: list[str]) -> Iterator[Complaint]:
+    """Yield what is wrong with the hosts of the group backup."""
     if len(keepers) > 1:
         remedy = "Leave one in it; another copy goes to a storage of type s3, named in pgbackrest_repositories."
         wrong = f"has {', '.join(keepers)}, and the database's backups go to one host"
-        yield Complaint("group backup", wrong, remedy), None
+        yield Complaint("group backup", wrong, remedy)
     if both := [host for host in keepers if host in databases]:
         wrong = f"has {', '.join(both)} of the group db, so that whoever loses the database loses its backups as well"
         remedy = "Put another host into it; or none, and backups stay on the database's own host."
-        yield Complaint("group backup", wrong, remedy), None
+        yield Complaint("group backup", wrong, remedy)
+    if keepers and len(databases) > 1:
+        wrong = f"has {', '.join(keepers)}, and the group db has {', '.join(databases)}, with which it has not been tried yet"
+        remedy = "Take it out, and name storages of type s3 in pgbackrest_repositories."
+        yield Complaint("group backup", wrong, remedy)
     if keepers and not databases:
         remedy = "Take it out, and say in site_backups what backs up the database."
-        yield Complaint("group backup", "has a host, and the group db has none that could send backups there", remedy), None
+        yield Complaint("group backup", "has a host, and the group db has none that could send backups there", remedy)
+
+
+def _wrong_of_sending(inventory: Inventory, databases: list[str]) -> Iterator[tuple[Complaint, Setting]]:
+    """Yield what is wrong with what is said of a host to which backups are sent, and where the inventory says so."""
+    keepers = inventory.groups.get("backup", [])
     for setting in inventory.by_name("pgbackrest_repositories"):
         sent = _are_sent(setting.value)
         if sent and not keepers:
