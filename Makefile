@@ -60,7 +60,7 @@ soak: venv ## Meet a host of an earlier version, deploy under load for longer th
 	@$(LAB) down single --prefix soak-
 	@$(LAB) up database-cluster --prefix soak-
 	HOTCLUB_INVENTORIES=inventories/database-cluster:.lab/soak-database-cluster/hosts.yml \
-		pytest tests/behaviour/failover/test_growth_of_backups.py
+		pytest tests/behaviour/failover/test_backup_host.py tests/behaviour/failover/test_growth_of_backups.py
 	@$(LAB) down database-cluster --prefix soak-
 	@$(LAB) up database-cluster --prefix soak-
 	HOTCLUB_INVENTORIES=inventories/database-cluster:.lab/soak-database-cluster/hosts.yml pytest tests/behaviour/failover

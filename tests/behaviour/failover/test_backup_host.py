@@ -1,4 +1,4 @@
-"""Backups of a cluster on a host of the group backup, which here is the application host, too."""
+"""Backups on a host of the group backup. Needs hosts on which no cluster has been, as `make soak` has them."""
 
 from __future__ import annotations
 
@@ -9,131 +9,146 @@ from collections.abc import Iterator
 import pytest
 
 from tests.behaviour.failover.conftest import Trio
-from tests.behaviour.kit.backups import STOP, TURN, look, repository
+from tests.behaviour.kit.backups import STOP, TURN, archived, look, repository
 from tests.behaviour.kit.database import Database
 from tests.behaviour.kit.lab import Machine
 
 COPY_PORT = 5498
-ASK = "cd /; pgbackrest --stanza=main --repo=1 --log-level-console=off --log-level-stderr=error repo-ls backup/main"
 
 
 @pytest.fixture(scope="module")
-def kept(grown: Trio) -> Iterator[Trio]:
-    """The cluster, whose members send their backups to a host; nothing else makes one meanwhile."""
-    grown.keepers = (grown.lab.app.name,)
-    grown.with_databases(*grown.databases).play("site").must_succeed()
-    for machine in grown.members:
-        machine.run(STOP)
-    # The restarts that archiving wants come with the first one.
-    grown.play("backup").must_succeed()
-    for machine in grown.members:
-        machine.run(TURN)
-    grown.await_whole()
-    yield grown
-    if grown.keepers:
-        grown.variables["pgbackrest_repositories"] = [{"type": "local"}]
-        grown.with_databases(*grown.databases).play("site").must_succeed()
-    del grown.variables["pgbackrest_repositories"]
-    grown.keepers = ()
-    grown.write_inventory()
+def keeper(trio: Trio) -> Machine:
+    """The host for backups: the first that has no database."""
+    databases = [machine.name for machine in trio.lab.tier("db")]
+    return next(machine for name, machine in trio.lab.machines.items() if name not in databases)
 
 
-def unit(site: Trio) -> str:
-    return f"{site.name}-backup.service"
+@pytest.fixture(scope="module")
+def sent(trio: Trio, keeper: Machine) -> Iterator[Trio]:
+    """The site with one database host, which sends its backups to another host; nothing else makes one meanwhile."""
+    if not trio.lab.db.succeeds("test ! -e /etc/patroni"):
+        pytest.skip(f"{trio.lab.db.name} has been in a cluster before")
+    all_of_them = trio.databases
+    trio.keepers = (keeper.name,)
+    trio.with_databases(trio.lab.db.name).play("site").must_succeed()
+    trio.lab.db.run(STOP)
+    trio.play("backup", backup_name="the-first").must_succeed()
+    yield trio
+    if trio.keepers:
+        leave_off(trio)
+    del trio.variables["pgbackrest_repositories"]
+    trio.with_databases(*all_of_them)
+
+
+def leave_off(site: Trio) -> None:
+    """Send nothing any more, and take the host out of the group."""
+    site.variables["pgbackrest_repositories"] = [{"type": "local"}]
+    site.write_inventory()
+    site.play("site").must_succeed()
+    site.keepers = ()
+    site.write_inventory()
 
 
 def folder(site: Trio) -> str:
     return f"/var/lib/hotclub-backup/{site.name}"
 
 
-def passphrase(machine: Machine) -> str:
-    return machine.run("sed -n 's/^repo1-cipher-pass=//p' /etc/pgbackrest/pgbackrest.conf").strip()
+def unit(site: Trio) -> str:
+    return f"{site.name}-backup.service"
 
 
-def test_members_send_their_backups_to_a_host_that_can_not_read_them(kept: Trio) -> None:
-    leader, keeper = kept.primary(), kept.lab.app
-    marker = f"readable-{uuid.uuid4().hex}"
-    assert kept.visitor.post(kept.project.entries_path, {"text_id": marker}).status == 201
-    kept.fill_segments(1)
-    kept.play("backup").must_succeed()
-    found = repository(leader)
-    assert found["where"] == f"{keeper.name}:{folder(kept)}" and found["newest"]["host"] == leader.name, found
-    assert found["elsewhere"] and not found["gaps"] and not found["error"], found
+def rows(site: Trio) -> int:
+    return int(Database(site.lab.db, site.name).value(f"SELECT count(*) FROM {site.project.entries_table}"))
 
-    account = f"{kept.name}-backup"
-    assert keeper.run(f"find {folder(kept)} ! -user {account} -o ! -group {account}") == ""
-    assert keeper.run(f"stat -c '%a %U' {folder(kept)}").strip() == f"700 {account}"
-    assert keeper.run(f"ls {folder(kept)}/backup/main").count("F") >= 2
-    secret = passphrase(leader)
+
+def posted(site: Trio) -> str:
+    text_id = uuid.uuid4().hex
+    assert site.visitor.post(site.project.entries_path, {"text_id": text_id}).status == 201
+    Database(site.lab.db, site.name).rows("SELECT pg_switch_wal() FROM (SELECT txid_current()) AS written")
+    return text_id
+
+
+def test_the_backups_are_on_a_host_that_can_not_read_them(sent: Trio, keeper: Machine) -> None:
+    db, account = sent.lab.db, f"{sent.name}-backup"
+    marker = posted(sent)
+    sent.play("backup", backup_kind="diff").must_succeed()
+    found = repository(db)
+    assert (found["where"], found["elsewhere"]) == (f"{keeper.name}:{folder(sent)}", True), found
+    assert found["newest"]["type"] == "diff" and not found["gaps"] and not found["error"], found
+
+    assert keeper.run(f"find {folder(sent)} ! -user {account} -o ! -group {account}") == ""
+    assert keeper.run(f"stat -c '%a %U' {folder(sent)}").strip() == f"700 {account}"
+    secret = db.run("sed -n 's/^repo1-cipher-pass=//p' /etc/pgbackrest/pgbackrest.conf").strip()
     assert len(secret) > 20
     for hidden in (marker, secret):
-        assert not keeper.succeeds(f"grep -rqaF {shlex.quote(hidden)} {folder(kept)} /etc/hotclub/{account}"), hidden
-    for machine in kept.members[1:]:
-        machine.run(TURN)
-    told = kept.play("status").must_succeed()
-    assert told.says(f"in {keeper.name}:{folder(kept)}", f"the backups of {kept.name} are in {folder(kept)}"), told
+        assert not keeper.succeeds(f"grep -rqaF {shlex.quote(hidden)} {folder(sent)} /etc/hotclub/{account}"), hidden
+    told = sent.play("status").must_succeed()
+    assert told.says(f"in {keeper.name}:{folder(sent)}", f"the backups of {sent.name} are in {folder(sent)}"), told
 
 
-def test_a_run_changes_nothing_and_the_server_is_confined(kept: Trio) -> None:
-    # The first one starts the timers again.
-    kept.play("site").must_succeed()
-    assert kept.play("site").must_succeed().changed == 0
-    for machine in kept.members:
-        machine.run(STOP)
-    exposure = kept.lab.app.run(f"systemd-analyze security --no-pager {unit(kept)} | tail -1")
+def test_a_run_changes_nothing_and_the_server_is_confined(sent: Trio, keeper: Machine) -> None:
+    # The first one starts the timer again.
+    sent.play("site").must_succeed()
+    assert sent.play("site").must_succeed().changed == 0
+    sent.lab.db.run(STOP)
+    exposure = keeper.run(f"systemd-analyze security --no-pager {unit(sent)} | tail -1")
     assert float(exposure.split(":")[1].split()[0]) <= 2.0, exposure
 
 
-def test_nobody_is_let_in_whose_certificate_has_another_name(kept: Trio) -> None:
-    leader = kept.primary()
-    assert leader.succeeds(ASK)
-    files = {"ca": "authority", "cert": "fullchain", "key": "privkey"}
-    other = " ".join(f"--repo1-host-{what}-file=/etc/patroni/certificate/{name}.pem" for what, name in files.items())
-    refused = leader.shell.run(f"{ASK} {other}")
+def test_nobody_is_let_in_whose_certificate_has_another_name(sent: Trio, keeper: Machine) -> None:
+    db, ask = sent.lab.db, "cd /; pgbackrest --stanza=main --repo=1 --log-level-stderr=error repo-ls backup/main"
+    told = f"/etc/hotclub/{sent.name}-backup/pgbackrest.conf"
+
+    def let_in(name: str) -> None:
+        auth = f"tls-server-auth=backups of {name}=main"
+        keeper.run(f"sed -i 's/^tls-server-auth=.*/{auth}/' {told} && systemctl restart {unit(sent)}")
+
+    assert db.succeeds(ask)
+    let_in("another")
+    try:
+        refused = db.shell.run(ask)
+    finally:
+        let_in(db.name)
     assert refused.rc != 0 and "access denied" in refused.stdout + refused.stderr, refused
+    assert db.succeeds(ask)
 
 
-def test_the_site_serves_while_the_host_is_away_and_nothing_is_missing_afterwards(kept: Trio) -> None:
-    leader, keeper = kept.primary(), kept.lab.app
-    keeper.run(f"systemctl stop {unit(kept)}")
+def test_the_site_serves_while_the_host_is_away_and_nothing_is_missing_afterwards(sent: Trio, keeper: Machine) -> None:
+    db = sent.lab.db
+    last = Database(db, sent.name).value("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    keeper.run(f"systemctl stop {unit(sent)}")
     try:
         for _ in range(3):
-            assert kept.visitor.post(kept.project.entries_path, {"text_id": uuid.uuid4().hex}).status == 201
-            kept.fill_segments(1)
-        assert look(leader)["waiting"]["mb"] > 0
-        told = kept.play("status")
-        assert told.says(f"{unit(kept)} doesn't run", "can't be read"), told
+            posted(sent)
+        assert look(db)["waiting"]["mb"] > 0
+        told = sent.play("status").must_fail()
+        assert told.says(f"{unit(sent)} doesn't run", f"the backups in {keeper.name}:{folder(sent)} can't be read"), told
     finally:
-        keeper.run(f"systemctl start {unit(kept)}")
-    leader.run(TURN)
-    found = repository(leader)
-    assert not found["gaps"] and not found["error"] and not look(leader)["failure"], found
+        keeper.run(f"systemctl start {unit(sent)}")
+    db.run(TURN)
+    found = repository(db)
+    assert last in archived(db) and not found["gaps"] and not look(db)["failure"], found
 
 
-def test_what_was_deleted_comes_back_from_there(kept: Trio) -> None:
-    leader = kept.primary()
-    table = kept.project.entries_table
-    moment, before = (
-        kept.main_database.value("SELECT clock_timestamp()"),
-        kept.main_database.value(f"SELECT count(*) FROM {table}"),
+def test_what_was_deleted_comes_back_from_there(sent: Trio) -> None:
+    db, table = sent.lab.db, sent.project.entries_table
+    before = rows(sent)
+    assert before > 0
+    moment = Database(db, sent.name).value("SELECT clock_timestamp()")
+    Database(db, sent.name).rows(f"DELETE FROM {table}")
+    asked = sent.play("restore", restore_time=moment).must_fail()
+    assert asked.says("restore_confirmed"), asked
+    sent.play("restore", restore_time=moment, restore_confirmed=sent.name).must_succeed()
+    assert rows(sent) == before
+    sent.play("drill").must_succeed()
+
+
+def test_it_can_not_leave_while_backups_are_sent_there_and_keeps_what_it_has_afterwards(sent: Trio, keeper: Machine) -> None:
+    refused = sent.play("decommission", decommission_host=keeper.name).must_fail()
+    assert refused.says(f"{keeper.name} keeps the backups of {sent.name}", "pgbackrest_repositories", "No host was taken out"), (
+        refused
     )
-    assert int(before) > 0
-    kept.main_database.rows(f"DELETE FROM {table}")
-    kept.play("restore", restore_time=moment, restore_beside="earlier", restore_port=COPY_PORT).must_succeed()
-    try:
-        copy = Database(leader, f"'port={COPY_PORT} dbname={kept.name}'")
-        assert copy.value(f"SELECT count(*) FROM {table}") == before
-    finally:
-        leader.run("pg_dropcluster --stop $(ls /etc/postgresql) earlier")
-
-
-def test_it_stops_where_nothing_is_sent_any_more_and_keeps_what_it_has(kept: Trio) -> None:
-    keeper = kept.lab.app
-    kept.variables["pgbackrest_repositories"] = [{"type": "local"}]
-    kept.with_databases(*kept.databases).play("site").must_succeed()
-    assert keeper.succeeds(f"test ! -e /etc/systemd/system/{unit(kept)} && test ! -e /etc/hotclub/{kept.name}-backup")
-    assert keeper.succeeds(f"test -e {folder(kept)}/backup/main/backup.info")
-    for machine in kept.members:
-        assert machine.succeeds(f"test ! -e /etc/hotclub/{kept.name}-backup/certificate"), machine.name
-    assert kept.play("site").must_succeed().changed == 0
-    kept.keepers = ()
+    leave_off(sent)
+    assert keeper.succeeds(f"test ! -e /etc/systemd/system/{unit(sent)} && test ! -e /etc/hotclub/{sent.name}-backup")
+    assert keeper.succeeds(f"test -e {folder(sent)}/backup/main/backup.info")
+    assert sent.lab.db.succeeds(f"test ! -e /etc/hotclub/{sent.name}-backup/certificate")
