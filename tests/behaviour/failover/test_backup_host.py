@@ -18,9 +18,10 @@ COPY_PORT = 5498
 
 @pytest.fixture(scope="module")
 def keeper(trio: Trio) -> Machine:
-    """The host for backups: the first that has no database."""
-    databases = [machine.name for machine in trio.lab.tier("db")]
-    return next(machine for name, machine in trio.lab.machines.items() if name not in databases)
+    """The host for backups: one that the site has for nothing else."""
+    first, *others = trio.lab.tier("db")
+    used = {first.name, *(machine.name for machine in (*trio.lab.tier("app"), *trio.lab.tier("lb")))}
+    return next(machine for machine in (*others, *trio.lab.machines.values()) if machine.name not in used)
 
 
 @pytest.fixture(scope="module")
