@@ -76,7 +76,6 @@ options:
   host:
     description: The host that takes backups, with the role backup_server.
     type: dict
-    default: {}
     suboptions:
       name:
         description: What it is called where people read of it.

@@ -73,7 +73,7 @@ class Wanted:
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Wanted:
         """Return it from the arguments of a step."""
-        return cls(**{name: said[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: said[name] for name in cls.__dataclass_fields__ if said[name] is not None})
 
     @property
     def is_elsewhere(self) -> bool:

@@ -33,9 +33,9 @@ SPEC: dict[str, Any] = {
             "ca_path": {"type": "path"},
         },
     },
+    # Without a default, into which Ansible would write those of the options below.
     "host": {
         "type": "dict",
-        "default": {},
         "options": {
             "name": {"type": "str", "default": ""},
             "address": {"type": "str", "default": ""},

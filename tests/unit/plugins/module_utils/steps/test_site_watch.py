@@ -21,6 +21,7 @@ WANTED = {
     "heartbeat_url": "",
     "interval_minutes": 5,
     "after_looks": 2,
+    "deploys": False,
 }
 
 
