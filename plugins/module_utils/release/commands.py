@@ -199,7 +199,7 @@ class Commands:
     def _records(self) -> list[Command]:
         found = []
         for file in sorted(self.folder.glob("*.json")):
-            # Somebody else may have it forgotten in this moment.
+            # Somebody else may have it forgotten in this moment, or a power cut has torn it: the others are known all the same.
             with contextlib.suppress(OSError, ValueError, TypeError):
                 found.append(Command(**json.loads(file.read_text())))
         return sorted(found, key=lambda one: one.began)
