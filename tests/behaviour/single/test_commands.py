@@ -12,7 +12,8 @@ from tests.behaviour.kit.sites import Site
 pytestmark = [pytest.mark.debian13, pytest.mark.about("django", "manage", "site_commands")]
 
 # Says so, hides nothing, and goes on for much longer than the test.
-WAITS = 'shell -c \'import os, time; print("begun with", os.environ["SECRET_KEY"]); time.sleep(900)\''
+TELLS = "tells on purpose that it has begun with"
+WAITS = f'shell -c \'import os, time; print("{TELLS}", os.environ["SECRET_KEY"]); time.sleep(900)\''
 
 
 def begun(run: Run) -> str:
@@ -28,9 +29,9 @@ def test_a_command_goes_on_after_its_run_and_stays_in_its_release(plain: Site) -
     unit = f"{plain.name}-command-{command}.service"
     secret = plain.app.run(f"grep ^SECRET_KEY= {plain.root}/etc/environment").split('"')[1]
     try:
-        plain.app.run(f"for _ in $(seq 120); do journalctl -qu {unit} -o cat | grep -q '^begun with' && break; sleep 0.5; done")
+        plain.app.run(f"for _ in $(seq 120); do journalctl -qu {unit} -o cat | grep -q '^{TELLS}' && break; sleep 0.5; done")
         shown = plain.play("commands", commands_log=command).must_succeed()
-        assert shown.says(f"{command}: shell runs", "begun with ********"), shown
+        assert shown.says(f"{command}: shell runs", f"{TELLS} ********"), shown
         assert secret not in shown.output
         assert secret not in plain.app.run(f"ps ax -o args; systemctl show {unit}; ls {plain.root}/commands/*.env 2>&1 || true")
         # However few are kept.
