@@ -154,7 +154,10 @@ def _read(line: str, site: str) -> tuple[str, Entry] | None:
     unit = str(said.get("UNIT") or said.get("_SYSTEMD_UNIT") or "")
     program, source = program_of(unit, site)
     priority = int(said.get("PRIORITY") or 6)
-    entry = Entry(int(said["__REALTIME_TIMESTAMP"]) / 1e6, program, BY_PRIORITY[min(priority, 7)], text, source)
+    level = BY_PRIORITY[min(priority, 7)]
+    if own := of_object(text):
+        text, level = own[0], own[1] or level
+    entry = Entry(int(said["__REALTIME_TIMESTAMP"]) / 1e6, program, level, text, source)
     return f"{unit} {said.get('_PID', '')}", entry
 
 
@@ -163,6 +166,24 @@ def message_of(said: Any) -> str:
     if isinstance(said, list) and all(isinstance(each, int) for each in said):
         return bytes(said).decode("utf-8", "replace")
     return "\n".join(message_of(each) for each in said) if isinstance(said, list) else str(said or "")
+
+
+def of_object(text: str) -> tuple[str, str] | None:
+    """Return what a line says that is one JSON object, and its level if it has one; None where it has no message."""
+    if text[:1] != "{":
+        return None
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return None
+    message = said.get("message", said.get("event", said.get("msg")))
+    if not isinstance(message, str):
+        return None
+    ids = [f"{name}={said[name]}" for name in ("request_id", "task_id") if said.get(name)]
+    first, newline, others = message.partition("\n")
+    failure = said.get("exception") or said.get("exc_info") or ""
+    told = " ".join(filter(None, (f"{said['logger']}:" if said.get("logger") else "", first, *ids))) + newline + others
+    return "\n".join(filter(None, (told, str(failure)))), WORDS.get(str(said.get("level", said.get("levelname", ""))).upper(), "")
 
 
 def program_of(unit: str, site: str) -> tuple[str, str]:

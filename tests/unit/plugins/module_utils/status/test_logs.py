@@ -189,3 +189,21 @@ def test_messages_of_every_kind_are_read(tmp_path: Path, said: Any, text: str) -
 def test_secrets_are_not_shown_wherever_they_were_written(tmp_path: Path) -> None:
     found = entries("shop", "shop", ALL, ["of-the-site"], root=tmp_path, runner=journal(line("key of-the-site is wrong")))
     assert texts(found) == [("gunicorn", "info", "key ******** is wrong")]
+
+
+def test_an_object_a_line_is_read_as_what_it_says(tmp_path: Path) -> None:
+    said = {
+        "level": "error",
+        "logger": "shop.views",
+        "message": "not paid",
+        "request_id": "8f14",
+        "exception": "Traceback\nValueError: 1",
+    }
+    own = ['{"event": "paid", "level": "WARNING"}', '{"no": "message"}', "{torn"]
+    found = texts(entries("shop", "shop", ALL, root=tmp_path, runner=journal(*map(line, [json.dumps(said), *own]))))
+    assert found == [
+        ("gunicorn", "error", "shop.views: not paid request_id=8f14\nTraceback\nValueError: 1"),
+        ("gunicorn", "warning", "paid"),
+        ("gunicorn", "info", '{"no": "message"}'),
+        ("gunicorn", "info", "{torn"),
+    ]

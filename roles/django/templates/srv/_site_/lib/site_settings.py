@@ -255,6 +255,10 @@ def end_with_the_turn(**_: Any) -> None:
 if TURN in os.environ:
     importlib.import_module("django.db.backends.signals").connection_created.connect(end_with_the_turn)
 if "SITE_SETTINGS_MODULE" in os.environ:
+    # Here for workers, timers and commands as well, which no configuration of gunicorn's reaches.
+    _lines = importlib.import_module("site_logging")
+    _lines.install()
+    _lines.follow_work()
     _module = importlib.import_module(os.environ["SITE_SETTINGS_MODULE"])
     _project = {name: getattr(_module, name) for name in dir(_module) if name.isupper()}
     globals().update(_project)
