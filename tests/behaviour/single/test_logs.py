@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,44 @@ def test_a_request_and_a_slow_query_are_found_in_order_of_time(plain: Site, gall
     identity = answer.headers["X-Request-ID"]
     one = plain.play("logs", logs_request=identity, logs_lines=50).must_succeed()
     assert one.says(word, f"request {identity}"), one
+
+
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_one_id_leads_from_the_web_server_through_django_to_the_slow_query(plain: Site, gallery: Site, interface: str) -> None:
+    site, table = (plain, "journal_entry") if interface == "wsgi" else (gallery, "pictures_picture")
+    holding = f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT"
+    locks = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
+    held = threading.Thread(target=site.database.rows, args=(holding,))
+    held.start()
+    while held.is_alive() and site.database.value(f"{locks} AND relation = '{table}'::regclass") == "0":
+        time.sleep(0.05)
+    slow = site.visitor.get(site.project.entries_path).headers["X-Request-ID"]
+    held.join()
+    said = site.play("logs", logs_request=slow).must_succeed()
+    assert said.says(f"GET {site.project.entries_path}", "slow query, ", table, f"request_id={slow}"), said
+
+
+def test_a_line_of_django_names_its_request(plain: Site) -> None:
+    word = secrets.token_hex(8)
+    missing = plain.visitor.get(f"/missing-{word}").headers["X-Request-ID"]
+    said = plain.play("logs", logs_request=missing, logs_programs="gunicorn").must_succeed()
+    assert said.says(f"Not Found: /missing-{word} request_id={missing}"), said
+
+
+def test_lines_are_objects_where_somebody_collects_them(plain: Site) -> None:
+    try:
+        plain.play("site", site_log_format="json").must_succeed()
+        word = secrets.token_hex(8)
+        missing = plain.visitor.get(f"/missing-{word}").headers["X-Request-ID"]
+        found = plain.app.run(f"journalctl --unit '{plain.name}@*' --output cat --since -5min | grep {word}").splitlines()
+        [said] = [json.loads(line) for line in found]
+        assert said["message"] == f"Not Found: /missing-{word}"
+        expected = (missing, "warning", plain.current(), plain.name, "gunicorn")
+        assert tuple(said[name] for name in ("request_id", "level", "release", "site", "program")) == expected
+        told = plain.play("logs", logs_request=missing, logs_level="warning", logs_release=plain.current()).must_succeed()
+        assert told.says("WARNING: django.request: Not Found: ", word), told
+    finally:
+        plain.play("site").must_succeed()
 
 
 def test_a_level_and_a_moment_that_are_none_are_refused(plain: Site) -> None:
