@@ -12,6 +12,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import
     fleet_problems,
     fleet_singles,
     fleet_timers,
+    fleet_verbs,
 )
 
 COLUMNS = (
@@ -34,6 +35,7 @@ COLUMNS = (
     "UPDATES",
 )
 SEEN_BY = "SEEN BY"
+VERBS = ("BEGAN", "ENDED", "BY", "FROM", "VERB", "WITH", "HOSTS", "RESULT")
 RELEASES = ("BEGAN TO SERVE", "BY", "WHAT", "VERSION", "RELEASE")
 SINGLES = ("ON ONE HOST", "HOST", "SINCE", "RELEASE")
 TIMERS = ("TIMER", "LAST RUN", "RESULT", "TOOK", "HOST", "NEXT")
@@ -48,7 +50,7 @@ def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: 
     :param obstacle: why the database has no backups, in a few words.
     """
     hosts = [COLUMNS, *(_row(host, status) for host, status in statuses.items())]
-    tables = [hosts, _views(statuses), _singles(statuses), _timers(statuses), _releases(statuses)]
+    tables = [hosts, _views(statuses), _singles(statuses), _timers(statuses), _releases(statuses), _verbs(statuses)]
     lines = [line for table in tables if table for line in [*_aligned(table), ""]]
     problems = [f"  {host}: {problem}" for host, status in statuses.items() for problem in status.get("problems", [])]
     problems += [f"  {site}: {problem}" for problem in fleet_problems(statuses)]
@@ -122,6 +124,20 @@ def _releases(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]
     told: Sequence[Mapping[str, Any]] = next((status["history"] for status in statuses.values() if status.get("history")), [])
     names = ("at", "by", "action", "version", "release")
     return [RELEASES, *(tuple(str(entry.get(name) or "-") for name in names) for entry in told)] if told else []
+
+
+def _verbs(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """Return the rows of the table of runs that have changed a host; none where nobody was asked, or none is known."""
+    rows = [
+        (
+            *(str(run.get(name) or "-") for name in ("at", "until", "by", "from", "verb")),
+            " ".join(f"{name}={value}" if value else name for name, value in run["arguments"].items()) or "-",
+            ",".join(run["hosts"]),
+            f"failed: {run['failed'][-1]}" if run["failed"] else f"changed: {', '.join(run['steps'])}",
+        )
+        for run in fleet_verbs(statuses)
+    ]
+    return [VERBS, *rows] if rows else []
 
 
 def _singles(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:

@@ -107,7 +107,7 @@ options:
     type: bool
     default: false
   history:
-    description: How many of the last deploys and rollbacks to tell of.
+    description: How many of the last deploys and rollbacks to tell of, and of the last runs that have changed the host.
     type: int
     default: 0
   security_update_days:

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common import verbs
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Process, result_of
 from ansible_collections.hotclub.django.plugins.module_utils.common.registry import step_of
 
@@ -17,10 +19,15 @@ AT_ONCE = 4
 def answer(process: Process, wanted: dict[str, Any]) -> dict[str, Any]:
     """Return what a call returns: whether anything changed, and the result of each step that was taken.
 
-    :param wanted: `steps`, each with its name and arguments, and `comparing`, whether to take none of them.
+    :param wanted: `steps`, each with its name and arguments; `comparing`, whether to take none of them; and `run`, for whom.
     """
-    steps = wanted["steps"]
-    results = compared(process, steps) if wanted["comparing"] else list(taken(process, steps))
+    steps, begun = wanted["steps"], time.time()
+    if wanted["comparing"]:
+        results = compared(process, steps)
+    else:
+        results = list(taken(process, steps))
+        if wanted.get("run"):
+            verbs.note(process, wanted["run"], begun, [item["step"] for item in steps], results)
     return {"changed": any(result.get("changed") for result in results), "results": results}
 
 

@@ -12,6 +12,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 def put(path: str | Path, content: bytes | str, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
@@ -30,6 +31,23 @@ def put(path: str | Path, content: bytes | str, mode: int = 0o644, owner: tuple[
             os.fsync(descriptor)
         os.replace(temporary, str(path))
     sync(os.path.dirname(path))
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file that its owner alone reads, and have it on disk."""
+    with open(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+b") as file:
+        # What a power cut has left is a line by itself, and spoils no other.
+        file.write((b"" if ends_a_line(file) else b"\n") + line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def ends_a_line(file: BinaryIO) -> bool:
+    """Say whether what is added to a file begins a line."""
+    if not file.seek(0, os.SEEK_END):
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def put_link(path: str | Path, target: str) -> None:

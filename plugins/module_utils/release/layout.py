@@ -13,10 +13,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.files import put, write_atomically
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import append_line, put, write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import (
     OF_RELEASE,
     Parts,
@@ -147,16 +147,12 @@ class Site:
 
     def remember(self, entry: dict[str, Any]) -> None:
         """Add a line to the history, and leave out the oldest when there are too many."""
-        line = json.dumps(entry, sort_keys=True) + "\n"
+        line = json.dumps(entry, sort_keys=True)
         there = self._history_lines()
         if len(there) >= LONGEST_HISTORY:
-            put(self.history_file, "".join(f"{old}\n" for old in there[-LONGEST_HISTORY // 2 :]) + line, 0o600)
+            put(self.history_file, "".join(f"{old}\n" for old in there[-LONGEST_HISTORY // 2 :]) + line + "\n", 0o600)
             return
-        with open(os.open(self.history_file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+b") as history:
-            # What a power cut has left is a line by itself, and spoils no other.
-            history.write((b"" if ends_a_line(history) else b"\n") + line.encode())
-            history.flush()
-            os.fsync(history.fileno())
+        append_line(self.history_file, line)
 
     def _history_lines(self) -> list[str]:
         try:
@@ -264,14 +260,6 @@ def history_entry(line: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return entry if isinstance(entry, dict) and isinstance(entry.get("release"), str) else {}
-
-
-def ends_a_line(file: BinaryIO) -> bool:
-    """Say whether what is added to a file begins a line."""
-    if not file.seek(0, os.SEEK_END):
-        return True
-    file.seek(-1, os.SEEK_END)
-    return file.read(1) == b"\n"
 
 
 def fleet_view(site: Site) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common import verbs
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.machine.uv import Tools
@@ -57,6 +58,8 @@ def look(module: Call) -> dict[str, Any]:
         look_at_timers(site, status)
         look_at_singles(site, status)
         look_at_pools(Pools(site.name, run), status)
+    if wanted["history"] > 0:
+        status["verbs"] = verbs.of_site(site.name, wanted["history"])
     if wanted["history"] > 0 and "app" in wanted["tiers"]:
         # A release that is gone has told its version to nobody else.
         entries = site.history()[-wanted["history"] :]

@@ -25,6 +25,22 @@ def fleet_problems(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [*_mixed(statuses), *_timers(statuses), *_singles(statuses)]
 
 
+def fleet_verbs(statuses: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the runs that have changed hosts, in order of time, each with its hosts; where it has failed, with which of them.
+
+    :param statuses: of all hosts, of which those that were asked have ``verbs``.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for host, status in statuses.items():
+        for run in status.get("verbs", []):
+            whole = found.setdefault(run["run"], {**run, "hosts": [], "steps": [], "failed": []})
+            whole["hosts"].append(host)
+            whole["at"], whole["until"] = min(whole["at"], run["at"]), max(whole["until"], run["until"])
+            whole["steps"] = list(dict.fromkeys([*whole["steps"], *run["steps"]]))
+            whole["failed"] += [f"{host}, {said}" for said in run["failed"]]
+    return sorted(found.values(), key=lambda run: str(run["at"]))
+
+
 def fleet_timers(statuses: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     """Return what is known of each timer: of that, all hosts know the same."""
     return {name: seen for status in statuses.values() for name, seen in status.get("timers", {}).items()}

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.verbs import run_for
 from ansible_collections.hotclub.django.plugins.plugin_utils.steps import kept
 
 PAYLOAD = "hotclub.django.payload"
@@ -68,9 +69,10 @@ class HostSteps(ActionBase):  # type: ignore[misc]
             has one result, the failure.
         """
         steps = [{"step": request.step, "arguments": request.arguments} for request in requests]
-        # Texts of Ansible's own, such as encrypted ones, become plain.
-        payload = json.dumps({"steps": steps, "comparing": comparing}, default=str)
         variables = task_vars or {}
+        run = {} if comparing or self._task.check_mode else run_for(variables)
+        # Texts of Ansible's own, such as encrypted ones, become plain.
+        payload = json.dumps({"steps": steps, "comparing": comparing, "run": run}, default=str)
         key = self._key(variables)
         answer = (self._by_kept_code(key, payload) if key else None) or self._by_module(payload, key, variables)
         if "results" not in answer:
