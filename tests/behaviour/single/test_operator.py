@@ -116,6 +116,26 @@ def test_status_changes_nothing(plain: Site) -> None:
     assert plain.play("status").must_succeed().changed == 0
 
 
+def test_status_tells_which_runs_have_changed_the_host(plain: Site) -> None:
+    plain.at("v1")
+    plain.play("maintenance", maintenance="on").must_succeed()
+    try:
+        plain.deploy("import-fails").must_fail()
+    finally:
+        plain.play("maintenance", maintenance="off").must_succeed()
+    assert plain.play("site").must_succeed().changed == 0
+    run = plain.play("status", status_history=True).must_succeed()
+    who = (getpass.getuser(), f"@{plain.app.sees_controller_at}")
+    on, deployed, off = [line for line in run.output.splitlines() if all(word in line for word in who)][-3:]
+    for line, words in {
+        on: ("maintenance", "maintenance=on", "changed: "),
+        deployed: ("deploy", "site_version=import-fails", "failed: ", "a_module_nobody_wrote"),
+        off: ("maintenance", "maintenance=off", "changed: "),
+    }.items():
+        assert all(word in line for word in words), run
+    assert plain.app.run("stat --format '%U %a' /var/lib/hotclub/verbs.jsonl").split() == ["root", "600"]
+
+
 def test_status_tells_who_deployed_what(plain: Site) -> None:
     plain.at("v1")
     run = plain.play("status", status_history=3).must_succeed()
