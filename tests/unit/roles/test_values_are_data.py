@@ -296,7 +296,7 @@ def python_shape(text: str) -> list[str]:
     """Names that are set, each to a plain value, and the code between them."""
     names = []
     for statement in ast.parse(text).body:
-        if isinstance(statement, (ast.Import, ast.FunctionDef)):
+        if isinstance(statement, (ast.Import, ast.FunctionDef, ast.Try)):
             names.append(ast.unparse(statement))
             continue
         assert isinstance(statement, ast.Assign), ast.dump(statement)
