@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         postgresql_server,
         postgresql_sharing,
         postgresql_switchover,
+        postgresql_upgrade,
         postgresql_view,
         release_build,
         release_finish,

@@ -12,7 +12,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -256,16 +256,28 @@ def quoted(wrong: str, rules: str) -> str:
 # --- the server
 
 
+def starts_by_itself(cluster: Cluster) -> bool:
+    """Say whether the server starts with the host."""
+    said = read(f"{cluster.configuration}/start.conf")
+    return is_created(cluster) and (not said or "auto" in [line.strip() for line in said.splitlines()])
+
+
 def refuse_beside_older(cluster: Cluster) -> None:
-    """Stop when this would become an empty server beside one which holds the data."""
+    """Stop when this would become an empty server beside one which holds the data, or is one that was left behind."""
     others = other_versions(cluster)
     if others and not has_ever_run(cluster):
-        drop = f"pg_dropcluster {cluster.version} {cluster.name}; " if is_created(cluster) else ""
         raise PostgresqlError(
             f"This host has its data in PostgreSQL {' and '.join(others)}; version {cluster.version} would be empty beside it, "
             "so it was not started.\n"
-            f'Set postgresql_version: "{others[-1]}" to stay, or bring the data over on the host and run this again: '
-            f"{drop}pg_upgradecluster -v {cluster.version} {others[-1]} {cluster.name}"
+            f'Set postgresql_version: "{others[-1]}" to stay, or bring the data over: '
+            f"playbooks/upgrade_postgresql.yml -e upgrade_to={cluster.version}"
+        )
+    serving = [version for version in others if starts_by_itself(replace(cluster, version=version))]
+    if serving and not cluster.is_member and not starts_by_itself(cluster):
+        raise PostgresqlError(
+            f"This host serves from PostgreSQL {serving[-1]}; what it had in version {cluster.version} was left behind by an "
+            f'upgrade, so it was not started.\nSet postgresql_version: "{serving[-1]}", or go back with '
+            "playbooks/upgrade_postgresql.yml -e upgrade_do=back"
         )
 
 
@@ -378,15 +390,21 @@ def steps_to_run(cluster: Cluster) -> Iterator[Step]:
     yield Step("start", lambda: start(cluster))
 
 
-def create(cluster: Cluster) -> None:
-    """Create the cluster as the package would have, which it does not beside another one or for the second time."""
+def create(cluster: Cluster, options: Sequence[str] = ("--locale=C.UTF-8", "--encoding=UTF8"), more: Sequence[str] = ()) -> None:
+    """Create the cluster as the package would have, which it does not beside another one or for the second time.
+
+    :param options: those of pg_createcluster.
+    :param more: those of initdb, which it passes on.
+    """
     names = f"{cluster.configuration}/pg_ident.conf"
     own = read(names)
-    code, output = cluster.run(["pg_createcluster", "--locale=C.UTF-8", "--encoding=UTF8", cluster.version, cluster.name])
+    passed = ["--", *more] if more else []
+    code, output = cluster.run(["pg_createcluster", *options, cluster.version, cluster.name, *passed])
     if code != 0:
         raise PostgresqlError(f"pg_createcluster {cluster.version} {cluster.name} failed: {output.strip()}")
     # It brings files of its own in place of ours.
-    write(names, own)
+    if own:
+        write(names, own)
 
 
 def steps_at_boot(cluster: Cluster) -> Iterator[Step]:

@@ -104,7 +104,7 @@ def view(cluster: Cluster) -> dict[str, Any]:
         "by_patroni": cluster.run(["systemctl", "is-active", "--quiet", cluster.patroni_unit])[0] == 0,
         "outdated": is_outdated(cluster),
         "is_copy": os.path.exists(f"{cluster.data}/standby.signal"),
-        "disabled": read(f"{cluster.configuration}/start.conf").strip().endswith("disabled"),
+        "disabled": is_disabled(cluster),
         "free_bytes": shutil.disk_usage(folder).free,
         "known_locales": cluster.run(["locale", "-a"])[1].split(),
         "databases": {},
@@ -260,6 +260,11 @@ def await_follower(cluster: Cluster, seconds: float) -> int:
 def stop(cluster: Cluster) -> str:
     """Stop the server for good, and return the place of the last thing that it wrote."""
     set_start(cluster, "disabled")
+    return halt(cluster)
+
+
+def halt(cluster: Cluster) -> str:
+    """Stop the server, and return the place of the last thing that it wrote."""
     if cluster.run(["systemctl", "stop", cluster.unit])[0] != 0 or is_running(cluster):
         raise PostgresqlError(explained(cluster, "stop"))
     state = control(cluster)
@@ -276,8 +281,13 @@ def go_on(cluster: Cluster) -> None:
     start(cluster)
 
 
+def is_disabled(cluster: Cluster) -> bool:
+    """Say whether Debian never starts the server."""
+    return read(f"{cluster.configuration}/start.conf").strip().endswith("disabled")
+
+
 def set_start(cluster: Cluster, how: str) -> None:
-    """Say whether Debian starts the server: auto or disabled."""
+    """Say whether Debian starts the server: auto, manual or disabled."""
     path = f"{cluster.configuration}/start.conf"
     former = read(path)
     text = re.sub(r"^[ \t]*(auto|manual|disabled)[ \t]*$", how, former, flags=re.MULTILINE) if former else f"{how}\n"

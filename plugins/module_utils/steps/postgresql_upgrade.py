@@ -1,0 +1,148 @@
+# Copyright: the hotclub.django authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Upgrade PostgreSQL to a newer major version, go back to the old one, or remove that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.backups import Backups
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError, on_this_host
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.upgrade import (
+    Upgrade,
+    is_unfinished,
+    left_beside,
+    servers_of,
+    serving_of,
+)
+
+PLAYBOOK = "playbooks/upgrade_postgresql.yml"
+SPEC: dict[str, Any] = {
+    "state": {
+        "type": "str",
+        "choices": ["planned", "rehearsed", "carried", "following", "switched", "finished", "returned", "confirmed"],
+        "default": "planned",
+    },
+    "do": {"type": "str", "choices": ["upgrade", "back", "confirm"], "default": "upgrade"},
+    "site": {"type": "str", "required": True},
+    "old": {"type": "str", "default": ""},
+    "new": {"type": "str", "default": ""},
+    "cluster": {"type": "str", "default": "main"},
+    "port": {"type": "int", "default": 5432},
+    "others_allowed": {"type": "bool", "default": False},
+}
+
+
+def take(module: Call) -> None:
+    """Run the module.
+
+    :raises PostgresqlError: it is not possible.
+    """
+    wanted = module.params
+    if wanted["state"] == "planned":
+        module.exit_json(changed=False, **plan(wanted))
+    if module.check_mode:
+        module.exit_json(changed=True)
+    old, new = (Cluster(wanted[which], wanted["cluster"], wanted["port"], on_this_host) for which in ("old", "new"))
+    module.exit_json(changed=True, **STATES[wanted["state"]](Upgrade(old, new, Backups(run))))
+
+
+def plan(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return from which version to which one it goes, what is left to do, and what forbids it."""
+    servers = servers_of(wanted["cluster"], wanted["port"], on_this_host)
+    if wanted["do"] == "upgrade":
+        return _plan_upgrade(wanted, servers)
+    serving, left = serving_of(servers), left_beside(servers)
+    if wanted["do"] == "back" and not serving and len(left) > 1:
+        # Broken off between the two files that say which of them starts.
+        serving = [left.pop()]
+    if len(serving) != 1 or not left:
+        raise PostgresqlError(
+            f"{os.uname().nodename} has no PostgreSQL that an upgrade has left behind (there are {_shown(servers)}). Nothing was changed.",
+            f"{PLAYBOOK} -e upgrade_to=<version> makes the upgrade.",
+        )
+    upgrade = Upgrade(left[-1], serving[0], Backups(run))
+    told = {"step": wanted["do"], "old": left[-1].version, "new": serving[0].version, "problems": [], "packages": []}
+    if wanted["do"] == "confirm":
+        return {**told, "problems": _unproved(upgrade)}
+    if float(left[-1].version) > float(serving[0].version):
+        raise PostgresqlError(
+            f"PostgreSQL {serving[0].version} serves on {os.uname().nodename} already, and {left[-1].version} was left behind. "
+            "Nothing was changed.",
+            f"{PLAYBOOK} -e upgrade_do=confirm removes what is left of the newer one.",
+        )
+    return {**told, "lost": upgrade.lost_by_return()}
+
+
+def _plan_upgrade(wanted: Mapping[str, Any], servers: Sequence[Cluster]) -> dict[str, Any]:
+    host, serving = os.uname().nodename, serving_of(servers)
+    new = Cluster(wanted["new"], wanted["cluster"], wanted["port"], on_this_host)
+    told: dict[str, Any] = {"new": new.version, "problems": [], "packages": []}
+    if not serving and is_unfinished(new) and (left := left_beside(servers)):
+        # Broken off after the new one was complete, before it was said to start.
+        return {**told, "step": "finish", "old": left[-1].version}
+    if [server.version for server in serving] == [new.version]:
+        left = [server.version for server in left_beside(servers) if server.version != new.version]
+        return {**told, "step": "finish" if is_unfinished(new) else "nothing", "old": left[-1] if left else ""}
+    if len(serving) != 1:
+        raise PostgresqlError(
+            f"{host} has {_shown(servers)}, of which {'none' if not serving else 'several'} would start with it. Nothing was changed.",
+            f"Where a way back was interrupted, {PLAYBOOK} -e upgrade_do=back ends it; else say in start.conf which one shall start.",
+        )
+    if float(serving[0].version) > float(new.version):
+        raise PostgresqlError(
+            f"PostgreSQL {serving[0].version} serves on {host}, which is newer than {new.version}. Nothing was changed.",
+            f"{PLAYBOOK} -e upgrade_do=back leads back to a version that an upgrade has left behind.",
+        )
+    upgrade = Upgrade(serving[0], new, Backups(run))
+    problems = list(upgrade.problems(wanted["site"], wanted["others_allowed"]))
+    packages = [] if problems else upgrade.packages()
+    return {**told, "step": "upgrade", "old": serving[0].version, "problems": problems, "packages": packages}
+
+
+def _unproved(upgrade: Upgrade) -> list[str]:
+    """Return why the server that was left behind is better kept."""
+    if not upgrade.backups.keeper:
+        return []
+    missing = [one["where"] for one in upgrade.backups.ask("look")["repositories"] if not one["newest"]]
+    return [f"PostgreSQL {upgrade.new.version} has no backup in {where} yet. Run playbooks/backup.yml first." for where in missing]
+
+
+def _shown(servers: Sequence[Cluster]) -> str:
+    return ", ".join(f"{server.version}/{server.name}" for server in servers) or "no cluster"
+
+
+def _finish(upgrade: Upgrade) -> dict[str, Any]:
+    told = upgrade.finish()
+    upgrade.renew_stanza(upgrade.new)
+    return told
+
+
+def _return(upgrade: Upgrade) -> dict[str, Any]:
+    upgrade.go_back()
+    return {}
+
+
+def _carry(upgrade: Upgrade) -> dict[str, Any]:
+    upgrade.carry()
+    return {}
+
+
+def _follow(upgrade: Upgrade) -> dict[str, Any]:
+    upgrade.follow()
+    return {}
+
+
+STATES = {
+    "rehearsed": lambda upgrade: {"seconds": upgrade.rehearse()},
+    "carried": _carry,
+    "following": _follow,
+    "switched": lambda upgrade: {"seconds": upgrade.switch()},
+    "finished": _finish,
+    "returned": _return,
+    "confirmed": lambda upgrade: upgrade.confirm(),
+}
