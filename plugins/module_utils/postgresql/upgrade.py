@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A server brought to a newer major version: rehearsed on a copy, then done on another one, so that the old one stays whole.
 
-The new server is made of a copy that has followed the old one up to its last change, and shares its files. The old one is stopped
-and never opened by another version, so that it can go on at any time until it is removed. Which of the two counts is what Debian's
-start.conf says: at any moment one of them alone starts with the host, or none for the blink between two files.
+The new server is made of a copy that has followed the old one up to its last change, and shares its files. The old one is
+stopped and never opened by another version, so that it can go on at any time until it is removed. Which of the two counts is what
+Debian's start.conf says: at any moment one of them alone starts with the host, or none for the blink between two files.
 """
 
 from __future__ import annotations
@@ -81,9 +81,12 @@ EXTENSIONS = "select coalesce(json_agg(extname), '[]') from pg_extension"
 FOLLOWERS = """
 select coalesce(json_agg(distinct name), '[]') from (
   select slot_name::text as name from pg_replication_slots where not temporary
-  union select coalesce(nullif(application_name, ''), 'a copy') from pg_stat_replication where application_name <> 'hotclub_upgrade'
+  union select coalesce(nullif(application_name, ''), 'a copy') from pg_stat_replication
+  where application_name <> 'hotclub_upgrade'
 ) followers
 """
+# A slot of this session: of its name, from now on, and gone with the session.
+KEEP = "select 'kept' from pg_create_physical_replication_slot('hotclub_upgrade_log', true, true);\n"
 PREPARED = "select count(*) from pg_prepared_xacts"
 # Of a few rows each: queries are planned well enough until all of it has been looked through.
 QUICKLY = "-c default_statistics_target=1 -c vacuum_cost_delay=0"
@@ -140,8 +143,8 @@ class Upgrade:
         needed = int(seen["bytes"] * GROWTH) + SPARE
         if seen["free_bytes"] < needed:
             yield (
-                f"{os.path.dirname(self.old.data)} of {host} has {seen['free_bytes'] // MEBI} MiB free, and a copy of the data needs "
-                f"{needed // MEBI} MiB. Make room there."
+                f"{os.path.dirname(self.old.data)} of {host} has {seen['free_bytes'] // MEBI} MiB free, and a copy of the data "
+                f"needs {needed // MEBI} MiB. Make room there."
             )
         if followers := json.loads(self.old.ask(FOLLOWERS)):
             yield (
@@ -152,16 +155,16 @@ class Upgrade:
             yield f"{old} on {host} has prepared transactions (pg_prepared_xacts). Commit them or roll them back first."
         if overruling := state_of(self.old)["overruling"]:
             yield (
-                f"ALTER SYSTEM has set {', '.join(overruling)} on {host}, which would be lost. Put that into postgresql_settings, run "
-                "site.yml, and take it back with ALTER SYSTEM RESET."
+                f"ALTER SYSTEM has set {', '.join(overruling)} on {host}, which would be lost. Put that into postgresql_settings, "
+                "run site.yml, and take it back with ALTER SYSTEM RESET."
             )
         yield from self._problems_of_sites(site, others_allowed, seen["databases"])
         yield from self._problems_of_clusters()
         for name, owner in self.extension_owners().items():
             if not owner:
                 yield (
-                    f"The extension {name} on {host} is of no Debian package. Install it for PostgreSQL {self.new.version} by hand "
-                    f"(its file is {self._control_file(self.new, name)}), then run this again."
+                    f"The extension {name} on {host} is of no Debian package. Install it for PostgreSQL {self.new.version} by "
+                    f"hand (its file is {self._control_file(self.new, name)}), then run this again."
                 )
 
     def _problems_of_sites(self, site: str, others_allowed: bool, databases: Sequence[str]) -> Iterator[str]:
@@ -170,8 +173,8 @@ class Upgrade:
         others = sorted(set(sharing.parts_of(self.old, tuple)) - {site})
         if others and not others_allowed:
             yield (
-                f"Other sites have their databases on {host}, too: {', '.join(others)} (databases {', '.join(databases)}). They are "
-                "upgraded as well, and their requests fail while the server is away. If that may be: -e upgrade_others=true. "
+                f"Other sites have their databases on {host}, too: {', '.join(others)} (databases {', '.join(databases)}). They "
+                "are upgraded as well, and their requests fail while the server is away. If that may be: -e upgrade_others=true. "
                 "Afterwards set postgresql_version in their inventories, too."
             )
         keeper = self.backups.keeper
@@ -183,14 +186,14 @@ class Upgrade:
         host = os.uname().nodename
         if is_created(self.new) and has_ever_run(self.new) and not is_unfinished(self.new):
             yield (
-                f"{host} has a cluster {self.new.version}/{self.new.name} already, which does not serve. If nobody needs its data: "
-                f"pg_dropcluster --stop {self.new.version} {self.new.name}, or -e upgrade_do=confirm after a way back."
+                f"{host} has a cluster {self.new.version}/{self.new.name} already, which does not serve. If nobody needs its "
+                f"data: pg_dropcluster --stop {self.new.version} {self.new.name}, or -e upgrade_do=confirm after a way back."
             )
         for cluster in (self.copy, self.rehearsed):
             if is_created(cluster) and not is_unfinished(cluster):
                 yield (
-                    f"{host} has a cluster {cluster.version}/{cluster.name}, of which this knows nothing and whose name it needs. "
-                    f"Rename it: pg_renamecluster {cluster.version} {cluster.name} <name>"
+                    f"{host} has a cluster {cluster.version}/{cluster.name}, of which this knows nothing and whose name it "
+                    f"needs. Rename it: pg_renamecluster {cluster.version} {cluster.name} <name>"
                 )
 
     def _control_file(self, cluster: Cluster, extension: str) -> str:
@@ -322,13 +325,27 @@ class Upgrade:
     @contextlib.contextmanager
     def _kept_log(self) -> Iterator[None]:
         """Have the old server keep its log of changes until the copy follows, and no longer than this process lives."""
-        words = ["runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-p", str(self.old.port), "-d", "postgres"]
+        words = [
+            "runuser",
+            "-u",
+            "postgres",
+            "--",
+            "psql",
+            "-XAtq",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-p",
+            str(self.old.port),
+            "-d",
+            "postgres",
+        ]
         # Its end is the end of its input, which a process that is killed closes as well.
         with subprocess.Popen(  # pylint: disable=ansible-bad-function
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
         ) as session:
-            assert session.stdin and session.stdout
-            session.stdin.write(f"select 'kept' from pg_create_physical_replication_slot('{SLOT}_log', true, true);\n")
+            assert session.stdin
+            assert session.stdout
+            session.stdin.write(KEEP)
             session.stdin.flush()
             said = session.stdout.readline().strip()
             try:
@@ -344,7 +361,9 @@ class Upgrade:
 
         def close() -> bool:
             if not is_running(self.copy):
-                raise PostgresqlError(f"The copy of PostgreSQL {self.old.version} has stopped: see journalctl -u {self.copy.unit}")
+                raise PostgresqlError(
+                    f"The copy of PostgreSQL {self.old.version} has stopped: see journalctl -u {self.copy.unit}"
+                )
             reached = self.copy.ask("select coalesce(pg_last_wal_replay_lsn(), '0/0')")
             return handover.position(reached) >= wanted and self.copy.ask(handover.RECEIVING) != "0"
 
@@ -361,11 +380,22 @@ class Upgrade:
         self._pg_upgrade(self.copy, target, "--link")
 
     def _pg_upgrade(self, source: Cluster, target: Cluster, *more: str) -> None:
-        with tempfile.TemporaryDirectory(prefix="hotclub-upgrade-", dir=os.path.dirname(os.path.dirname(self.old.data))) as folder:
+        with tempfile.TemporaryDirectory(
+            prefix="hotclub-upgrade-", dir=os.path.dirname(os.path.dirname(self.old.data))
+        ) as folder:
             shutil.chown(folder, "postgres", "postgres")
             quiet = "-c archive_mode=off -c archive_command=/bin/false"
             words = [
-                *("runuser", "-u", "postgres", "--", "env", f"--chdir={folder}", f"{target.programs}/pg_upgrade", "--username=postgres"),
+                *(
+                    "runuser",
+                    "-u",
+                    "postgres",
+                    "--",
+                    "env",
+                    f"--chdir={folder}",
+                    f"{target.programs}/pg_upgrade",
+                    "--username=postgres",
+                ),
                 *("--old-bindir", source.programs, "--new-bindir", target.programs),
                 *("--old-datadir", source.data, "--new-datadir", target.data),
                 *("--old-options", f"-c config_file={source.configuration}/postgresql.conf"),
@@ -396,7 +426,20 @@ class Upgrade:
         script = self._script(cluster)
         if not os.path.exists(script):
             return
-        words = ["runuser", "-u", "postgres", "--", "psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-p", str(cluster.port), "-d", "postgres"]
+        words = [
+            "runuser",
+            "-u",
+            "postgres",
+            "--",
+            "psql",
+            "-Xq",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-p",
+            str(cluster.port),
+            "-d",
+            "postgres",
+        ]
         done = self.backups.run(words, stdin=read(script))
         if done.code:
             raise PostgresqlError(f"Extensions can't be updated by {script}: {done.output}")
@@ -405,7 +448,7 @@ class Upgrade:
     # --- the real one
 
     def carry(self) -> None:
-        """Have the new server begin with what the old one was told by all sites, and by hand; the role then writes what differs."""
+        """Have the new server begin with what the old one was told, by all sites and by hand; the role then writes what differs."""
         self.clear()
         if is_created(self.new) and not has_ever_run(self.new):
             # The package's own, which is empty.
@@ -499,7 +542,9 @@ class Upgrade:
         if not self.backups.keeper:
             return
         words = ["pgbackrest", "--stanza=main", "--log-level-console=off", "--log-level-stderr=warn"]
-        done = self.backups.run([*words, f"--pg1-path={server.data}", f"--pg1-port={server.port}", "stanza-upgrade"], user="postgres")
+        done = self.backups.run(
+            [*words, f"--pg1-path={server.data}", f"--pg1-port={server.port}", "stanza-upgrade"], user="postgres"
+        )
         if done.code:
             raise Trouble(
                 f"pgBackRest does not take PostgreSQL {server.version}: {done.output}",

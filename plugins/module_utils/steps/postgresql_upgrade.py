@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
@@ -62,7 +62,8 @@ def plan(wanted: Mapping[str, Any]) -> dict[str, Any]:
         serving = [left.pop()]
     if len(serving) != 1 or not left:
         raise PostgresqlError(
-            f"{os.uname().nodename} has no PostgreSQL that an upgrade has left behind (there are {_shown(servers)}). Nothing was changed.",
+            f"{os.uname().nodename} has no PostgreSQL that an upgrade has left behind (there are {_shown(servers)}). Nothing was "
+            "changed.",
             f"{PLAYBOOK} -e upgrade_to=<version> makes the upgrade.",
         )
     upgrade = Upgrade(left[-1], serving[0], Backups(run))
@@ -86,12 +87,12 @@ def _plan_upgrade(wanted: Mapping[str, Any], servers: Sequence[Cluster]) -> dict
         # Broken off after the new one was complete, before it was said to start.
         return {**told, "step": "finish", "old": left[-1].version}
     if [server.version for server in serving] == [new.version]:
-        left = [server.version for server in left_beside(servers) if server.version != new.version]
-        return {**told, "step": "finish" if is_unfinished(new) else "nothing", "old": left[-1] if left else ""}
+        versions = [server.version for server in left_beside(servers) if server.version != new.version]
+        return {**told, "step": "finish" if is_unfinished(new) else "nothing", "old": versions[-1] if versions else ""}
     if len(serving) != 1:
         raise PostgresqlError(
-            f"{host} has {_shown(servers)}, of which {'none' if not serving else 'several'} would start with it. Nothing was changed.",
-            f"Where a way back was interrupted, {PLAYBOOK} -e upgrade_do=back ends it; else say in start.conf which one shall start.",
+            f"{host} has {_shown(servers)}, of which {'several' if serving else 'none'} would start with it. Nothing was changed.",
+            f"Where a way back was interrupted, {PLAYBOOK} -e upgrade_do=back ends it; else say in start.conf which one starts.",
         )
     if float(serving[0].version) > float(new.version):
         raise PostgresqlError(
@@ -109,40 +110,55 @@ def _unproved(upgrade: Upgrade) -> list[str]:
     if not upgrade.backups.keeper:
         return []
     missing = [one["where"] for one in upgrade.backups.ask("look")["repositories"] if not one["newest"]]
-    return [f"PostgreSQL {upgrade.new.version} has no backup in {where} yet. Run playbooks/backup.yml first." for where in missing]
+    return [
+        f"PostgreSQL {upgrade.new.version} has no backup in {where} yet. Run playbooks/backup.yml first." for where in missing
+    ]
 
 
 def _shown(servers: Sequence[Cluster]) -> str:
     return ", ".join(f"{server.version}/{server.name}" for server in servers) or "no cluster"
 
 
-def _finish(upgrade: Upgrade) -> dict[str, Any]:
+# What each state does; each returns what it tells.
+def _rehearsed(upgrade: Upgrade) -> dict[str, Any]:
+    return {"seconds": upgrade.rehearse()}
+
+
+def _carried(upgrade: Upgrade) -> dict[str, Any]:
+    upgrade.carry()
+    return {}
+
+
+def _following(upgrade: Upgrade) -> dict[str, Any]:
+    upgrade.follow()
+    return {}
+
+
+def _switched(upgrade: Upgrade) -> dict[str, Any]:
+    return {"seconds": upgrade.switch()}
+
+
+def _finished(upgrade: Upgrade) -> dict[str, Any]:
     told = upgrade.finish()
     upgrade.renew_stanza(upgrade.new)
     return told
 
 
-def _return(upgrade: Upgrade) -> dict[str, Any]:
+def _returned(upgrade: Upgrade) -> dict[str, Any]:
     upgrade.go_back()
     return {}
 
 
-def _carry(upgrade: Upgrade) -> dict[str, Any]:
-    upgrade.carry()
-    return {}
+def _confirmed(upgrade: Upgrade) -> dict[str, Any]:
+    return upgrade.confirm()
 
 
-def _follow(upgrade: Upgrade) -> dict[str, Any]:
-    upgrade.follow()
-    return {}
-
-
-STATES = {
-    "rehearsed": lambda upgrade: {"seconds": upgrade.rehearse()},
-    "carried": _carry,
-    "following": _follow,
-    "switched": lambda upgrade: {"seconds": upgrade.switch()},
-    "finished": _finish,
-    "returned": _return,
-    "confirmed": lambda upgrade: upgrade.confirm(),
+STATES: Mapping[str, Callable[[Upgrade], dict[str, Any]]] = {
+    "rehearsed": _rehearsed,
+    "carried": _carried,
+    "following": _following,
+    "switched": _switched,
+    "finished": _finished,
+    "returned": _returned,
+    "confirmed": _confirmed,
 }

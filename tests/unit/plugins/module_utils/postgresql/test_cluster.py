@@ -198,11 +198,28 @@ def test_an_empty_server_beside_older_data_is_refused(host: Host) -> None:
     (older / "postgresql.conf").touch()
 
     with pytest.raises(
-        PostgresqlError, match=r'(?s)its data in PostgreSQL 15.*postgresql_version: "15".*pg_upgradecluster -v 17 15 main'
+        PostgresqlError,
+        match=r'(?s)its data in PostgreSQL 15.*postgresql_version: "15".*playbooks/upgrade_postgresql.yml -e upgrade_to=17',
     ):
         postgresql.refuse_beside_older(host.cluster)
 
     Path(host.cluster.data, "postmaster.opts").touch()
+    postgresql.refuse_beside_older(host.cluster)
+
+
+def test_a_server_that_an_upgrade_left_behind_is_refused(host: Host) -> None:
+    newer = host.root / "etc/postgresql/18/main"
+    newer.mkdir(parents=True)
+    (newer / "postgresql.conf").touch()
+    (newer / "start.conf").write_text("auto\n", encoding="utf-8")
+    Path(host.cluster.data, "postmaster.opts").touch()
+    postgresql.refuse_beside_older(host.cluster)
+
+    Path(host.cluster.configuration, "start.conf").write_text("disabled\n", encoding="utf-8")
+    with pytest.raises(PostgresqlError, match=r'(?s)serves from PostgreSQL 18.*postgresql_version: "18".*upgrade_do=back'):
+        postgresql.refuse_beside_older(host.cluster)
+
+    (newer / "start.conf").write_text("disabled\n", encoding="utf-8")
     postgresql.refuse_beside_older(host.cluster)
 
 
