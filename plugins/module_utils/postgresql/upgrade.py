@@ -155,8 +155,8 @@ class Upgrade:
             yield f"{old} on {host} has prepared transactions (pg_prepared_xacts). Commit them or roll them back first."
         if overruling := state_of(self.old)["overruling"]:
             yield (
-                f"ALTER SYSTEM has set {', '.join(overruling)} on {host}, which would be lost. Put that into postgresql_settings, "
-                "run site.yml, and take it back with ALTER SYSTEM RESET."
+                f"ALTER SYSTEM has set {', '.join(overruling)} on {host}, which would be lost. Put that into "
+                "postgresql_settings, run site.yml, and take it back with ALTER SYSTEM RESET."
             )
         yield from self._problems_of_sites(site, others_allowed, seen["databases"])
         yield from self._problems_of_clusters()
@@ -448,7 +448,7 @@ class Upgrade:
     # --- the real one
 
     def carry(self) -> None:
-        """Have the new server begin with what the old one was told, by all sites and by hand; the role then writes what differs."""
+        """Have the new server begin with what the old one was told; the role then writes what differs."""
         self.clear()
         if is_created(self.new) and not has_ever_run(self.new):
             # The package's own, which is empty.

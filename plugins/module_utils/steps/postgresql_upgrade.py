@@ -51,11 +51,11 @@ def take(module: Call) -> None:
     module.exit_json(changed=True, **STATES[wanted["state"]](Upgrade(old, new, Backups(run))))
 
 
-def plan(wanted: Mapping[str, Any]) -> dict[str, Any]:
+def plan(wanted: Mapping[str, Any], root: str = "/") -> dict[str, Any]:
     """Return from which version to which one it goes, what is left to do, and what forbids it."""
-    servers = servers_of(wanted["cluster"], wanted["port"], on_this_host)
+    servers = servers_of(wanted["cluster"], wanted["port"], on_this_host, root)
     if wanted["do"] == "upgrade":
-        return _plan_upgrade(wanted, servers)
+        return _plan_upgrade(wanted, servers, Cluster(wanted["new"], wanted["cluster"], wanted["port"], on_this_host, root))
     serving, left = serving_of(servers), left_beside(servers)
     if wanted["do"] == "back" and not serving and len(left) > 1:
         # Broken off between the two files that say which of them starts.
@@ -79,9 +79,8 @@ def plan(wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "lost": upgrade.lost_by_return()}
 
 
-def _plan_upgrade(wanted: Mapping[str, Any], servers: Sequence[Cluster]) -> dict[str, Any]:
+def _plan_upgrade(wanted: Mapping[str, Any], servers: Sequence[Cluster], new: Cluster) -> dict[str, Any]:
     host, serving = os.uname().nodename, serving_of(servers)
-    new = Cluster(wanted["new"], wanted["cluster"], wanted["port"], on_this_host)
     told: dict[str, Any] = {"new": new.version, "problems": [], "packages": []}
     if not serving and is_unfinished(new) and (left := left_beside(servers)):
         # Broken off after the new one was complete, before it was said to start.
@@ -91,7 +90,8 @@ def _plan_upgrade(wanted: Mapping[str, Any], servers: Sequence[Cluster]) -> dict
         return {**told, "step": "finish" if is_unfinished(new) else "nothing", "old": versions[-1] if versions else ""}
     if len(serving) != 1:
         raise PostgresqlError(
-            f"{host} has {_shown(servers)}, of which {'several' if serving else 'none'} would start with it. Nothing was changed.",
+            f"{host} has {_shown(servers)}, of which {'several' if serving else 'none'} would start with it. Nothing was "
+            "changed.",
             f"Where a way back was interrupted, {PLAYBOOK} -e upgrade_do=back ends it; else say in start.conf which one starts.",
         )
     if float(serving[0].version) > float(new.version):
