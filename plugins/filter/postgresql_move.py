@@ -47,7 +47,8 @@ def _problems_of_hosts(old: Server, new: Server) -> Iterator[str]:
     elif old["version"] != new["version"]:
         yield (
             f"{old['host']} has PostgreSQL {old['version']} and {new['host']} would have {new['version']}. "
-            f'Set postgresql_version: "{old["version"]}" for {new["host"]}, move, and upgrade there with pg_upgradecluster.'
+            f'Set postgresql_version: "{old["version"]}" for {new["host"]}, move, and upgrade there '
+            "with playbooks/upgrade_postgresql.yml."
         )
 
 

@@ -286,8 +286,11 @@ def is_disabled(cluster: Cluster) -> bool:
     return read(f"{cluster.configuration}/start.conf").strip().endswith("disabled")
 
 
-def set_start(cluster: Cluster, how: str) -> None:
-    """Say whether Debian starts the server: auto, manual or disabled."""
+def set_start(cluster: Cluster, how: str, reload: bool = True) -> None:
+    """Say whether Debian starts the server: auto, manual or disabled.
+
+    :param reload: whether systemd is told at once.
+    """
     path = f"{cluster.configuration}/start.conf"
     former = read(path)
     text = re.sub(r"^[ \t]*(auto|manual|disabled)[ \t]*$", how, former, flags=re.MULTILINE) if former else f"{how}\n"
@@ -295,4 +298,5 @@ def set_start(cluster: Cluster, how: str) -> None:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         shutil.chown(path, "postgres", "postgres")
-        cluster.run(["systemctl", "daemon-reload"])
+        if reload:
+            cluster.run(["systemctl", "daemon-reload"])

@@ -51,7 +51,7 @@ SCRATCH = "upgrade"
 COPY_PORT, REHEARSAL_PORT = 5497, 5498
 # In the configuration of a new server that is not finished, or of a scratch one: both may be thrown away.
 UNFINISHED = "hotclub-upgrade.json"
-# Through which the copy gets in. Last but one of the files that the server reads, since the first line that fits counts.
+# Through which the copy gets in; of the files of access rules, the one after the administrator's.
 ACCESS = "05-upgrade.conf"
 ACCESS_RULE = "# The copy for an upgrade, from this host alone.\nlocal  replication  postgres  peer  map=administrators\n"
 SLOT = "hotclub_upgrade"
@@ -61,7 +61,7 @@ GROWTH, SPARE = 1.1, 1024 * MEBI
 SHOWN_LINES = 20
 CATCH_UP_SECONDS = 24 * 3600.0
 SETTINGS = """\
-# A copy for an upgrade. It reaches nobody, and archives nothing.
+# A copy for an upgrade. It reaches nobody, and archives nothing. pg_upgrade writes to the disk what becomes of it.
 listen_addresses = ''
 archive_mode = 'off'
 archive_command = ''
@@ -69,6 +69,7 @@ restore_command = ''
 hot_standby = 'on'
 wal_receiver_create_temp_slot = 'on'
 ssl = 'off'
+fsync = 'off'
 shared_buffers = '128MB'
 primary_conninfo = 'port={port} user=postgres application_name={slot}'
 """
@@ -470,7 +471,9 @@ class Upgrade:
                 f"Correct postgresql_settings, or the file in {self.old.configuration}/conf.d that was written by hand.",
             )
         self._follow()
-        self.old.ask("checkpoint")
+        # What would otherwise be written while requests wait.
+        for server in (self.old, self.copy):
+            server.ask("checkpoint")
 
     def switch(self) -> dict[str, float]:
         """Stop the old server, and have the new one take its place; the old one goes on when that fails."""
@@ -496,8 +499,9 @@ class Upgrade:
     @staticmethod
     def _exchange(former: Cluster, server: Cluster) -> None:
         """Have another server start with the host from now on, and start it; the former one goes on when it doesn't."""
-        handover.set_start(former, "disabled")
-        handover.set_start(server, "auto")
+        # What systemd makes of these two it reads at the next start of the host: that takes seconds of a busy one.
+        handover.set_start(former, "disabled", reload=False)
+        handover.set_start(server, "auto", reload=False)
         try:
             write(server.access_rules, assembled_rules(server))
             start(server)
@@ -520,6 +524,7 @@ class Upgrade:
 
     def finish(self) -> dict[str, Any]:
         """Do what is left once the new server counts; also after an interrupted run."""
+        self.new.run(["systemctl", "daemon-reload"])
         was_running = is_running(self.new)
         if not starts_by_itself(self.new):
             handover.set_start(self.new, "auto")

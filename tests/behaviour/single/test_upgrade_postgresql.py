@@ -44,7 +44,8 @@ def older(lab: Lab, workspace: Path, repositories: Path) -> Iterator[Site]:
 
 def under_load(site: Site, **said: str) -> Run:
     """Upgrade while visitors write; none of them fails, and what was acknowledged is there."""
-    plan = site.load(rate=10)
+    # As long as nginx waits.
+    plan = site.load(rate=10, timeout_seconds=60)
     with constant_load(plan) as load:
         run = site.play("upgrade_postgresql", **said).must_succeed()
     verdict = judge(load.finish(), site.stored(plan))
