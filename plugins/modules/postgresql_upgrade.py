@@ -69,7 +69,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 step:
-  description: What is to be done, upgrade, finish, nothing, back or confirm.
+  description: What is to be done, upgrade, finish, nothing, back, returned or confirm.
   type: str
   returned: with V(planned)
 old:

@@ -531,13 +531,16 @@ class Upgrade:
         if not was_running:
             write(self.new.access_rules, assembled_rules(self.new))
             start(self.new)
-        Path(self.new.configuration, UNFINISHED).unlink(missing_ok=True)
         self.clear()
         Path(self.new.configuration, "pg_hba.d", ACCESS).unlink(missing_ok=True)
         self._update_extensions(self.new)
         began = time.monotonic()
         analyze(self.new)
         return {"analysis_seconds": round(time.monotonic() - began, 1)}
+
+    def end(self) -> None:
+        """Have nothing left to do."""
+        Path(self.new.configuration, UNFINISHED).unlink(missing_ok=True)
 
     def renew_stanza(self, server: Cluster) -> None:
         """Have the repositories of backups know the server that serves now: from then on it archives there.

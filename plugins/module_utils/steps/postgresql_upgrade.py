@@ -71,11 +71,8 @@ def plan(wanted: Mapping[str, Any], root: str = "/") -> dict[str, Any]:
     if wanted["do"] == "confirm":
         return {**told, "problems": _unproved(upgrade)}
     if float(left[-1].version) > float(serving[0].version):
-        raise PostgresqlError(
-            f"PostgreSQL {serving[0].version} serves on {os.uname().nodename} already, and {left[-1].version} was left behind. "
-            "Nothing was changed.",
-            f"{PLAYBOOK} -e upgrade_do=confirm removes what is left of the newer one.",
-        )
+        # It serves already: what is left to do after that can be done once more.
+        return {**told, "step": "returned", "old": serving[0].version, "new": left[-1].version}
     return {**told, "lost": upgrade.lost_by_return()}
 
 
@@ -141,6 +138,7 @@ def _switched(upgrade: Upgrade) -> dict[str, Any]:
 def _finished(upgrade: Upgrade) -> dict[str, Any]:
     told = upgrade.finish()
     upgrade.renew_stanza(upgrade.new)
+    upgrade.end()
     return told
 
 

@@ -77,7 +77,6 @@ def test_an_interrupted_run_is_taken_up_where_it_ended(
         ([("18", "auto")], {}, "18 serves on .* newer than 17"),
         ([("15", "auto")], {"do": "back"}, "no PostgreSQL that an upgrade has left behind"),
         ([("15", "auto")], {"do": "confirm"}, "no PostgreSQL that an upgrade has left behind"),
-        ([("15", "auto"), ("17", "disabled")], {"do": "back"}, "15 serves on .* already"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -105,6 +104,11 @@ def test_the_way_back_leads_to_what_was_left_and_can_be_taken_up_again(tmp_path:
 
     (tmp_path / "etc/postgresql/17/main/start.conf").write_text("disabled\n", encoding="utf-8")
     assert plan(tmp_path, do="back", new="") == expected
+
+    # Done, up to what follows.
+    (tmp_path / "etc/postgresql/15/main/start.conf").write_text("auto\n", encoding="utf-8")
+    told = plan(tmp_path, do="back", new="")
+    assert (told["step"], told["old"], told["new"]) == ("returned", "15", "17")
 
 
 def test_confirmation_removes_whichever_does_not_serve(tmp_path: Path) -> None:
