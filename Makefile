@@ -52,7 +52,7 @@ test: BESIDE ?= $(if $(STAGES),,--beside single-trixie --beside cluster-trixie)
 test: ## Run all the tests, or STAGES="unit single-trixie"; a slow machine leaves some out and names them, unless ALL=1
 	@$(LAB) test $(STAGES) $(if $(ALL),--all) $(BESIDE)
 
-soak: venv ## Meet a host of an earlier version, deploy under load for longer than the tests do, DEPLOYS=200 times, and have database hosts fail
+soak: venv ## Meet a host of an earlier version, upgrade PostgreSQL, deploy under load for longer than the tests do, DEPLOYS=200 times, and have database hosts fail
 	@$(LAB) up single --prefix soak-
 	HOTCLUB_INVENTORIES=inventories/single:.lab/soak-single/hosts.yml pytest tests/behaviour/soak
 	HOTCLUB_INVENTORIES=inventories/single:.lab/soak-single/hosts.yml HOTCLUB_DEPLOYS=$(or $(DEPLOYS),200) \

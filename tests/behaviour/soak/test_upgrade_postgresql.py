@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.behaviour.kit.bare import bare_host
 from tests.behaviour.kit.lab import ROOT, Lab
-from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.sites import PLAIN, Site
 from tests.load import constant_load, judge
 
 # The distribution before brings the older version.
-pytestmark = [pytest.mark.debian13, pytest.mark.long_on_slow, pytest.mark.about("postgresql", "upgrade_postgresql", "pgbackrest")]
+pytestmark = [pytest.mark.debian13, pytest.mark.about("postgresql", "upgrade_postgresql", "pgbackrest")]
 
 OLDER_POSTGRESQL = ROOT / "tests" / "behaviour" / "kit" / "older_postgresql.sh"
 STAND_IN = "/srv/stand-in"
@@ -42,15 +42,18 @@ def older(lab: Lab, workspace: Path, repositories: Path) -> Iterator[Site]:
         yield site
 
 
-def under_load(site: Site, **said: str) -> Run:
+def upgrade_under_load(site: Site, figure: Callable[[str], None]) -> None:
     """Upgrade while visitors write; none of them fails, and what was acknowledged is there."""
     # As long as nginx waits.
     plan = site.load(rate=10, timeout_seconds=60)
     with constant_load(plan) as load:
-        run = site.play("upgrade_postgresql", **said).must_succeed()
+        run = site.play("upgrade_postgresql", upgrade_to="17").must_succeed()
     verdict = judge(load.finish(), site.stored(plan))
     assert verdict.flawless, f"{verdict}\n{run!r}"
-    return run
+    told = " ".join(run.message.split())
+    figure(
+        f"an upgrade under {verdict.requests} requests took {run.seconds:.0f} s: {re.findall('Requests waited.*?copy.*?[.] ', told)}"
+    )
 
 
 def entry(site: Site) -> str:
@@ -75,9 +78,9 @@ def test_what_is_in_the_way_of_an_upgrade_is_told_before_anything_changes(older:
     assert not older.lab.db.succeeds("ls -d /usr/lib/postgresql/17")
 
 
-def test_nobody_notices_an_upgrade_and_the_way_back_waits_for_confirmation(older: Site) -> None:
+def test_nobody_notices_an_upgrade_and_the_way_back_waits_for_confirmation(older: Site, figure: Callable[[str], None]) -> None:
     before = entry(older)
-    under_load(older, upgrade_to="17")
+    upgrade_under_load(older, figure)
     assert older.lab.db.run(CLUSTERS) == "15 main 5432 down\n17 main 5432 online"
     assert older.database.value("SHOW server_version").startswith("17.")
     assert older.database.value("SHOW data_checksums") == "on"
@@ -101,13 +104,13 @@ def test_nobody_notices_an_upgrade_and_the_way_back_waits_for_confirmation(older
     assert older.play("site").must_succeed().changed == 0
 
 
-def test_confirmation_removes_what_does_not_serve(older: Site) -> None:
+def test_confirmation_removes_what_does_not_serve(older: Site, figure: Callable[[str], None]) -> None:
     refused = older.play("upgrade_postgresql", upgrade_to="17").must_fail()
     assert refused.says("a cluster 17/main already"), refused
     older.play("upgrade_postgresql", upgrade_do="confirm").must_succeed()
     assert older.lab.db.run(CLUSTERS) == "15 main 5432 online"
 
-    under_load(older, upgrade_to="17")
+    upgrade_under_load(older, figure)
     kept = entry(older)
     older.play("upgrade_postgresql", upgrade_do="confirm").must_succeed()
     assert older.lab.db.run(CLUSTERS) == "17 main 5432 online"
