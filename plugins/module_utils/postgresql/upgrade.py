@@ -10,6 +10,7 @@ Debian's start.conf says: at any moment one of them alone starts with the host, 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -59,6 +60,8 @@ MEBI = 1024 * 1024
 # More than the data: what is written meanwhile, and the log of changes of two servers.
 GROWTH, SPARE = 1.1, 1024 * MEBI
 SHOWN_LINES = 20
+LOCK = "/run/hotclub-upgrade.lock"
+ALONE_SECONDS = 120.0
 CATCH_UP_SECONDS = 24 * 3600.0
 SETTINGS = """\
 # A copy for an upgrade. It reaches nobody, and archives nothing. pg_upgrade writes to the disk what becomes of it.
@@ -589,6 +592,29 @@ class Upgrade:
 
 
 # --- single things
+
+
+@contextlib.contextmanager
+def alone(seconds: float = ALONE_SECONDS, path: str = LOCK) -> Iterator[None]:
+    """Be the only one who exchanges servers on this host: what an interrupted run has begun may go on without it.
+
+    :raises PostgresqlError: somebody else does, still after these seconds.
+    """
+    with open(path, "w", encoding="utf-8") as lock:
+
+        def taken() -> bool:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        if not until(taken, seconds):
+            raise PostgresqlError(
+                f"An upgrade of PostgreSQL is under way on {os.uname().nodename} already.",
+                "Wait for its end, then run this again.",
+            )
+        yield
 
 
 @contextlib.contextmanager

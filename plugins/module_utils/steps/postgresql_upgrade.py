@@ -14,6 +14,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.backups 
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import Cluster, PostgresqlError, on_this_host
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.upgrade import (
     Upgrade,
+    alone,
     is_unfinished,
     left_beside,
     servers_of,
@@ -44,11 +45,15 @@ def take(module: Call) -> None:
     """
     wanted = module.params
     if wanted["state"] == "planned":
-        module.exit_json(changed=False, **plan(wanted))
+        with alone():
+            told = plan(wanted)
+        module.exit_json(changed=False, **told)
     if module.check_mode:
         module.exit_json(changed=True)
     old, new = (Cluster(wanted[which], wanted["cluster"], wanted["port"], on_this_host) for which in ("old", "new"))
-    module.exit_json(changed=True, **STATES[wanted["state"]](Upgrade(old, new, Backups(run))))
+    with alone():
+        told = STATES[wanted["state"]](Upgrade(old, new, Backups(run)))
+    module.exit_json(changed=True, **told)
 
 
 def plan(wanted: Mapping[str, Any], root: str = "/") -> dict[str, Any]:

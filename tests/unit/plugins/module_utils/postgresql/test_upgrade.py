@@ -142,3 +142,15 @@ def test_of_what_pg_upgrade_says_the_lines_that_tell_something_are_shown() -> No
     )
 
     assert upgrade.telling(said) == "Checking for reg* data types        fatal\nYour installation contains them."
+
+
+def test_two_runs_never_exchange_servers_at_the_same_time(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    with (
+        upgrade.alone(0, path),
+        pytest.raises(PostgresqlError, match=r"under way on .* already"),
+        upgrade.alone(0, path),
+    ):
+        pass
+    with upgrade.alone(0, path):
+        pass
