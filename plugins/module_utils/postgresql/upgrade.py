@@ -144,12 +144,7 @@ class Upgrade:
             return
         if seen["tablespaces"]:
             yield f"{host} keeps tables in tablespaces ({', '.join(seen['tablespaces'])}). Move them to pg_default first."
-        needed = int(seen["bytes"] * GROWTH) + SPARE
-        if seen["free_bytes"] < needed:
-            yield (
-                f"{os.path.dirname(self.old.data)} of {host} has {seen['free_bytes'] // MEBI} MiB free, and a copy of the data "
-                f"needs {needed // MEBI} MiB. Make room there."
-            )
+        yield from self._problems_of_room(seen["bytes"], seen["free_bytes"])
         if followers := json.loads(self.old.ask(FOLLOWERS)):
             yield (
                 f"Others follow {old} on {host} ({', '.join(followers)}), and would have to begin anew. End that first "
@@ -170,6 +165,20 @@ class Upgrade:
                     f"The extension {name} on {host} is of no Debian package. Install it for PostgreSQL {self.new.version} by "
                     f"hand (its file is {self._control_file(self.new, name)}), then run this again."
                 )
+
+    def _problems_of_room(self, size: int, free: int) -> Iterator[str]:
+        """Yield what forbids it because of the disk."""
+        host, place = os.uname().nodename, os.path.dirname(os.path.dirname(self.old.data))
+        if os.stat(os.path.dirname(self.old.data)).st_dev != os.stat(place).st_dev:
+            yield (
+                f"{os.path.dirname(self.old.data)} of {host} is a disk of its own, on which the new server's files would not be. "
+                f"Mount that disk at {place} first."
+            )
+        needed = int(size * GROWTH) + SPARE
+        if free < needed:
+            yield (
+                f"{place} of {host} has {free // MEBI} MiB free, and a copy of the data needs {needed // MEBI} MiB. Make room there."
+            )
 
     def _problems_of_sites(self, site: str, others_allowed: bool, databases: Sequence[str]) -> Iterator[str]:
         """Yield what forbids it because of other sites of the server."""

@@ -59,6 +59,11 @@ def take(module: Call) -> None:
 def plan(wanted: Mapping[str, Any], root: str = "/") -> dict[str, Any]:
     """Return from which version to which one it goes, what is left to do, and what forbids it."""
     servers = servers_of(wanted["cluster"], wanted["port"], on_this_host, root)
+    if members := [server for server in servers if server.is_member]:
+        raise PostgresqlError(
+            f"Patroni runs {_shown(members)} on {os.uname().nodename}. Nothing was changed.",
+            "Where it shall run by itself from now on, run playbooks/site.yml first: docs/database-cluster.md says how.",
+        )
     if wanted["do"] == "upgrade":
         return _plan_upgrade(wanted, servers, Cluster(wanted["new"], wanted["cluster"], wanted["port"], on_this_host, root))
     serving, left = serving_of(servers), left_beside(servers)
