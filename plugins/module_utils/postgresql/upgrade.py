@@ -177,7 +177,8 @@ class Upgrade:
         needed = int(size * GROWTH) + SPARE
         if free < needed:
             yield (
-                f"{place} of {host} has {free // MEBI} MiB free, and a copy of the data needs {needed // MEBI} MiB. Make room there."
+                f"{place} of {host} has {free // MEBI} MiB free, and a copy of the data needs {needed // MEBI} MiB. "
+                "Make room there."
             )
 
     def _problems_of_sites(self, site: str, others_allowed: bool, databases: Sequence[str]) -> Iterator[str]:
