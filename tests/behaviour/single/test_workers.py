@@ -194,6 +194,14 @@ def tasks(plain: Site) -> Iterator[Tasks]:
     app.run("DEBIAN_FRONTEND=noninteractive apt-get purge --yes --autoremove valkey-server")
 
 
+def test_a_line_of_a_task_names_the_request_that_has_queued_it(plain: Site, tasks: Tasks) -> None:
+    answer = plain.visitor.get(f"/?task={urllib.parse.quote('celery named 0.1')}")
+    tasks.await_done("named")
+    identity = answer.headers["X-Request-ID"]
+    said = plain.play("logs", logs_request=identity, logs_programs="worker").must_succeed()
+    assert said.says("succeeded", f"request_id={identity}"), said
+
+
 def test_each_task_is_done_once_over_deploys_and_a_rollback(plain: Site, tasks: Tasks, figure: Callable[[str], None]) -> None:
     first = plain.current()
     long = {f"long-{kind}": kind for kind in (*KINDS, "command")}
