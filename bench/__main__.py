@@ -71,6 +71,7 @@ SERVERS: Mapping[str, OfServers] = {
     "deploy": OfServers(lambda options: deploying.code_only(options.rounds), BOTH),
     "requirements": OfServers(lambda options: deploying.with_requirements(options.rounds), BOTH),
     "serving": OfServers(lambda options: serving.serving(options.rounds, _serving_seconds(options)), BOTH),
+    "logging": OfServers(lambda options: serving.logging(options.rounds, _serving_seconds(options)), BOTH, usual=False),
     "nochange": OfServers(lambda options: earlier.unchanged(options.rounds, options.commit), WITH_EARLIER, usual=False),
     "redeploy": OfServers(lambda options: earlier.deploy(options.rounds, options.commit), WITH_EARLIER, usual=False),
     "backups": OfServers(lambda options: backups.unchanged(options.rounds), (hosts.OURS,), usual=False),

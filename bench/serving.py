@@ -13,22 +13,38 @@ SHORT_SECONDS = 1
 BARE_PORT = 8001
 BARE_UNIT = "bench-gunicorn-alone"
 
-# The same release, settings, workers and account as behind nginx, on an address of its own.
-START_BARE = f"""
+# The same release, settings, workers and account as behind nginx, on an address of its own; in the last file, what is different.
+START_BARE = """
 home=/srv/plain
-systemctl stop {BARE_UNIT} 2>/dev/null || true
+systemctl stop {unit} 2>/dev/null || true
 application=$(sed -n 's/^SITE_APPLICATION="\\(.*\\)"$/\\1/p' $home/current/release.env)
-systemd-run --quiet --collect --unit {BARE_UNIT} --uid plain --gid plain \\
+systemd-run --quiet --collect --unit {unit} --uid plain --gid plain \\
     --property WorkingDirectory=$(readlink -f $home/current/project) \\
     --property EnvironmentFile=$home/etc/environment \\
     --property EnvironmentFile=$(readlink -f $home/current)/release.env \\
-    $home/current/venv/bin/python -m gunicorn --config $home/etc/gunicorn.conf.py --bind 0.0.0.0:{BARE_PORT} $application
+    --property EnvironmentFile=-{folder}/{unit}.env \\
+    $home/current/venv/bin/python -m gunicorn --config $home/etc/gunicorn.conf.py --bind 0.0.0.0:{port} $application
 for attempt in $(seq 50); do
-    (echo > /dev/tcp/127.0.0.1/{BARE_PORT}) 2>/dev/null && exit 0
+    (echo > /dev/tcp/127.0.0.1/{port}) 2>/dev/null && exit 0
     sleep 0.2
 done
-echo 'gunicorn alone does not answer' >&2
+echo '{unit} does not answer' >&2
 exit 1
+"""
+# Of which Django logs a line.
+MISSING = "/missing"
+FOLDER = "/run/bench-logging"
+JSON_PORT, SILENT_PORT = 8002, 8003
+JSON_UNIT, SILENT_UNIT = "bench-logging-json", "bench-logging-off"
+# A module of the same name that does nothing stands in front of the one that names requests.
+WRITE_KINDS = f"""
+install -d {FOLDER}/off
+echo 'SITE_LOG_FORMAT="json"' > {FOLDER}/{JSON_UNIT}.env
+cat > {FOLDER}/off/site_logging.py <<'EOT'
+install = follow_work = lambda: None
+named_requests = named_requests_asgi = lambda application: application
+EOT
+sed -n 's#^PYTHONPATH="#&{FOLDER}/off:#p' /srv/plain/current/release.env > {FOLDER}/{SILENT_UNIT}.env
 """
 
 # wrk names in the handshake what its URL names, and nginx serves the site's own names alone.
@@ -41,10 +57,8 @@ printf '%s\\n' "$others" '{address} {domain}' > /etc/hosts
 
 def serving(rounds: int, seconds: int = SECONDS) -> list[Comparison]:
     """The same page, with one query, both ways; wrk on the second host asks."""
-    hosts.play("site")
-    hosts.play("deploy", site_version="v1")
-    hosts.ssh(hosts.REFERENCE, stdin="command -v wrk >/dev/null || { apt-get -qq update; apt-get -qq install -y wrk; }")
-    hosts.ssh(hosts.OURS, stdin=START_BARE)
+    prepare()
+    start_bare(BARE_UNIT, BARE_PORT)
     hosts.ssh(hosts.REFERENCE, stdin=NAME_SITE.format(domain=hosts.DOMAIN, address=hosts.host(hosts.OURS).address))
     try:
         through_nginx, alone = in_turns(
@@ -63,11 +77,49 @@ def serving(rounds: int, seconds: int = SECONDS) -> list[Comparison]:
     ]
 
 
+def logging(rounds: int, seconds: int = SECONDS) -> list[Comparison]:
+    """Pages with lines that are JSON and name their request, and without either; from gunicorn alone, which hides no cost."""
+    prepare()
+    hosts.ssh(hosts.OURS, stdin=WRITE_KINDS)
+    start_bare(JSON_UNIT, JSON_PORT)
+    start_bare(SILENT_UNIT, SILENT_PORT)
+    try:
+        return [
+            with_and_without("a page with one query", "/", rounds, seconds),
+            with_and_without("a page that logs a line", MISSING, rounds, seconds),
+        ]
+    finally:
+        hosts.ssh(hosts.OURS, stdin=f"systemctl stop {JSON_UNIT} {SILENT_UNIT}; rm -rf {FOLDER}")
+
+
+def with_and_without(what: str, path: str, rounds: int, seconds: int) -> Comparison:
+    address = hosts.host(hosts.OURS).address
+    ours, other = in_turns(
+        rounds,
+        lambda _: requests_a_second(f"http://{address}:{JSON_PORT}{path}", seconds),
+        lambda _: requests_a_second(f"http://{address}:{SILENT_PORT}{path}", seconds),
+    )
+    return Comparison(f"requests a second, {what}", Samples("JSON logs", ours, "/s"), Samples("without", other, "/s"))
+
+
+def prepare() -> None:
+    """Have the site on our host, and on the other one what asks it."""
+    hosts.play("site")
+    hosts.play("deploy", site_version="v1")
+    hosts.ssh(hosts.REFERENCE, stdin="command -v wrk >/dev/null || { apt-get -qq update; apt-get -qq install -y wrk; }")
+
+
+def start_bare(unit: str, port: int) -> None:
+    """Start gunicorn without a web server in front."""
+    hosts.ssh(hosts.OURS, stdin=START_BARE.format(unit=unit, port=port, folder=FOLDER))
+
+
 def requests_a_second(url: str, seconds: int) -> float:
     # gunicorn alone knows the site by its domain, without a port.
-    command = f"wrk --threads 1 --connections {CONNECTIONS} --duration {seconds}s --header 'Host: {hosts.DOMAIN}' {url}"
+    headers = f"--header 'Host: {hosts.DOMAIN}' --header 'X-Request-ID: 8f14e45fceea167a5a36dedd4bea2543'"
+    command = f"wrk --threads 1 --connections {CONNECTIONS} --duration {seconds}s {headers} {url}"
     report = hosts.ssh(hosts.REFERENCE, stdin=command)
-    if "Non-2xx" in report or "Socket errors" in report:
+    if ("Non-2xx" in report and not url.endswith(MISSING)) or "Socket errors" in report:
         raise SystemExit(f"Not every request succeeded:\n{report}")
     found = re.search(r"^Requests/sec:\s+([\d.]+)", report, re.MULTILINE)
     if not found:
