@@ -31,8 +31,15 @@ done
 echo '{unit} does not answer' >&2
 exit 1
 """
-# Of which Django logs a line.
+# Pages that are not there, of which Django logs a line; each has a name of its own, since the journal keeps equal lines once.
 MISSING = "/missing"
+MISSING_SCRIPT = """
+number = 0
+function request()
+    number = number + 1
+    return wrk.format(nil, wrk.path .. "-" .. number)
+end
+"""
 FOLDER = "/run/bench-logging"
 JSON_PORT, SILENT_PORT = 8002, 8003
 JSON_UNIT, SILENT_UNIT = "bench-logging-json", "bench-logging-off"
@@ -117,9 +124,10 @@ def start_bare(unit: str, port: int) -> None:
 def requests_a_second(url: str, seconds: int) -> float:
     # gunicorn alone knows the site by its domain, without a port.
     headers = f"--header 'Host: {hosts.DOMAIN}' --header 'X-Request-ID: 8f14e45fceea167a5a36dedd4bea2543'"
-    command = f"wrk --threads 1 --connections {CONNECTIONS} --duration {seconds}s {headers} {url}"
-    report = hosts.ssh(hosts.REFERENCE, stdin=command)
-    if ("Non-2xx" in report and not url.endswith(MISSING)) or "Socket errors" in report:
+    script, missing = "/run/bench-missing.lua", url.endswith(MISSING)
+    options = f"--connections {CONNECTIONS} --duration {seconds}s {headers}" + (f" --script {script}" if missing else "")
+    report = hosts.ssh(hosts.REFERENCE, stdin=f"cat > {script} <<'EOT'\n{MISSING_SCRIPT}EOT\nwrk --threads 1 {options} {url}")
+    if ("Non-2xx" in report and not missing) or "Socket errors" in report:
         raise SystemExit(f"Not every request succeeded:\n{report}")
     found = re.search(r"^Requests/sec:\s+([\d.]+)", report, re.MULTILINE)
     if not found:
