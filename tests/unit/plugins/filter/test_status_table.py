@@ -118,3 +118,25 @@ def test_releases_are_told_by_the_first_host_that_was_asked() -> None:
     assert [line.split("  ")[0] for line in table.splitlines()].count("2026-11-23T08:15:00Z") == 1
     assert "BEGAN TO SERVE" in table and "ada on laptop" in table
     assert "BEGAN TO SERVE" not in status_table({"app1": {"tiers": ["app"]}}, "shop")
+
+
+def test_a_run_is_one_row_with_all_hosts_that_it_has_changed() -> None:
+    run = {"run": "ab12", "by": "ada@laptop", "from": "root@192.0.2.7", "verb": "deploy", "arguments": {"site_version": "v2"}}
+    on_app1 = {**run, "at": "2026-11-23T08:15:00Z", "until": "2026-11-23T08:16:00Z", "steps": ["release_build"], "failed": []}
+    on_app2 = {
+        **run,
+        "at": "2026-11-23T08:15:01Z",
+        "until": "2026-11-23T08:17:00Z",
+        "steps": [],
+        "failed": ["release_build: no room"],
+    }
+    before = {**on_app1, "run": "cd34", "at": "2026-11-22T08:15:00Z", "verb": "site", "arguments": {}}
+    table = status_table({"app1": {"verbs": [before, on_app1]}, "app2": {"verbs": [on_app2]}, "lb1": {"verbs": []}}, "shop")
+
+    begins = table.index("BEGAN")
+    site, deploy = table[begins:].splitlines()[1:3]
+    assert site.split("  ")[0] == "2026-11-22T08:15:00Z"
+    assert site.rstrip().endswith("app1       changed: release_build")
+    words = ("08:15:00Z", "08:17:00Z", "ada@laptop", "root@192.0.2.7", "deploy", "site_version=v2", "app1,app2")
+    assert [word for word in (*words, "failed: app2, release_build: no room") if word not in deploy] == []
+    assert "BEGAN" not in status_table({"app1": {"verbs": []}}, "shop")
