@@ -133,11 +133,19 @@ def _verbs(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
             *(str(run.get(name) or "-") for name in ("at", "until", "by", "from", "verb")),
             " ".join(f"{name}={value}" if value else name for name, value in run["arguments"].items()) or "-",
             ",".join(run["hosts"]),
-            f"failed: {run['failed'][-1]}" if run["failed"] else f"changed: {', '.join(run['steps'])}",
+            _end(run),
         )
         for run in fleet_verbs(statuses)
     ]
     return [VERBS, *rows] if rows else []
+
+
+def _end(run: Mapping[str, Any]) -> str:
+    if run["failed"]:
+        return f"failed: {run['failed'][-1]}"
+    if run["open"]:
+        return f"goes on, or was cut off: {run['open'][-1]}"
+    return f"changed: {', '.join(run['steps'])}"
 
 
 def _singles(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:

@@ -24,10 +24,13 @@ def answer(process: Process, wanted: dict[str, Any]) -> dict[str, Any]:
     steps, begun = wanted["steps"], time.time()
     if wanted["comparing"]:
         results = compared(process, steps)
+    elif run := wanted.get("run"):
+        names = [item["step"] for item in steps]
+        is_open = verbs.begin(process, run, begun, names)
+        results = list(taken(process, steps))
+        verbs.note(process, run, begun, names, results, is_open)
     else:
         results = list(taken(process, steps))
-        if wanted.get("run"):
-            verbs.note(process, wanted["run"], begun, [item["step"] for item in steps], results)
     return {"changed": any(result.get("changed") for result in results), "results": results}
 
 

@@ -27,18 +27,38 @@ LOOKS = frozenset(
     {"look", "site_status", "site_logs", "postgresql_view", "postgresql_diagnosis", "release_state", "site_commands"}
 )
 
+# They take minutes, in which a host may die or be cut off.
+LONG = frozenset(
+    {"release_build", "release_migrate", "release_switch", "manage", "media_move", "postgresql_dump", "postgresql_restore"}
+)
 
-def note(
-    process: Process, run: Mapping[str, Any], begun: float, steps: Sequence[str], results: Sequence[Mapping[str, Any]]
-) -> None:
-    """Write down what a call of a run has changed, or where it has failed; nothing where it did neither.
 
-    That it can't be written is a warning: the run has done its work.
+def begin(process: Process, run: Mapping[str, Any], begun: float, steps: Sequence[str]) -> bool:
+    """Write down that a call begins with what takes long, in case that nobody is there when it ends; return whether it does.
 
     :param run: who, what and which run, as the controller says.
     :param begun: when the call began, in seconds since 1970.
-    :param steps: names of the steps that were asked for.
-    :param results: of those that were taken.
+    :param steps: names of the steps that are asked for.
+    """
+    long = [step for step in steps if step in LONG]
+    if not long or not _is_kept(process):
+        return False
+    _try(process, {**run, "from": came_from(), "at": moment(begun), "until": moment(begun), "open": long})
+    return True
+
+
+def note(
+    process: Process,
+    run: Mapping[str, Any],
+    begun: float,
+    steps: Sequence[str],
+    results: Sequence[Mapping[str, Any]],
+    is_open: bool = False,
+) -> None:
+    """Write down what a call of a run has changed, or where it has failed; nothing where it did neither.
+
+    :param results: of those steps that were taken.
+    :param is_open: whether its begin is written down.
     """
     taken = list(zip(steps, results, strict=False))
     changed = [step for step, result in taken if result.get("changed")]
@@ -47,11 +67,19 @@ def note(
         for step, result in taken
         if result.get("failed") and not result.get("refuses") and step not in LOOKS
     ]
-    if process.check_mode or os.geteuid() != 0 or not (changed or failed):
-        return
-    entry = {**run, "from": came_from(), "at": moment(begun), "until": moment(time.time()), "steps": changed, "failed": failed}
+    if _is_kept(process) and (changed or failed or is_open):
+        told = {"from": came_from(), "at": moment(begun), "until": moment(time.time()), "steps": changed, "failed": failed}
+        _try(process, {**run, **told})
+
+
+def _is_kept(process: Process) -> bool:
+    return not process.check_mode and os.geteuid() == 0
+
+
+def _try(process: Process, entry: Mapping[str, Any]) -> None:
+    """Write an entry; that it can't be written is a warning, since the run does its work all the same."""
     try:
-        write(entry)
+        write({"steps": [], "failed": [], **entry})
     except OSError as error:
         process.warn(f"{os.uname().nodename} keeps no note of this run in {FILE}: {error}.")
 
@@ -87,17 +115,17 @@ def lines(file: Path = FILE) -> list[str]:
 
 
 def runs(written: Iterable[str]) -> list[dict[str, Any]]:
-    """Return a run for all lines of it, oldest first; what a power cut has torn is left out."""
+    """Return a run for all lines of it, oldest first, without those that have changed nothing after all, and torn lines."""
     found: dict[str, dict[str, Any]] = {}
     for entry in filter(None, map(_entry, written)):
         before = found.get(entry["run"])
         if before is None:
             found[entry["run"]] = entry
             continue
-        before["until"] = entry["until"]
+        before["until"], before["open"] = entry["until"], entry.get("open", [])
         before["steps"] = list(dict.fromkeys([*before["steps"], *entry["steps"]]))
         before["failed"] = list(dict.fromkeys([*before["failed"], *entry["failed"]]))
-    return list(found.values())
+    return [entry for entry in found.values() if entry["steps"] or entry["failed"] or entry.get("open")]
 
 
 def of_site(site: str, number: int, file: Path = FILE) -> list[dict[str, Any]]:

@@ -33,11 +33,12 @@ def fleet_verbs(statuses: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any
     found: dict[str, dict[str, Any]] = {}
     for host, status in statuses.items():
         for run in status.get("verbs", []):
-            whole = found.setdefault(run["run"], {**run, "hosts": [], "steps": [], "failed": []})
+            whole = found.setdefault(run["run"], {**run, "hosts": [], "steps": [], "failed": [], "open": []})
             whole["hosts"].append(host)
             whole["at"], whole["until"] = min(whole["at"], run["at"]), max(whole["until"], run["until"])
             whole["steps"] = list(dict.fromkeys([*whole["steps"], *run["steps"]]))
             whole["failed"] += [f"{host}, {said}" for said in run["failed"]]
+            whole["open"] += [f"{host}, {step}" for step in run.get("open", [])]
     return sorted(found.values(), key=lambda run: str(run["at"]))
 
 

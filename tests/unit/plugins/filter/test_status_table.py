@@ -140,3 +140,5 @@ def test_a_run_is_one_row_with_all_hosts_that_it_has_changed() -> None:
     words = ("08:15:00Z", "08:17:00Z", "ada@laptop", "root@192.0.2.7", "deploy", "site_version=v2", "app1,app2")
     assert [word for word in (*words, "failed: app2, release_build: no room") if word not in deploy] == []
     assert "BEGAN" not in status_table({"app1": {"verbs": []}}, "shop")
+    cut = {**on_app1, "open": ["release_migrate"]}
+    assert "goes on, or was cut off: app1, release_migrate" in status_table({"app1": {"verbs": [cut]}}, "shop")

@@ -107,3 +107,21 @@ def test_a_call_without_a_run_or_that_compares_leaves_nothing(file: Path, monkey
     assert not file.exists()
     batch.answer(Process(), {"steps": steps, "comparing": False, "run": RUN})
     assert [json.loads(line)["steps"] for line in verbs.lines(file)] == [["uv"]]
+
+
+def test_what_takes_long_is_told_while_it_does_and_no_more_where_it_changed_nothing(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def built(*_: Any) -> dict[str, Any]:
+        seen.extend(run["open"] for run in verbs.of_site("shop", 20, file))
+        return {"changed": False}
+
+    monkeypatch.setattr(batch, "result_of", built)
+    steps = [{"step": "release_build", "arguments": {}}]
+    batch.answer(Process(), {"steps": steps, "comparing": False, "run": RUN})
+    assert seen == [["release_build"]]
+    assert verbs.of_site("shop", 20, file) == []
+    batch.answer(Process(check_mode=True), {"steps": steps, "comparing": False, "run": {**RUN, "run": "cd34"}})
+    assert "cd34" not in file.read_text()
