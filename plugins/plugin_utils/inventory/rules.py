@@ -131,6 +131,8 @@ RULES: dict[str, Rule] = {
     "site_database_server": check_server,
     "site_database_ca_path": check_local_file,
     "site_backup_passphrase": check_not_empty,
+    "site_cache_password": check_not_empty,
+    "site_broker_password": check_not_empty,
     "site_database_name": check_identifier,
     "site_database_user": check_identifier,
     "site_balance_hash_key": check_hash_key,

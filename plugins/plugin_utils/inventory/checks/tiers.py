@@ -22,6 +22,9 @@ def check_tiers(groups: Mapping[str, list[str]], is_managed: bool = False) -> It
         if not groups.get(tier.name) and not tier.may_be_empty and not (tier.replaced_by and is_managed):
             yield Complaint(f"group {tier.name}", f"has no host, so nothing {tier.purpose}", _tier_remedy(tier, groups))
     yield from _check_workers(groups)
+    if len(caches := groups.get("cache", [])) > 1:
+        wrong = f"has {_hosts(caches)}, and the project finds cache and broker on one; several that take over from one another are not there yet"
+        yield Complaint("group cache", wrong, "Leave one host in it.")
     yield from _check_votes(len(groups.get("db", [])), len(groups.get("dcs", [])))
     for host in _strays(groups):
         own = [group for group in groups if group not in ("all", "ungrouped") and host in groups[group]]
