@@ -18,6 +18,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.status.background i
 from ansible_collections.hotclub.django.plugins.module_utils.status.database import look_at_managed
 from ansible_collections.hotclub.django.plugins.module_utils.status.host import look_at_host
 from ansible_collections.hotclub.django.plugins.module_utils.status.pools import look_at_pools
+from ansible_collections.hotclub.django.plugins.module_utils.status.stores import Stores, look_at_stores
 from ansible_collections.hotclub.django.plugins.module_utils.status.upgrades import look_at_interpreter, look_at_updates
 from ansible_collections.hotclub.django.plugins.module_utils.status.watched import look_at_watch
 
@@ -58,6 +59,7 @@ def look(module: Call) -> dict[str, Any]:
         look_at_timers(site, status)
         look_at_singles(site, status)
         look_at_pools(Pools(site.name, run), status)
+    look_at_stores(Stores(site.name), status)
     if wanted["history"] > 0:
         status["verbs"] = verbs.of_site(site.name, wanted["history"])
     if wanted["history"] > 0 and "app" in wanted["tiers"]:

@@ -23,7 +23,7 @@ def check_tiers(groups: Mapping[str, list[str]], is_managed: bool = False) -> It
             yield Complaint(f"group {tier.name}", f"has no host, so nothing {tier.purpose}", _tier_remedy(tier, groups))
     yield from _check_workers(groups)
     if len(caches := groups.get("cache", [])) > 1:
-        wrong = f"has {_hosts(caches)}, and the project finds cache and broker on one; several that take over from one another are not there yet"
+        wrong = f"has {_hosts(len(caches))}, and there can't be several yet that take over from one another"
         yield Complaint("group cache", wrong, "Leave one host in it.")
     yield from _check_votes(len(groups.get("db", [])), len(groups.get("dcs", [])))
     for host in _strays(groups):

@@ -21,6 +21,7 @@ STATIC_STORAGE = "django.contrib.staticfiles.storage.StaticFilesStorage"
 S3_STORAGE = "storages.backends.s3.S3Storage"
 POSTGRESQL = "django.db.backends.postgresql"
 CONSOLE_MAIL = "django.core.mail.backends.console.EmailBackend"
+REDIS_CACHE = "django.core.cache.backends.redis.RedisCache"
 SMTP_MAIL = "django.core.mail.backends.smtp.EmailBackend"
 # A mail server that hangs must not hold a worker for as long as a request may take.
 MAIL_SECONDS = 10
@@ -77,6 +78,7 @@ def layer(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
         changes["SECURE_PROXY_SSL_HEADER"] = ("HTTP_X_FORWARDED_PROTO", "https")
     if secure:
         changes.update(SESSION_COOKIE_SECURE=True, CSRF_COOKIE_SECURE=True)
+    changes.update(_cache(project, environment))
     if environment.get("EMAIL_HOST"):
         changes.update(_mail(project, environment))
     if not project.get("LOGGING"):
@@ -118,6 +120,14 @@ def _media_in_bucket(project: Mapping[str, Any], environment: Mapping[str, str],
     }
     storages = {"staticfiles": {"BACKEND": STATIC_STORAGE}, **project.get("STORAGES", {})}
     return {"STORAGES": {**storages, "default": {"BACKEND": S3_STORAGE, "OPTIONS": options}}}
+
+
+def _cache(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return what caches in the site's cache, unless the project says where it caches; one without a client for it goes on as it was."""
+    address = environment.get("CACHE_URL")
+    if not address or "CACHES" in project or not _installed("redis") or _version() < (4, 0):
+        return {}
+    return {"CACHES": {"default": {"BACKEND": REDIS_CACHE, "LOCATION": address}}}
 
 
 def _mail(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
