@@ -86,7 +86,7 @@ def test_a_task_outlives_the_end_of_its_broker(cached: Site) -> None:
     before = app.run(f"systemctl show --value --property MainPID {cached.name}-broker.service")
     app.run(f"systemctl kill --signal=SIGKILL {cached.name}-broker.service")
     deadline = time.monotonic() + at_pace(20)
-    while not asked(cached, "broker", "llen celery") == "1":
+    while asked(cached, "broker", "llen celery") != "1":
         assert time.monotonic() < deadline, app.run(f"journalctl -n 20 -u {cached.name}-broker.service")
         time.sleep(0.3)
     assert app.run(f"systemctl show --value --property MainPID {cached.name}-broker.service") != before
@@ -102,9 +102,8 @@ def test_nobody_else_is_answered_and_nothing_listens_outside(cached: Site, galle
         assert not app.succeeds(f"runuser -u {gallery.name} -- sh -c '{ASKED.format(site=cached.name, purpose=purpose)} ping'")
         port = asked(cached, purpose, "info server | grep ^tcp_port").partition(":")[2].strip()
         for login in ("", f"--user {cached.name} --pass wrong"):
-            answer = app.run(
-                f"cd / && runuser -u {gallery.name} -- $(command -v valkey-cli || command -v redis-cli) -p {port} {login} keys '*' 2>&1"
-            )
+            ask = f"$(command -v valkey-cli || command -v redis-cli) -p {port} {login}"
+            answer = app.run(f"cd / && runuser -u {gallery.name} -- {ask} keys '*' 2>&1")
             assert "NOAUTH" in answer or "WRONGPASS" in answer, answer
         listening = app.run(f"ss --listening --tcp --numeric --no-header | awk '{{print $4}}' | grep ':{port}$'").split()
         assert listening == [f"127.0.0.1:{port}"]

@@ -123,7 +123,7 @@ def _media_in_bucket(project: Mapping[str, Any], environment: Mapping[str, str],
 
 
 def _cache(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return what caches in the site's cache, unless the project says where it caches; one without a client for it goes on as it was."""
+    """Return what caches in the site's cache, unless the project says where it caches, or has no client for that."""
     address = environment.get("CACHE_URL")
     if not address or "CACHES" in project or not _installed("redis") or _version() < (4, 0):
         return {}
