@@ -95,16 +95,9 @@ TIERS: Mapping[str, Tier] = {
             synonyms=("workers", "celery", "tasks", "jobs", "background"),
             may_be_empty=True,
         ),
-        Tier(
-            name="cache",
-            verb="keep",
-            what="the cache and the queue of tasks",
-            synonyms=("caches", "redis", "valkey", "broker", "brokers"),
-            may_be_empty=True,
-        ),
-        # Without synonyms: an inventory may have hosts that keep the backups of something else.
+        # Without synonyms, all three: an inventory may have hosts with a Redis, backups or a monitoring of something else.
+        Tier(name="cache", verb="keep", what="the cache and the queue of tasks", synonyms=(), may_be_empty=True),
         Tier(name="backup", verb="keep", what="the backups of the database", synonyms=(), may_be_empty=True),
-        # Without synonyms: an inventory may have hosts that watch something else.
         Tier(name="monitoring", verb="watch", what="the other hosts", synonyms=(), may_be_empty=True),
     )
 }

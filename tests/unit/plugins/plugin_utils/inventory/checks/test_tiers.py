@@ -12,7 +12,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.ti
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS, Tier, hosts_by_tier, placed
 
 SINGLE = {"lb": ["web1"], "app": ["web1"], "db": ["web1"]}
-CACHE = Tier("cache", "keep", "what is quick to ask for", ("redis", "valkey"), may_be_empty=True)
+SEARCH = Tier("search", "keep", "what is searched", ("opensearch", "elastic"), may_be_empty=True)
 
 
 def test_hosts_of_no_tier_are_left_alone_with_a_remark() -> None:
@@ -20,7 +20,7 @@ def test_hosts_of_no_tier_are_left_alone_with_a_remark() -> None:
     [(remark, hosts)] = remark_strays(groups)
 
     assert list(check_tiers(groups)) == [] and placed(groups) == ["web1"]
-    assert hosts == ["mail1", "mail2"] and "put it into lb, app, db, dcs, worker, backup or monitoring" in remark.remedy
+    assert hosts == ["mail1", "mail2"] and "put it into lb, app, db, dcs, worker, cache, backup or monitoring" in remark.remedy
 
 
 def test_an_inventory_of_one_site_has_no_remark() -> None:
@@ -36,16 +36,16 @@ def test_a_host_of_no_tier_can_t_leave_and_none_has_to_be_in_the_run() -> None:
 
 
 def test_a_new_tier_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TIERS, "cache", CACHE)
-    groups = {"all": ["web1", "cache1"], **SINGLE, "redis": ["cache1"]}
+    monkeypatch.setitem(TIERS, "search", SEARCH)
+    groups = {"all": ["web1", "search1"], **SINGLE, "elastic": ["search1"]}
 
-    assert [complaint.remedy for complaint in check_tiers(groups)] == ["Did you mean the group cache?"]
-    with_cache = {"all": ["web1", "cache1"], **SINGLE, "cache": ["cache1"]}
-    assert list(check_tiers(with_cache)) == [] and placed(with_cache) == ["web1", "cache1"]
-    assert (all_tiers(with_cache), all_tiers(groups), all_tiers({})) == ("lb:app:db:cache", "lb:app:db", ":".join(TIERS))
-    assert topology(with_cache, {"web1": {}, "cache1": {}})["cache"] == [{"name": "cache1", "address": "cache1"}]
-    assert departure(with_cache, "cache1", topology(with_cache, {"web1": {}, "cache1": {}}, ["cache1"]), ["web1", "cache1"]) == []
-    assert reboot_plan("cache1", hosts_by_tier(with_cache), "always", False, {})["reboot"]
+    assert [complaint.remedy for complaint in check_tiers(groups)] == ["Did you mean the group search?"]
+    with_search = {"all": ["web1", "search1"], **SINGLE, "search": ["search1"]}
+    assert list(check_tiers(with_search)) == [] and placed(with_search) == ["web1", "search1"]
+    assert (all_tiers(with_search), all_tiers(groups), all_tiers({})) == ("lb:app:db:search", "lb:app:db", ":".join(TIERS))
+    assert topology(with_search, {"web1": {}, "search1": {}})["search"] == [{"name": "search1", "address": "search1"}]
+    assert departure(with_search, "search1", topology(with_search, {"web1": {}, "search1": {}}, ["search1"]), ["web1", "search1"]) == []
+    assert reboot_plan("search1", hosts_by_tier(with_search), "always", False, {})["reboot"]
 
 
 @pytest.mark.parametrize("name", ["monitor", "etcd"])
@@ -98,3 +98,9 @@ def test_a_host_for_background_work_without_releases_is_refused() -> None:
     [complaint] = check_tiers(groups)
 
     assert complaint.subject == "host w1" and "site_app_drained" in complaint.remedy
+
+
+def test_several_hosts_with_a_cache_are_refused() -> None:
+    groups = {"all": ["web1", "cache1"], **SINGLE, "cache": ["web1", "cache1"]}
+
+    assert ["Leave one host in it." in complaint.remedy for complaint in check_tiers(groups)] == [True]
