@@ -56,11 +56,11 @@ def test_a_group_that_only_resembles_an_optional_tier_is_left_alone(name: str) -
 
 
 def test_a_tier_that_must_have_hosts_says_what_nobody_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TIERS, "cache", replace(CACHE, may_be_empty=False))
+    monkeypatch.setitem(TIERS, "search", replace(SEARCH, may_be_empty=False))
 
     [complaint] = check_tiers({"all": ["web1"], **SINGLE})
 
-    assert (complaint.subject, complaint.wrong) == ("group cache", "has no host, so nothing keeps what is quick to ask for")
+    assert (complaint.subject, complaint.wrong) == ("group search", "has no host, so nothing keeps what is searched")
 
 
 @pytest.mark.parametrize(("databases", "deciders"), [(1, 0), (3, 0), (5, 0), (2, 3), (3, 3), (4, 3), (4, 5)])
