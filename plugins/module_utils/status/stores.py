@@ -7,12 +7,24 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 ANSWER_SECONDS = 5.0
 MIB = 1024 * 1024
 # A broker that is nearly full soon refuses tasks.
 FULL_PERCENT = 80
+
+
+class Stream(Protocol):
+    """A connection to a server, as bytes."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+    def flush(self) -> object: ...
+
+    def readline(self) -> bytes: ...
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ class Stores:
         return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
 
 
-def answer_of(stream: BinaryIO, *words: str) -> str:
+def answer_of(stream: Stream, *words: str) -> str:
     """Say something to a server, and return its answer.
 
     :raises ValueError: it refuses, or answers something else.
