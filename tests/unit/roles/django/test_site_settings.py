@@ -357,3 +357,25 @@ def test_a_worker_whose_turn_is_over_says_nothing_more_to_the_database(
     connected(sender=None, connection=None)
 
     assert ended == ends
+
+
+CACHE = {"CACHE_URL": "redis://shop:secret@127.0.0.1:11001/0"}
+OWN = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
+
+@pytest.mark.parametrize(
+    ("project", "environment", "installed", "wanted"),
+    [
+        ({}, CACHE, True, {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE["CACHE_URL"]}),
+        ({"CACHES": OWN}, CACHE, True, None),
+        ({}, CACHE, False, None),
+        ({}, {}, True, None),
+    ],
+)
+def test_a_project_that_says_nothing_of_caches_caches_in_the_sites(
+    layer: Any, monkeypatch: pytest.MonkeyPatch, project: Any, environment: Any, installed: bool, wanted: Any
+) -> None:
+    monkeypatch.setitem(layer.__globals__, "_installed", lambda *_: installed)
+    changes = layer({**FRESH, **project}, {**ENVIRONMENT, **environment})
+
+    assert changes.get("CACHES", {}).get("default") == wanted

@@ -44,7 +44,10 @@ def test_a_new_tier_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(check_tiers(with_search)) == [] and placed(with_search) == ["web1", "search1"]
     assert (all_tiers(with_search), all_tiers(groups), all_tiers({})) == ("lb:app:db:search", "lb:app:db", ":".join(TIERS))
     assert topology(with_search, {"web1": {}, "search1": {}})["search"] == [{"name": "search1", "address": "search1"}]
-    assert departure(with_search, "search1", topology(with_search, {"web1": {}, "search1": {}}, ["search1"]), ["web1", "search1"]) == []
+    assert (
+        departure(with_search, "search1", topology(with_search, {"web1": {}, "search1": {}}, ["search1"]), ["web1", "search1"])
+        == []
+    )
     assert reboot_plan("search1", hosts_by_tier(with_search), "always", False, {})["reboot"]
 
 
