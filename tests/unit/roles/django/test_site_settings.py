@@ -376,6 +376,7 @@ def test_a_project_that_says_nothing_of_caches_caches_in_the_sites(
     layer: Any, monkeypatch: pytest.MonkeyPatch, project: Any, environment: Any, installed: bool, wanted: Any
 ) -> None:
     monkeypatch.setitem(layer.__globals__, "_installed", lambda *_: installed)
+    monkeypatch.setitem(layer.__globals__, "_version", lambda: (5, 2))
     changes = layer({**FRESH, **project}, {**ENVIRONMENT, **environment})
 
     assert changes.get("CACHES", {}).get("default") == wanted
