@@ -166,7 +166,7 @@ def services_held(packages: Sequence[str]) -> Iterator[None]:
 
 def policy(packages: Sequence[str], aside: Path) -> str:
     """Return the program that Debian asks: 101 is its word for no."""
-    # postgresql-17 brings postgresql@17-main, etcd-server etcd, certbot a timer of its name.
-    names = sorted({re.sub(r"-(?:server|[0-9.]+)$", "", package) for package in packages})
+    # postgresql-17 brings postgresql@17-main, etcd-server etcd, valkey-server a service of its name, certbot a timer.
+    names = sorted({*packages, *(re.sub(r"-(?:server|[0-9.]+)$", "", package) for package in packages)})
     patterns = "|".join(pattern for name in names for pattern in (name, f"{name}.*", f"{name}@*"))
     return f'#!/bin/sh\n{OURS}\ncase "$1" in {patterns}) exit 101;; esac\n[ ! -x {aside} ] || exec {aside} "$@"\nexit 0\n'

@@ -31,10 +31,13 @@ def answer(program: Path, unit: str) -> int:
 
 @pytest.mark.parametrize(
     ("unit", "expected"),
-    [("postgresql", 101), ("postgresql@17-main.service", 101), ("certbot.timer", 101), ("redis-server", 0), ("nginx", 0)],
+    [
+        *(("postgresql", 101), ("postgresql@17-main.service", 101), ("certbot.timer", 101), ("etcd.service", 101)),
+        *(("valkey-server.service", 101), ("redis-server", 0), ("nginx", 0)),
+    ],
 )
 def test_services_of_held_packages_do_not_start(program: Path, unit: str, expected: int) -> None:
-    with packages.services_held(["postgresql-17", "certbot"]):
+    with packages.services_held(["postgresql-17", "certbot", "etcd-server", "valkey-server"]):
         assert answer(program, unit) == expected
     assert not program.exists()
 
