@@ -54,7 +54,8 @@ def test_over_a_network_both_ends_prove_who_they_are(render: Render) -> None:
 def test_the_site_alone_logs_in_and_may_change_no_setting(render: Render) -> None:
     default, site = told(render, "cache", f"{FOLDER}/users.acl.j2")
 
-    assert default == "user default reset off"
+    # Off, and without a password. With fewer rights, a server would refuse to take back what it has on its disk.
+    assert default == "user default reset off ~* &* +@all"
     assert site.startswith(f"user shop reset on #{hashlib.sha256(b'of the cache').hexdigest()} ")
     assert "-@admin -@dangerous" in site and "+flushdb" in site and "of the cache" not in site
     assert told(render, "broker", f"{FOLDER}/password.j2") == ["of the broker"]
