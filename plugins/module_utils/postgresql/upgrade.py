@@ -494,14 +494,16 @@ class Upgrade:
             raise PostgresqlError(f"The copy of PostgreSQL {self.old.version} does not follow any more. Run this again.")
         seconds: dict[str, float] = {}
         with self._no_backups():
+            complete = False
             try:
                 with timed(seconds, "stop"):
                     last = handover.halt(self.old)
                 with timed(seconds, "upgrade"):
                     self._take_over(last, self.new)
-            except Trouble:
-                handover.go_on(self.old)
-                raise
+                complete = True
+            finally:
+                if not complete:
+                    handover.go_on(self.old)
             with timed(seconds, "start"):
                 self._exchange(self.old, self.new)
         with timed(seconds, "open"), contextlib.suppress(Trouble):

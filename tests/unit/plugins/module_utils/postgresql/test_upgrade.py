@@ -13,6 +13,15 @@ from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster 
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.upgrade import UNFINISHED, Upgrade
 from ansible_collections.hotclub.django.plugins.module_utils.steps import postgresql_upgrade as step
 
+PROBLEMS = Upgrade.problems
+SOUND: dict[str, Any] = {
+    "in_recovery": False,
+    "tablespaces": [],
+    "bytes": 10_000_000,
+    "free_bytes": 10**12,
+    "databases": {"shop": 12},
+}
+
 
 def server(root: Path, version: str, start: str, unfinished: bool = False) -> None:
     """Lay down what is left of a server on a host."""
@@ -154,3 +163,58 @@ def test_two_runs_never_exchange_servers_at_the_same_time(tmp_path: Path) -> Non
         pass
     with upgrade.alone(0, path):
         pass
+
+
+@pytest.mark.parametrize(
+    ("seen", "answers", "said"),
+    [
+        ({}, {}, ""),
+        ({"in_recovery": True}, {}, "Upgrade that one"),
+        ({"tablespaces": ["fast"]}, {}, "(fast)"),
+        ({"free_bytes": 10**9}, {}, "needs 1034 MiB"),
+        ({}, {"pg_replication_slots": '["copy"]'}, "(copy)"),
+        ({}, {"pg_prepared_xacts": "2"}, "prepared transactions"),
+        ({}, {"pg_conf_load_time": '{"overruling": ["work_mem"]}'}, "ALTER SYSTEM has set work_mem"),
+        ({}, {"from pg_extension": '["plpgsql", "hstore", "own"]'}, "extension own"),
+    ],
+)
+def test_what_is_in_the_way_is_said_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: dict[str, Any], answers: dict[str, str], said: str
+) -> None:
+    server(tmp_path, "15", "auto")
+    monkeypatch.setattr("ansible_collections.hotclub.django.plugins.module_utils.postgresql.move.view", lambda _: SOUND | seen)
+    known = {
+        "pg_replication_slots": "[]",
+        "pg_prepared_xacts": "0",
+        "pg_conf_load_time": '{"overruling": []}',
+        "datallowconn": '["shop"]',
+        "from pg_extension": '["plpgsql"]',
+        "hstore.control": "postgresql-15: /usr/share/postgresql/15/extension/hstore.control",
+        **answers,
+    }
+
+    def run(command: list[str]) -> tuple[int, str]:
+        line = " ".join(command)
+        return 0, next((answer for part, answer in known.items() if part in line), "")
+
+    old, new = (Cluster(version, "main", 5432, run, str(tmp_path)) for version in ("15", "17"))
+    backups = Backups(lambda *_, **__: Outcome(0), str(tmp_path))
+
+    problems = list(PROBLEMS(Upgrade(old, new, backups), "shop", False))
+
+    assert len(problems) == bool(said), problems
+    assert said in "".join(problems)
+
+
+def test_other_sites_of_the_server_are_named_and_may_be_taken_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "ansible_collections.hotclub.django.plugins.module_utils.postgresql.sharing.parts_of", lambda *_: ["blog", "shop"]
+    )
+    old, new = (Cluster(version, "main", 5432, lambda _: (0, ""), str(tmp_path)) for version in ("15", "17"))
+    found = Upgrade(old, new, Backups(lambda *_, **__: Outcome(0), str(tmp_path)))
+
+    [problem] = found._problems_of_sites("shop", False, ["blog", "shop"])
+
+    assert "too: blog (databases blog, shop)" in problem
+    assert "upgrade_others=true" in problem
+    assert not list(found._problems_of_sites("shop", True, ["blog", "shop"]))
