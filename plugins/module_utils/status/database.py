@@ -10,6 +10,9 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql import managed
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.backups import CLUSTER
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.cluster import on_this_host
+from ansible_collections.hotclub.django.plugins.module_utils.postgresql.upgrade import left_beside, servers_of, serving_of
 
 MEBI = 1024 * 1024
 # A server that is well answers within milliseconds.
@@ -36,6 +39,19 @@ def look_at_database(database: str, status: dict[str, Any]) -> None:
         return
     size, connections = told.stdout.split()
     status.update(database_mb=round(int(size) / MEBI, 1), database_connections=int(connections))
+    status["remarks"] += remarks_on_upgrade()
+
+
+def remarks_on_upgrade(root: str = "/") -> list[str]:
+    """Say which server an upgrade, or the way back from one, has left behind."""
+    servers = servers_of(CLUSTER, 0, on_this_host, root)
+    serving = serving_of(servers)
+    return [
+        f"PostgreSQL {serving[0].version} serves since an upgrade, and {left.data} has what {left.version} was left with: "
+        "playbooks/upgrade_postgresql.yml -e upgrade_do=confirm removes it"
+        for left in left_beside(servers)
+        if serving
+    ]
 
 
 def look_at_managed(target: managed.Target, status: dict[str, Any]) -> None:
