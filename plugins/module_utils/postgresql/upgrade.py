@@ -357,8 +357,8 @@ class Upgrade:
         with subprocess.Popen(  # pylint: disable=ansible-bad-function
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
         ) as session:
-            assert session.stdin
-            assert session.stdout
+            if session.stdin is None or session.stdout is None:
+                raise PostgresqlError("psql has no input.")
             session.stdin.write(KEEP)
             session.stdin.flush()
             said = session.stdout.readline().strip()
