@@ -87,10 +87,12 @@ def test_what_is_switched_off_loses_what_its_server_runs_by() -> None:
     [
         ({"valkey_cache_memory_mb": 500}, "800 MiB together on web1"),
         ({"valkey_broker_port": 6380}, "can't both listen on port 6380"),
+        ({"valkey_broker_password": ""}, "Without a password"),
+        ({"valkey_broker_password": "", "valkey_broker_enabled": False}, ""),
         ({}, ""),
     ],
 )
 def test_what_does_not_fit_is_refused(more: dict[str, Any], said: str) -> None:
-    found = list(refused(evaluate_for_role("valkey", "{{ __valkey_refusals }}", **SITE, **more)))
+    found = list(refused(evaluate_for_role("valkey", "{{ __valkey_refusals }}", **{**SITE, **more})))
 
     assert len(found) == bool(said) and all(said in text for text in found)
