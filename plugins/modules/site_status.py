@@ -83,6 +83,10 @@ options:
     description: Whether the database's server is backed up here, so that its backups are looked at.
     type: bool
     default: false
+  alerts:
+    description: Whether Prometheus on this host is asked for alerts of the site that fire.
+    type: bool
+    default: false
   backups_kept:
     description: >-
       The folder in which this host keeps backups that other hosts send, so that it and its server are looked at; empty where it

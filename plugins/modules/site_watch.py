@@ -47,6 +47,12 @@ options:
     description: For how many looks a trouble must last until it is told, and be gone until it is over.
     type: int
     default: 2
+  metrics:
+    description:
+      - Whether what a look finds is written as metrics, too.
+      - They are where the textfile collector of Debian's C(prometheus-node-exporter) reads them.
+    type: bool
+    default: false
   deploys:
     description: Whether it also tells which releases begin to serve.
     type: bool

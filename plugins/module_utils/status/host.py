@@ -17,6 +17,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.status.background i
 from ansible_collections.hotclub.django.plugins.module_utils.status.backups import look_at_backups, look_at_kept_backups
 from ansible_collections.hotclub.django.plugins.module_utils.status.database import look_at_database
 from ansible_collections.hotclub.django.plugins.module_utils.status.members import look_at_members
+from ansible_collections.hotclub.django.plugins.module_utils.status.prometheus import look_at_alerts
 from ansible_collections.hotclub.django.plugins.module_utils.status.units import look_at_units
 from ansible_collections.hotclub.django.plugins.module_utils.status.validity import (
     look_at_certificate,
@@ -89,6 +90,8 @@ def parts(wanted: Mapping[str, Any], status: dict[str, Any]) -> list[tuple[str, 
             ("PostgreSQL", lambda: look_at_database(wanted["database"], status)),
             ("the members of the database's cluster", lambda: look_at_members(status)),
         ]
+    if wanted["alerts"]:
+        found += [("the alerts of Prometheus", lambda: look_at_alerts(site.name, status))]
     if wanted["backups_kept"]:
         found += [("the backups of other hosts", lambda: look_at_kept_backups(site.name, wanted["backups_kept"], status))]
     if wanted["backups"]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -11,11 +12,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.files import write_atomically
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import PATH
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.lock import holder_of
 from ansible_collections.hotclub.django.plugins.module_utils.status.deploys import Deploys
 from ansible_collections.hotclub.django.plugins.module_utils.status.host import in_time, look_at_host
+from ansible_collections.hotclub.django.plugins.module_utils.status.metrics import exposition
 from ansible_collections.hotclub.django.plugins.module_utils.status.telling import NotToldError, ask_for, listener_of, tell
 from ansible_collections.hotclub.django.plugins.module_utils.status.troubles import Troubles, message
 from ansible_collections.hotclub.django.plugins.module_utils.status.watched import SETTINGS, Memory, Watch, read, with_defaults
@@ -34,7 +37,11 @@ def main() -> None:
         raise SystemExit(f"{watch.settings} can't be read, so nobody is told of trouble: run playbooks/site.yml")
     wanted = with_defaults(said, SETTINGS)
     try:
-        untold = turn(watch.site, wanted, memory, [*problems_of(wanted["look"]), *memory.problems])
+        status, found = look(wanted["look"])
+        problems = [*found, *memory.problems]
+        if wanted["metrics"]:
+            write_metrics(watch, exposition(watch.site, status, problems, time.time()))
+        untold = turn(watch.site, wanted, memory, problems)
     except OSError as error:
         # Whoever is told what nobody remembers is told the same at every look.
         raise SystemExit(f"nobody is told of trouble, since that can't be remembered: {error}") from error
@@ -42,14 +49,21 @@ def main() -> None:
         sys.stderr.write(f"{what} fails: {why}\n")
 
 
-def problems_of(wanted: Mapping[str, Any]) -> list[str]:
-    """Return what is wrong with the host. That it can't be looked at is wrong, too."""
+def look(wanted: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return how the host is, and what is wrong with it. That it can't be looked at is wrong, too."""
     try:
         status = look_at_host(wanted, in_time)
         expected = status["unsettled"] if is_changed(Site.at(wanted["name"], wanted["root"])) else ()
-        return [str(problem) for problem in status["problems"] if problem not in expected]
+        return status, [str(problem) for problem in status["problems"] if problem not in expected]
     except Exception as error:  # whatever it is, somebody must be told
-        return [f"the host can't look at itself ({type(error).__name__}: {error})"]
+        return {}, [f"the host can't look at itself ({type(error).__name__}: {error})"]
+
+
+def write_metrics(watch: Watch, said: str) -> None:
+    """Write the metrics where the host's exporter reads them, if it is there; a disk that takes nothing is told otherwise."""
+    with contextlib.suppress(OSError):
+        if watch.metrics.parent.is_dir():
+            write_atomically(watch.metrics, said)
 
 
 def is_changed(site: Site) -> bool:

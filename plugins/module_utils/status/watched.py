@@ -20,7 +20,16 @@ MINUTE = 60.0
 # A look takes seconds, a message to somebody who doesn't answer some more of them.
 LATE_MINUTES = 10
 # Of what settings or a state lack, or have in another form.
-SETTINGS = {"look": {}, "host": "", "urls": [], "heartbeat_url": "", "interval_minutes": 5, "after_looks": 2, "deploys": False}
+SETTINGS = {
+    "look": {},
+    "host": "",
+    "urls": [],
+    "heartbeat_url": "",
+    "interval_minutes": 5,
+    "after_looks": 2,
+    "deploys": False,
+    "metrics": False,
+}
 STATE = {"looked": 0.0, "untold": {}}
 FORGETFUL = "what was told can't be kept in {folder}, and is forgotten at the next start of the host: make room there"
 
@@ -51,6 +60,11 @@ class Watch:
     def settings(self) -> Path:
         """What to look at and whom to tell, which root alone may read."""
         return self.root / "etc/hotclub/watch" / f"{self.site}.json"
+
+    @property
+    def metrics(self) -> Path:
+        """What a look has found, where the exporter of the host's metrics reads it."""
+        return self.root / "var/lib/prometheus/node-exporter" / f"hotclub-{self.site}.prom"
 
     @property
     def state(self) -> Path:

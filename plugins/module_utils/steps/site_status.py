@@ -33,6 +33,7 @@ SPEC: dict[str, Any] = {
     "database": {"type": "str", "required": True},
     "managed_database": {"type": "dict", "no_log": False, "options": managed.PARAMETERS},
     "backups": {"type": "bool", "default": False},
+    "alerts": {"type": "bool", "default": False},
     "backups_kept": {"type": "str", "default": ""},
     "balanced_hosts": {"type": "list", "elements": "str", "default": []},
     "migrations": {"type": "bool", "default": False},

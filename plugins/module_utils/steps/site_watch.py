@@ -30,8 +30,9 @@ SPEC: dict[str, Any] = {
     "interval_minutes": {"type": "int", "default": 5},
     "after_looks": {"type": "int", "default": 2},
     "deploys": {"type": "bool", "default": False},
+    "metrics": {"type": "bool", "default": False},
 }
-TOLD = ("host", "look", "urls", "heartbeat_url", "interval_minutes", "after_looks", "deploys")
+TOLD = ("host", "look", "urls", "heartbeat_url", "interval_minutes", "after_looks", "deploys", "metrics")
 Action = tuple[str, Callable[[], object]]
 
 
@@ -67,6 +68,8 @@ def have(watch: Watch, wanted: dict[str, Any]) -> Iterator[Action]:
     for path, content, mode in ((watch.settings, settings.encode(), 0o600), (watch.program, code, 0o644)):
         if not path.is_file() or path.read_bytes() != content or path.stat().st_mode & 0o777 != mode:
             yield str(path), lambda path=path, content=content, mode=mode: _put(path, content, mode)  # type: ignore[misc]
+    if watch.metrics.exists() and not wanted["metrics"]:
+        yield str(watch.metrics), watch.metrics.unlink
     unit = properties(watch.timer, "ActiveState", "UnitFileState", "NeedDaemonReload")
     stale = unit.get("NeedDaemonReload") == "yes" or not unit.get("UnitFileState")
     if stale or properties(watch.service, "NeedDaemonReload").get("NeedDaemonReload") == "yes":
@@ -95,7 +98,7 @@ def leave(watch: Watch) -> Iterator[Action]:
     if known:
         yield "stop", lambda: systemctl("disable", "--quiet", "--now", watch.timer)
         yield "end", lambda: systemctl("stop", watch.service)
-    for path in (*units, watch.settings, watch.program, watch.state.parent, watch.spare.parent):
+    for path in (*units, watch.settings, watch.program, watch.metrics, watch.state.parent, watch.spare.parent):
         if path.exists():
             yield str(path), lambda path=path: files.remove(path)  # type: ignore[misc]
     if known:

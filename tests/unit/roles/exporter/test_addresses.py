@@ -34,7 +34,7 @@ def test_sites_that_share_an_address_share_what_listens_there(render: Render, tm
         check=True,
     )
 
-    assert told.stdout.split() == ["--web.listen-address=10.0.0.1:9100", "--web.listen-address=[fd00::1]:9100"]
+    assert told.stdout.split()[1:] == ["--web.listen-address=10.0.0.1:9100", "--web.listen-address=[fd00::1]:9100"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ WANTED: dict[str, Any] = {
     "certificate_days": 14,
     "internal_certificates": [],
     "balanced_hosts": [],
+    "alerts": False,
     "backups_kept": "",
     "health": {"host": "shop.example.org", "path": "/", "statuses": ["200"], "seconds": 1},
 }

@@ -248,7 +248,7 @@ def test_a_host_that_cannot_be_looked_at_is_in_trouble(monkeypatch: pytest.Monke
         raise RuntimeError("no such thing")
 
     monkeypatch.setattr(program, "look_at_host", fails)
-    assert program.problems_of({}) == ["the host can't look at itself (RuntimeError: no such thing)"]
+    assert program.look({})[1] == ["the host can't look at itself (RuntimeError: no such thing)"]
 
 
 @pytest.mark.parametrize(("age", "told"), [(None, 2), (30, 1), (100_000, 2)])
@@ -262,7 +262,7 @@ def test_what_a_deploy_is_about_is_no_trouble_while_it_lives(
         os.utime(site.lock_file, (at, at))
     found = {"problems": ["nginx is inactive", "2 waits for its turn"], "unsettled": ["2 waits for its turn"]}
     monkeypatch.setattr(program, "look_at_host", lambda _wanted, _take: found)
-    assert len(program.problems_of({"name": "shop", "root": str(tmp_path)})) == told
+    assert len(program.look({"name": "shop", "root": str(tmp_path)})[1]) == told
 
 
 def shown(root: Path, settings: dict[str, Any] | None, state: dict[str, Any]) -> dict[str, Any]:
