@@ -25,8 +25,9 @@ from tests.projects import variants
 # Each of these takes minutes, so they come last: what lack of time leaves out is what few need, and never what a visitor sees.
 # Measurements are the very last, for they leave sites of their own on the hosts.
 LATE = (
-    *("test_acme.py", "test_pools.py", "test_managed_database.py", "test_first_contact.py"),
-    *("test_projects_as_they_are.py", "test_copies.py", "test_single_workers.py", "test_lynis.py", "test_bench.py"),
+    *("test_prometheus.py", "test_cache.py", "test_acme.py", "test_pools.py", "test_managed_database.py"),
+    *("test_first_contact.py", "test_projects_as_they_are.py", "test_copies.py", "test_single_workers.py"),
+    *("test_lynis.py", "test_bench.py"),
 )
 FIGURES = pytest.StashKey[list[str]]()
 

@@ -38,8 +38,7 @@ def watched(plain: Site) -> Iterator[Site]:
 
 def query(site: Site, expression: str) -> dict[str, str]:
     """What Prometheus knows now: the labels of the first series, and its value."""
-    ask = f"curl -s 127.0.0.1:9090/api/v1/query --data-urlencode {shlex.quote(f'query={expression}')} || true"
-    found = json.loads(site.app.run(ask) or '{"data": {"result": []}}')["data"]["result"]
+    found = json.loads(site.app.run(f"promtool query instant -o json http://127.0.0.1:9090 {shlex.quote(expression)}"))
     return {**found[0]["metric"], "value": found[0]["value"][1]} if found else {}
 
 
