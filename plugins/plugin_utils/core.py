@@ -23,6 +23,7 @@ try:
     from ansible import constants
     from ansible.inventory.manager import InventoryManager
     from ansible.parsing.dataloader import DataLoader
+    from ansible.parsing.splitter import parse_kv
     from ansible.parsing.vault import (
         AnsibleVaultError,
         EncryptedString,
@@ -66,6 +67,7 @@ __all__ = (
     "get_file_vault_secret",
     "is_trusted_as_template",
     "match_encrypt_secret",
+    "parse_kv",
     "trust_as_template",
     "version",
 )

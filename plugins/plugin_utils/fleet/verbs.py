@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 from ansible import context
 from ansible.errors import AnsibleError
-from ansible.parsing.splitter import parse_kv
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import SECRET_NAME
+from ansible_collections.hotclub.django.plugins.plugin_utils.core import parse_kv
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.operator import account, controller, run_of
 
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"

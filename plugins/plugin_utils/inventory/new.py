@@ -25,7 +25,15 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.secrets.store impor
 
 TOPOLOGIES = ("single", "cluster")
 # The generated secrets, as long as the defaults of the role site make them.
-LENGTHS = {"secret_key": 64, "database_password": 40, "authority_passphrase": 40, "backup_passphrase": 40}
+LENGTHS = {
+    "secret_key": 64,
+    "database_password": 40,
+    "authority_passphrase": 40,
+    "backup_passphrase": 40,
+    # Of those that may come with the group cache.
+    "cache_password": 40,
+    "broker_password": 40,
+}
 SAMPLE = {"name": "shop", "domain": "shop.example.org", "source": "https://git.example.org/you/shop.git"}
 SETTINGS = """\
 # Read by Ansible when it is started in this folder.

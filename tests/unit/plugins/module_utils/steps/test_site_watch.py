@@ -22,6 +22,7 @@ WANTED = {
     "interval_minutes": 5,
     "after_looks": 2,
     "deploys": False,
+    "metrics": False,
 }
 
 
