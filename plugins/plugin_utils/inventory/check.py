@@ -12,6 +12,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.checks.fl
     check_challenge,
     check_fleet,
     check_heartbeats,
+    check_minimum_hosts,
     check_pool,
     check_shared_addresses,
     check_signed_source,
@@ -47,6 +48,7 @@ def check_inventory(inventory: Inventory, rules: Rules) -> list[str]:
     check_references(inventory, findings)
     check_becoming_root(inventory, findings)
     check_fleet(inventory, findings)
+    check_minimum_hosts(inventory, findings)
     check_shared_addresses(inventory, findings)
     check_managed(inventory, findings)
     check_backups(inventory, findings)

@@ -58,6 +58,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.set
     check_kernel_settings,
     check_setting_names,
     check_settings,
+    check_tier_counts,
 )
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.source import (
     check_deploy_key,
@@ -137,6 +138,7 @@ RULES: dict[str, Rule] = {
     "site_database_user": check_identifier,
     "site_balance_hash_key": check_hash_key,
     "site_deploy_batch": check_batch,
+    "site_minimum_hosts": check_tier_counts,
     "site_administrators": check_administrators,
     "ssh_administrators": check_administrators,
     "site_virtual_addresses": check_virtual_addresses,

@@ -12,6 +12,7 @@ from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.findings 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.background import names_zone
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.model import Inventory
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import Complaint
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS
 
 # Said for single application hosts.
 OF_ONE_APP_HOST = ("site_app_weight", "site_app_backup", "site_app_drained")
@@ -32,6 +33,26 @@ def check_becoming_root(inventory: Inventory, findings: Findings) -> None:
                 ),
                 hosts=[host],
             )
+
+
+def check_minimum_hosts(inventory: Inventory, findings: Findings) -> None:
+    """Refuse an inventory that lacks hosts: the answer of a provider may have holes, and no run takes them for a wish."""
+    for setting in inventory.settings:
+        if setting.name != "site_minimum_hosts" or not isinstance(setting.value, Mapping):
+            continue
+        for tier, least in setting.value.items():
+            there = len(inventory.groups.get(str(tier), []))
+            if tier in TIERS and isinstance(least, int) and there < least:
+                findings.add(
+                    Complaint(
+                        "site_minimum_hosts",
+                        f"says that the group {tier} has {least} hosts at least, and the inventory has {there}",
+                        "Look whether the source of the inventory has answered for all of them (ansible-inventory --graph); "
+                        "lower the number where hosts are gone for good.",
+                    ),
+                    setting.place,
+                    [setting.host],
+                )
 
 
 def check_fleet(inventory: Inventory, findings: Findings) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.forms.form import Finding
 from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.options import CONTROL
+from ansible_collections.hotclub.django.plugins.plugin_utils.inventory.tiers import TIERS
 
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -39,6 +40,15 @@ def check_batch(value: Any) -> Iterator[Finding]:
             yield (f'"{size}" is no number of hosts', 'Write numbers from 1 on, such as 2, or percentages, such as "25%".')
     if not value:
         yield ("is empty, so that no host would ever switch", 'Write for example [1, "100%"].')
+
+
+def check_tier_counts(value: Any) -> Iterator[Finding]:
+    """Refuse numbers of hosts of what is no tier, or that are none."""
+    for tier, count in value.items():
+        if tier not in TIERS:
+            yield (f'"{tier}" is no tier', f"Write {' or '.join(TIERS)}.")
+        elif not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            yield (f"{count!r} is no number of hosts of the group {tier}", "Write 0 or more.")
 
 
 def check_setting_names(value: Any) -> Iterator[Finding]:

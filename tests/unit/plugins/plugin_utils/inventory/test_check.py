@@ -63,7 +63,8 @@ def test_workers_are_checked_by_name_key_and_range(problems: Problems) -> None:
     assert '"Feeds" is not the name of a worker' in only(problems({"site_workers": [{"name": "Feeds", "kind": "rq"}]}))
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in (COLLECTION / "inventories").iterdir()))
+# Those of plugins are asked in tests/unit/inventories/.
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in (COLLECTION / "inventories").glob("*/hosts.yml")))
 def test_the_inventories_that_we_ship_have_no_problem(name: str, problems: Problems, tmp_path: Path) -> None:
     files = {path.name: path.read_text() for path in (COLLECTION / "inventories" / name).iterdir() if path.is_file()}
 
@@ -501,6 +502,17 @@ class TestExpressions:
         found = problems({"site_domain": "{{ inventory_hostname }}.example.org"}, hosts=SINGLE.replace("[db]\nweb1", "[db]\ndb1"))
 
         assert 'site_domain: differs between hosts: "web1.example.org" on web1; "db1.example.org" on db1.' in only(found)
+
+
+def test_an_inventory_that_lacks_hosts_is_refused(problems: Problems) -> None:
+    hosts = "[lb]\nweb1\n[app]\nweb1\nweb2\n[db]\nweb1\n"
+    more = {"site_media_storage": "none"}
+
+    assert problems({**more, "site_minimum_hosts": {"app": 2, "worker": 0}}, hosts=hosts) == []
+    found = only(problems({**more, "site_minimum_hosts": {"app": 3}}, hosts=hosts))
+    assert "site_minimum_hosts" in found and "the group app has 3 hosts at least, and the inventory has 2" in found
+    assert '"apps" is no tier' in only(problems({**more, "site_minimum_hosts": {"apps": 1}}, hosts=hosts))
+    assert "no number of hosts" in only(problems({**more, "site_minimum_hosts": {"app": "two"}}, hosts=hosts))
 
 
 def test_two_hundred_hosts_take_less_than_two_seconds(problems: Problems) -> None:
