@@ -47,10 +47,11 @@ lint: venv ## Look for mistakes without running anything
 unit: venv ## Run the unit tests
 	pytest tests/unit
 
-# A line of stages keeps two thirds of a processor busy, since hosts mostly wait: three fit a machine that has two.
-test: BESIDE ?= $(if $(STAGES),,--beside single-trixie --beside cluster-trixie)
+# Hosts mostly wait: one server after the other fits beside lint, the unit tests and the cluster. A third line gains nothing on two
+# processors: tests under load then take longer, and their loads with them.
+test: BESIDE ?= $(if $(STAGES),,single-trixie single-bookworm)
 test: ## Run all the tests, or STAGES="unit single-trixie"; a slow machine leaves some out and names them, unless ALL=1
-	@$(LAB) test $(STAGES) $(if $(ALL),--all) $(BESIDE)
+	@$(LAB) test $(STAGES) $(if $(ALL),--all) --beside $(BESIDE)
 
 soak: venv ## Meet a host of an earlier version, upgrade PostgreSQL, deploy under load for longer than the tests do, DEPLOYS=200 times, and have database hosts fail
 	@$(LAB) up single --prefix soak-

@@ -77,14 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("test", help="run all the tests, or some stages of them")
     verb.add_argument("stages", nargs="*", metavar="STAGE", help="as the summary names them")
-    verb.add_argument(
-        "--beside",
-        action="append",
-        nargs="*",
-        default=[],
-        metavar="STAGE",
-        help="those that run one after another at the same time as the others; again for a further line of them",
-    )
+    verb.add_argument("--beside", nargs="*", default=[], metavar="STAGE", help="those that run at the same time as the others")
     verb.add_argument("--all", action="store_true", dest="everything", help="on a slow machine, too, leave nothing out")
     verb.set_defaults(verb=lambda options: suite.run_stages(options.stages, options.beside, options.everything))
 

@@ -86,32 +86,32 @@ class Outcome:
 class Scope:
     """How the machine's pace shapes a run."""
 
-    apart: tuple[tuple[str, ...], ...]
+    apart: frozenset[str]
     leaves_out: bool
 
 
-def scope_for(machine: Pace, only: Collection[str], beside: Sequence[Sequence[str]], everything: bool) -> Scope:
+def scope_for(machine: Pace, only: Collection[str], beside: Collection[str], everything: bool) -> Scope:
     """Return what runs side by side, and whether tests are left out.
 
     A slow machine runs one stage after the other. It leaves tests out unless it was asked for everything, or for some stages.
     """
     if not machine.is_slow:
-        return Scope(tuple(map(tuple, beside)), leaves_out=False)
-    return Scope((), leaves_out=not (everything or only))
+        return Scope(frozenset(beside), leaves_out=False)
+    return Scope(frozenset(), leaves_out=not (everything or only))
 
 
-def run_stages(only: Collection[str], beside: Sequence[Sequence[str]] = (), everything: bool = False) -> int:
+def run_stages(only: Collection[str], beside: Collection[str] = (), everything: bool = False) -> int:
     """Run all stages, or those named, one after the other; return the exit code.
 
-    Each line of `beside` runs at the same time as the others, its stages one after another too, and each of them is shown when it
-    has ended. On a slow machine nothing runs beside anything, and the longest tests are left out unless `everything` is wanted.
+    Those in `beside` run at the same time as the others, one after another too, and each is shown when it has ended. On a slow
+    machine nothing runs beside anything, and the longest tests are left out unless `everything` is wanted.
     """
     os.chdir(ROOT)
     os.environ["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
     if not sys.stdout.isatty():
         os.environ["NO_COLOR"] = "1"
     chosen = choose(list(only))
-    if unknown := {name for line in beside for name in line} - {stage.name for stage in chosen}:
+    if unknown := set(beside) - {stage.name for stage in chosen}:
         raise LabError(f"No stage that runs is called {', '.join(sorted(unknown))}.")
     started = time.monotonic()
     scope = _fit_machine(only, beside, everything)
@@ -120,12 +120,12 @@ def run_stages(only: Collection[str], beside: Sequence[Sequence[str]] = (), ever
         engine.start()
         os.environ.update(image_for_molecule(ensure_image(ITS_SUITE)))
     end = None if everything or only else time.time() + SECONDS
-    apart = [[stage for stage in chosen if stage.name in line] for line in scope.apart]
-    line = [stage for stage in chosen if not any(stage in other for other in apart)]
-    with ThreadPoolExecutor(max_workers=max(1, len(apart))) as pool:
-        others = [pool.submit(run_line, other, end, run_beside) for other in apart]
-        outcomes = run_line(line, end, run_stage)
-        outcomes += [outcome for other in others for outcome in other.result()]
+    lines = [[stage for stage in chosen if (stage.name in scope.apart) is apart] for apart in (False, True)]
+    # In turn, so that never more than two of them share the machine's cores.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        other = pool.submit(run_line, lines[1], end, run_beside)
+        outcomes = run_line(lines[0], end, run_stage)
+        outcomes += other.result()
     sys.stdout.write(report(outcomes, time.monotonic() - started))
     return 0 if outcomes and all(outcome.succeeded for outcome in outcomes) else 1
 
@@ -149,13 +149,11 @@ def _limit(results: Path, end: float | None, share: int, shares: int) -> None:
         file.write_text(f"{now + (end - now) * share / shares:.0f}\n", encoding="utf-8")
 
 
-def _fit_machine(only: Collection[str], beside: Sequence[Sequence[str]], everything: bool) -> Scope:
+def _fit_machine(only: Collection[str], beside: Collection[str], everything: bool) -> Scope:
     """Look how quick the machine is, say so, and let the stages know."""
     machine = pace()
     scope = scope_for(machine, only, beside, everything)
-    # Each line has so much less of the machine than what was measured.
-    lines = 1 + len(scope.apart)
-    os.environ[VARIABLE] = f"{machine.ratio * max(1.0, lines / (os.cpu_count() or 1)):.2f}"
+    os.environ[VARIABLE] = f"{machine.ratio:.2f}"
     os.environ[LEAVES_OUT] = "1" if scope.leaves_out else ""
     sys.stdout.write(f"{machine}\n")
     if machine.is_slow:

@@ -17,7 +17,7 @@ from lab.pace import QUICK_SECONDS, SLOW_FROM, VARIABLE, Pace
 from lab.suite import LEAVES_OUT, Counts, Outcome, Stage, ends_file, read_left_out, report, run_line, scope_for
 
 QUICK, SLOW = Pace(1.0), Pace(2.4)
-BESIDE = (("single-trixie", "single-bookworm"), ("cluster-trixie",))
+BESIDE = ["single-trixie", "single-bookworm"]
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_the_pace_is_said_in_one_line() -> None:
 @pytest.mark.parametrize("everything", [False, True])
 def test_a_quick_machine_runs_stages_side_by_side_and_leaves_nothing_out(everything: bool) -> None:
     scope = scope_for(QUICK, [], BESIDE, everything)
-    assert scope.apart == BESIDE and not scope.leaves_out
+    assert scope.apart == set(BESIDE) and not scope.leaves_out
 
 
 def test_a_slow_machine_runs_one_stage_after_the_other_and_leaves_tests_out() -> None:
@@ -119,12 +119,6 @@ def test_with_everything_or_on_a_quick_machine_nothing_is_left_out(
     monkeypatch.setenv(VARIABLE, ratio)
     assert run_suite(monkeypatch, tmp_path, *arguments) == (0, [f"{float(ratio):.2f}", "leaves out:"])
     assert "left out" not in capsys.readouterr().out.lower()
-
-
-def test_lines_that_share_the_machine_have_longer_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, "1.2")
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    assert run_suite(monkeypatch, tmp_path, "--beside", "--beside", "--beside", "scenario")[1][0] == "2.40"
 
 
 def test_an_earlier_run_s_list_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

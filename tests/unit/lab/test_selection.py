@@ -85,7 +85,7 @@ def collect(scenario: str, folder: Path) -> tuple[set[str], set[str]]:
         ],
         cwd=folder,
         # Far from the repository, so that no change is found.
-        env={**os.environ, **described["env"], LEAVES_OUT: "1", "GIT_DIR": str(folder)},
+        env={**os.environ, **described["env"], LEAVES_OUT: "1", "GIT_DIR": str(folder), "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
         check=False,

@@ -12,7 +12,6 @@ import pytest
 from lab import bootstrap, image, repository, suite
 from lab.commands import run, tail
 from lab.errors import LabError
-from lab.pace import Pace
 from lab.playbooks import failures
 from lab.suite import Counts, Outcome, Stage, choose, read_counts, report
 
@@ -200,31 +199,16 @@ def test_stages_beside_the_others_take_turns(
     monkeypatch.chdir("/")
     monkeypatch.setenv("PATH", os.environ["PATH"])
     monkeypatch.setenv("NO_COLOR", "1")
-    assert suite.run_stages([], [["one", "two"]]) == 0
+    assert suite.run_stages([], ["one", "two"]) == 0
     assert (tmp_path / "order").read_text().split("\n") == ["one begins", "one ends", "two begins", "two ends", ""]
     assert "all stages succeeded" in capsys.readouterr().out
-
-
-def test_lines_of_stages_run_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def meet(word: str, other: str) -> Stage:
-        wait = f"for _ in $(seq 100); do test -e {tmp_path}/{other} && exit 0; sleep 0.05; done; exit 1"
-        return Stage(word, ["sh", "-c", f"touch {tmp_path}/{word}; {wait}"])
-
-    met = [meet("lint", "one"), meet("one", "two"), meet("two", "lint")]
-    monkeypatch.setattr(suite, "LOGS", tmp_path)
-    monkeypatch.setattr(suite, "choose", lambda names: met)
-    monkeypatch.setattr(suite, "pace", lambda: Pace(1.0))
-    monkeypatch.chdir("/")
-    monkeypatch.setenv("PATH", os.environ["PATH"])
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert suite.run_stages([], [["one"], ["two"]]) == 0
 
 
 def test_a_stage_that_does_not_run_cannot_run_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(LabError, match="single-bookworm"):
-        suite.run_stages(["lint"], [["single-bookworm"]])
+        suite.run_stages(["lint"], ["single-bookworm"])
 
 
 def test_old_results_do_not_count_for_a_stage_that_breaks_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
