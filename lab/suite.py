@@ -259,12 +259,20 @@ def read_left_out(results: Path) -> list[str]:
 
 
 def read_failures(results: Path) -> Iterator[str]:
-    """Yield which tests failed, as a JUnit file has them, each with the beginning of its message."""
+    """Yield which tests failed, as a JUnit file has them, each with the beginning and the end of its message."""
     if not results.exists():
         return
     for case in ElementTree.parse(results).getroot().iter("testcase"):  # noqa: S314 (pytest wrote it a moment ago)
         for found in (*case.iter("failure"), *case.iter("error")):
-            yield f"{case.get('classname')}::{case.get('name')}\n{found.get('message', '')[:EXCERPT]}"
+            yield f"{case.get('classname')}::{case.get('name')}\n{shortened(found.get('message', ''), EXCERPT)}"
+
+
+def shortened(text: str, length: int) -> str:
+    """Return a text of at most that length: its beginning, which says what was tried, and more of its end, which says why."""
+    if len(text) <= length:
+        return text
+    head, gap = length // 3, " [...] "
+    return f"{text[:head]}{gap}{text[head + len(gap) - length :]}"
 
 
 def report(outcomes: list[Outcome], seconds: float) -> str:
@@ -281,7 +289,7 @@ def report(outcomes: list[Outcome], seconds: float) -> str:
         parts.append(["Left out for lack of time; make test ALL=1 runs them:", *left_out])
     if failures:
         # Once more and short, since whoever is shown only an end must learn what failed.
-        parts.append(["Failed:", *(" ".join(failure.split())[:BRIEF] for failure in failures)])
+        parts.append(["Failed:", *(shortened(" ".join(failure.split()), BRIEF) for failure in failures)])
     return "\n" + "\n\n".join("\n".join(part) for part in [*parts, [totals]]) + "\n"
 
 

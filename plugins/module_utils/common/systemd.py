@@ -18,6 +18,19 @@ def systemctl(*arguments: str) -> Outcome:
     return run(["systemctl", *arguments])
 
 
+def journal(match: str, lines: int, hidden: Sequence[str] = ()) -> str:
+    """Return the last lines of the journal, also those that a program printed just before its end.
+
+    :param match: what they have in common, such as ``_SYSTEMD_UNIT=x.service`` or ``--unit=x.service``.
+    :param lines: how many at most.
+    :param hidden: secrets that must not be in them.
+    """
+    # The journal reads what programs print when it gets to it, which on a busy host is after their end.
+    run(["journalctl", "--sync"])
+    command = ["journalctl", "--no-pager", "--output=cat", "--quiet", f"--lines={lines}", match]
+    return run(command, hidden=hidden).stdout.strip()
+
+
 def properties(unit: str, *names: str) -> dict[str, str]:
     """Return properties of a unit as systemd shows them."""
     shown = systemctl("show", unit, f"--property={','.join(names)}").stdout

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
-from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import properties
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import journal, properties
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 
@@ -18,5 +17,4 @@ def last_words(site: Site, unit: str, release: str) -> list[str]:
     invocation = properties(unit, "InvocationID").get("InvocationID", "")
     match = f"_SYSTEMD_INVOCATION_ID={invocation}" if invocation else f"_SYSTEMD_UNIT={unit}"
     hidden = secrets(site.environment(release))
-    lines = run(["journalctl", "--no-pager", "--output=cat", f"--lines={JOURNAL_LINES}", match], hidden=hidden).stdout.strip()
-    return lines.splitlines()[-JOURNAL_LINES:]
+    return journal(match, JOURNAL_LINES, hidden).splitlines()[-JOURNAL_LINES:]

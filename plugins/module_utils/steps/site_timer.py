@@ -10,8 +10,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
-from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import systemctl
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import journal, systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import SITE, carry_out, site_of
 from ansible_collections.hotclub.django.plugins.module_utils.release.timers import Timers
 
@@ -69,7 +68,7 @@ def run_now(timers: Timers, name: str, wait_seconds: float) -> str:
         if time.monotonic() >= deadline:
             return f"{name} goes on, on {os.uname().nodename}: {unit}. playbooks/status.yml tells how it ends."
         time.sleep(POLL_SECONDS)
-    printed = run(["journalctl", "--unit", unit, "--output=cat", "--no-pager", f"--lines={SHOWN_LINES}"]).stdout.strip()
+    printed = journal(f"--unit={unit}", SHOWN_LINES)
     outcome = timers.ask("outcome", name, str(microseconds))
     if outcome.get("result") != GOOD:
         how = " ".join(filter(None, [str(outcome.get("result", "did not begin")), outcome.get("detail", "")]))

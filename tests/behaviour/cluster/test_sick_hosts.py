@@ -124,6 +124,8 @@ def test_killed_workers_lose_no_stored_row_and_store_none_twice(whole: Fleet) ->
             kill = f"pkill --signal KILL --uid {whole.name} --full gunicorn"
             victim.run(f"timeout 30 sh -c 'until {kill}; do sleep 0.2; done'")
             whole.await_version("v1")
+    # As who has looked at it does: for a minute, the status would call three restarts a trouble.
+    victim.run(f"systemctl reset-failed '{whole.name}@*.service'")
     verdict = judge(load.finish(), whole.stored(plan))
     assert not verdict.stored_twice and not verdict.acknowledged_not_stored, str(verdict)
     assert [outcome for outcome in verdict.failed if outcome.method == "GET"] == [], str(verdict)

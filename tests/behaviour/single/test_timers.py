@@ -35,7 +35,7 @@ def timers(site: Site) -> list[dict[str, Any]]:
         {"name": "queued", "calendar": EVERY_FIVE_SECONDS, "command": command("queued", 7), "overlap": "queue"},
         {"name": "beside", "calendar": EVERY_FIVE_SECONDS, "command": command("beside", 7), "overlap": "allow"},
         {"name": "hung", "calendar": "*:*:0/20", "command": "sleep 600", "limit_seconds": 2},
-        {"name": "wrong", "calendar": "*:*:0/20", "command": "python manage.py no_such_command"},
+        {"name": "wrong", "calendar": "*:*:0/20", "command": "python manage.py no_such_command", "overlap": "allow"},
         {"name": "yearly", "calendar": "yearly", "command": "python manage.py check", "environment": {"SAID": "yes"}},
     ]
 

@@ -238,10 +238,14 @@ def test_the_report_names_each_failed_test_with_its_message(tmp_path: Path) -> N
 
 def test_what_failed_stands_once_more_and_short_in_the_last_lines() -> None:
     unit = Stage("unit", [], Path("unit.xml"))
-    failure, left_out = "tests.test_x::test_y\n" + "lost 3\n" * 200, ("tests/test_z.py::test_1", "tests/test_z.py::test_2")
+    failure, left_out = (
+        "tests.test_x::test_y\n" + "lost 3\n" * 200 + "the cause",
+        ("tests/test_z.py::test_1", "tests/test_z.py::test_2"),
+    )
     lines = report([Outcome(unit, False, Counts(0, 1, 0), 1, (failure,), left_out)], 1).splitlines()
     assert lines[-4] == "Failed:" and len(lines[-3]) == suite.BRIEF
     assert lines[-3].startswith("unit tests.test_x::test_y lost 3 lost 3")
+    assert lines[-3].endswith("lost 3 the cause")
     assert lines.index("unit tests/test_z.py::test_2") < len(lines) - 4
 
 
