@@ -108,9 +108,16 @@ class Folder:
         version = self.versions / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
         version.mkdir(mode=0o755)
         key = key or _text(self.next_key)
+        trusted = self.path / AUTHORITY
+        trusted_since = (
+            trusted.stat().st_mtime_ns if trusted.is_file() and _certificates(_text(trusted)) == _certificates(authority) else 0
+        )
         contents = {CHAIN: chain, AUTHORITY: authority, KEY: key, COMBINED: key.rstrip("\n") + "\n" + chain}
         for name, mode in self.modes.items():
             put(version / name, contents[name], mode, self._ids(name))
+        if trusted_since:
+            # Its time tells what reads it once, at its start, whether it has to start anew.
+            os.utime(version / AUTHORITY, ns=(trusted_since, trusted_since))
         link_atomically(self.path / "current", f"versions/{version.name}")
         for name in self.modes:
             link_atomically(self.path / name, f"current/{name}")
@@ -155,6 +162,11 @@ class Folder:
 def _text(path: Path) -> str:
     """Return a file's content; nothing when there is none."""
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _certificates(text: str) -> list[str]:
+    """Return the certificates of a file, in the same order whatever theirs is."""
+    return sorted(part.strip() for part in text.split("-----END CERTIFICATE-----"))
 
 
 def _make_folder(path: Path) -> None:

@@ -19,8 +19,8 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 
 UNIT = "etcd.service"
 CERTIFICATE = "/etc/etcd/certificate"
-# What it reads at its start; certificates are read anew for each connection.
-READ_AT_START = ("etc/default/etcd", "etc/systemd/system/etcd.service.d")
+# What it reads at its start: of its certificate, whom it trusts. What it shows is read anew for each connection.
+READ_AT_START = ("etc/default/etcd", "etc/systemd/system/etcd.service.d", "etc/etcd/certificate/authority.pem")
 TOGETHER = "A new cluster begins when all of its members start at the same time: run this without --limit, for all of them."
 SILENT = "Start what is stopped, and see that the hosts reach each other; a majority of them has to run."
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from tests.behaviour.failover.conftest import Fault, Trio
+from tests.behaviour.failover.conftest import Fault, Trio, Writers
 from tests.behaviour.kit.bare import bare_host
+from tests.behaviour.kit.lab import Machine
 from tests.load import constant_load, judge
 
 
@@ -46,6 +47,50 @@ def test_a_switchover_to_a_stranger_is_refused(whole: Trio) -> None:
     before = whole.primary().name
     assert whole.play("switchover", switchover_to="web1").must_fail().says("switchover_to is web1", "db1, db2, db3")
     assert whole.primary().name == before
+
+
+OLD = "/run/old-certificates"
+# What a member answers to whoever shows a certificate that another authority has signed.
+ASK = (
+    "import ssl, sys, urllib.request; context = ssl.create_default_context(cafile='/etc/patroni/certificate/authority.pem');"
+    "context.load_cert_chain(sys.argv[1] + '/fullchain.pem', sys.argv[1] + '/privkey.pem');"
+    "print(urllib.request.urlopen('https://{address}:8008/health', context=context, timeout=10).status)"
+)
+
+
+def test_a_cluster_replaces_its_authorities_while_it_serves(whole: Trio, written: Writers) -> None:
+    asks, asked = whole.members[0], whole.members[1]
+    patroni = f'python3 -c "{ASK.format(address=asked.address)}"'
+    etcd = f"etcdctl --endpoints=https://{asked.address}:2379 --cacert=/etc/etcd/certificate/authority.pem"
+    health = "{etcd} --cert={folder}/fullchain.pem --key={folder}/privkey.pem endpoint health"
+    asks.run(
+        f"rm -rf {OLD}; mkdir -m 0700 {OLD}; "
+        f"cp -aL /etc/patroni/certificate {OLD}/patroni; cp -aL /etc/etcd/certificate {OLD}/etcd"
+    )
+    before = {machine.name: servers(machine) for machine in whole.members}
+    plan = whole.load(rate=10)
+    with constant_load(plan) as load:
+        whole.play("rotate_certificates").must_succeed()
+    verdict = judge(load.finish(), whole.stored_on_primary(plan))
+    written.stop()
+
+    assert verdict.flawless, str(verdict)
+    rows = written.acknowledged()
+    assert len(rows) > 100 and written.lost(rows) == []
+    assert {machine.name: servers(machine) for machine in whole.members} == before, "a server or Patroni was restarted"
+    assert asks.run(f"{patroni} /etc/patroni/certificate") == "200"
+    assert asks.succeeds(health.format(etcd=etcd, folder="/etc/etcd/certificate"))
+    # Nobody gets in by what the old authorities have signed.
+    assert not asks.succeeds(f"{patroni} {OLD}/patroni")
+    assert not asks.succeeds(health.format(etcd=etcd, folder=f"{OLD}/etcd"))
+    whole.await_whole()
+    assert whole.play("status").must_succeed().says("leader, timeline", "has every commit")
+    assert whole.play("site").must_succeed().changed == 0
+
+
+def servers(machine: Machine) -> str:
+    """The server's process and Patroni's."""
+    return machine.run("systemctl show --property=Id,MainPID 'patroni@*'; head -1 /var/lib/postgresql/*/main/postmaster.pid")
 
 
 def test_an_application_host_joins_and_leaves_under_load(whole: Trio) -> None:

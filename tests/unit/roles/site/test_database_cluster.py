@@ -87,7 +87,7 @@ def test_the_first_host_of_the_group_begins_and_shows_the_name_of_the_endpoint(k
     assert known("[postgresql_members, postgresql_certificate_names]", ONE, "db1") == [[], ["db1", "10.0.0.31", "127.0.0.1"]]
 
 
-@pytest.mark.parametrize("playbook", ["decommission_site", "rotate_certificates", "site"])
+@pytest.mark.parametrize("playbook", ["decommission_site", "site"])
 def test_what_knows_of_one_database_host_refuses_several_before_it_does_anything(playbook: str) -> None:
     plays = yaml.safe_load((CHECKOUT / "playbooks" / f"{playbook}.yml").read_text(encoding="utf-8"))
     first = plays[1]["tasks"][1 if playbook == "site" else 0]

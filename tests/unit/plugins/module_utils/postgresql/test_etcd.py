@@ -122,10 +122,11 @@ def test_one_that_runs_with_its_settings_is_left_alone(host: Host) -> None:
     assert host.take() == []
 
 
-def test_one_with_newer_settings_restarts_while_the_others_answer(host: Host, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["etc/default/etcd", "etc/etcd/certificate/authority.pem"])
+def test_one_with_newer_settings_restarts_while_the_others_answer(host: Host, tmp_path: Path, path: str) -> None:
     host.member.data.mkdir(parents=True)
-    (tmp_path / "etc/default").mkdir(parents=True)
-    (tmp_path / "etc/default/etcd").write_text("ETCD_NAME=db1\n")
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text("of now")
     host.unit |= {"UnitFileState": "enabled", "ActiveState": "active"}
 
     assert host.take() == ["restart"]

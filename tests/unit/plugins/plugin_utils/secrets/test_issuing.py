@@ -177,6 +177,27 @@ def test_peers_can_be_made_to_trust_a_second_authority(issue: Issue, host: Host,
     assert issue()["changed"] is False
 
 
+def test_the_time_of_whom_to_trust_is_that_of_its_last_change(issue: Issue, host: Host, tmp_path: Path) -> None:
+    """Programs that read it at their start alone start anew by it, and not because a certificate was renewed."""
+    issue()
+    own = tmp_path / "authority" / "authority.crt"
+    trusted, first = host.folder / "authority.pem", 1_700_000_000
+    os.utime(trusted, (first, first))
+    assert issue(now=NOW + timedelta(days=80))["changed"]
+    assert trusted.stat().st_mtime == first
+    authorities.ensure(tmp_path / "another", "another", PASSPHRASE, NOW)
+    another = (tmp_path / "another" / "authority.crt").read_text()
+    one = own.read_text()
+    own.write_text(one + another)
+    assert issue(now=NOW + timedelta(days=80))["changed"]
+    second = trusted.stat().st_mtime
+    assert second > first
+    # The same two in the other order.
+    os.utime(trusted, (first, first))
+    issue(now=NOW + timedelta(days=160))
+    assert trusted.stat().st_mtime == first
+
+
 def test_a_lost_key_is_made_up_for(issue: Issue, host: Host) -> None:
     issue()
     key = host.folder / "privkey.pem"
