@@ -5,16 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.page import status_page
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.reports import publish, registered
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import fleet_problems
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Gather what each host registered; print a table or JSON."""
+    """Gather what each host registered; print a table or JSON, and write a page."""
 
     _requires_connection = False
 
@@ -26,8 +29,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         statuses = {host: _status(result) for host, result in registered(variables, arguments["step"]).items()}
         backups = str(arguments.get("backups") or "")
         report = {"site": arguments["site"], **_verdict(statuses), "backups": backups, "hosts": statuses}
-        table = status_table(statuses, arguments["site"], backups, str(arguments.get("backups_obstacle") or ""))
+        obstacle = str(arguments.get("backups_obstacle") or "")
+        table = status_table(statuses, arguments["site"], backups, obstacle)
         publish(report, table, arguments)
+        if arguments.get("page"):
+            page = status_page(
+                statuses, arguments["site"], datetime.now(UTC), arguments["flows"], arguments["placed"], backups, obstacle
+            )
+            Path(arguments["page"]).expanduser().write_text(page, encoding="utf-8")
         if report["healthy"]:
             return {"changed": False}
         return {"failed": True, "msg": f"{arguments['site']} is in trouble; the report above says where and what to do."}

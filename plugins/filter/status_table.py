@@ -7,38 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import (
-    fleet_gaps,
-    fleet_problems,
-    fleet_singles,
-    fleet_timers,
-    fleet_verbs,
-)
-
-COLUMNS = (
-    "HOST",
-    "TIERS",
-    "RELEASE",
-    "VERSION",
-    "SINCE",
-    "APP",
-    "HEALTH",
-    "HTTP",
-    "CERTIFICATE",
-    "INTERNAL TLS",
-    "WORKERS",
-    "POOL",
-    "MIGRATIONS",
-    "DISK FREE",
-    "DATABASE",
-    "MEMBER",
-    "UPDATES",
-)
-SEEN_BY = "SEEN BY"
-VERBS = ("BEGAN", "ENDED", "BY", "FROM", "VERB", "WITH", "HOSTS", "RESULT")
-RELEASES = ("BEGAN TO SERVE", "BY", "WHAT", "VERSION", "RELEASE")
-SINGLES = ("ON ONE HOST", "HOST", "SINCE", "RELEASE")
-TIMERS = ("TIMER", "LAST RUN", "RESULT", "TOOK", "HOST", "NEXT")
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.tables import tables, troubles, worth_knowing
 
 
 def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: str = "", obstacle: str = "") -> str:
@@ -49,168 +18,20 @@ def status_table(statuses: Mapping[str, Mapping[str, Any]], site: str, backups: 
     :param backups: what backs it up, in the operator's words.
     :param obstacle: why the database has no backups, in a few words.
     """
-    hosts = [COLUMNS, *(_row(host, status) for host, status in statuses.items())]
-    tables = [hosts, _views(statuses), _singles(statuses), _timers(statuses), _releases(statuses), _verbs(statuses)]
-    lines = [line for table in tables if table for line in [*_aligned(table), ""]]
-    problems = [f"  {host}: {problem}" for host, status in statuses.items() for problem in status.get("problems", [])]
-    problems += [f"  {site}: {problem}" for problem in fleet_problems(statuses)]
-    verdict = [f"{site} is in trouble:", *problems] if problems else [f"{site} is well."]
-    gaps = [f"  {site}: {gap}" for gap in fleet_gaps(statuses)]
-    known = [*_remarks(statuses), *gaps, *_alerts(statuses, site), *_backups(statuses, site, backups, obstacle)]
-    return "\n".join([*lines, *verdict, "", "Worth knowing:", *known])
-
-
-def _remarks(statuses: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return what is worth knowing, and no trouble."""
-    return [f"  {host}: {remark}" for host, status in statuses.items() for remark in status.get("remarks", [])]
-
-
-def _alerts(statuses: Mapping[str, Mapping[str, Any]], site: str) -> list[str]:
-    """Say where nobody is told of trouble, of hosts that could be asked."""
-    asked = {host: status.get("watch", {}) for host, status in statuses.items() if "tiers" in status}
-    silent = [host for host, watch in asked.items() if not watch.get("tells")]
-    if not silent:
-        return []
-    where = "" if len(silent) == len(asked) else f" of {', '.join(silent)}"
-    return [
-        f"  {site}: nobody is told of trouble{where} by itself. Say in site_alert_urls whom to tell, and run playbooks/site.yml"
-    ]
-
-
-def _backups(statuses: Mapping[str, Mapping[str, Any]], site: str, named: str, obstacle: str) -> list[str]:
-    if named:
-        return [f"  {site}: backups: {named} (as site_backups says, not looked at)"]
-    if any("backups" in status for status in statuses.values()):
-        return [f"  {site}: no backup of uploads is known; none is made here. Say in site_backups what makes them"]
-    if silent := [host for host, status in statuses.items() if "tiers" not in status]:
-        return [f"  {site}: backups are not known: {', '.join(silent)} could not be asked"]
-    why = f", since {obstacle}" if obstacle else ""
-    return [f"  {site}: no backup of database and uploads is known; none is made here{why}. Say in site_backups what makes them"]
+    lines = [line for table in tables(statuses) for line in [*_aligned(table.used()), ""]]
+    wrong = troubles(statuses, site)
+    verdict = [f"{site} is in trouble:", *_indented(wrong)] if wrong else [f"{site} is well."]
+    return "\n".join([*lines, *verdict, "", "Worth knowing:", *_indented(worth_knowing(statuses, site, backups, obstacle))])
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table, without the columns that hold nothing."""
-    columns = range(len(rows[0]))
-    widths = [max(len(row[column]) for row in rows) for column in columns]
-    used = [column for column in columns if any(row[column] not in ("", "-") for row in rows[1:])]
-    return ["  ".join(row[column].ljust(widths[column]) for column in used).rstrip() for row in rows]
+    """Return the lines of a table."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _row(host: str, status: Mapping[str, Any]) -> tuple[str, ...]:
-    pending = status.get("pending_migrations")
-    return (
-        host,
-        ",".join(status.get("tiers", [])),
-        str(status.get("release") or "-"),
-        str(status.get("version") or "-"),
-        _since(str(status.get("since") or "")),
-        str(status.get("app") or "-"),
-        str(status.get("health") or "-"),
-        f"{status['http']} in {status['http_ms']} ms" if status.get("http") else "-",
-        f"{status['certificate_days']} days" if "certificate_days" in status else "-",
-        f"{status['internal_certificate_days']} days" if "internal_certificate_days" in status else "-",
-        _workers(status["workers"]) if "workers" in status else "-",
-        _pool(status["pool"]) if "pool" in status else "-",
-        "-" if pending is None else f"{len(pending)} pending" if pending else "none pending",
-        f"{status['disk_free_mb'] / 1024:.1f} GiB" if "disk_free_mb" in status else "-",
-        f"{status['database_mb']} MiB, {status['database_connections']} conn." if "database_mb" in status else "-",
-        _member(status["member"]) if "member" in status else "-",
-        _updates(status["updates"]) if "updates" in status else "-",
-    )
-
-
-def _releases(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return the rows of the table of releases, as the first host tells that was asked; none where nobody was."""
-    told: Sequence[Mapping[str, Any]] = next((status["history"] for status in statuses.values() if status.get("history")), [])
-    names = ("at", "by", "action", "version", "release")
-    return [RELEASES, *(tuple(str(entry.get(name) or "-") for name in names) for entry in told)] if told else []
-
-
-def _verbs(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return the rows of the table of runs that have changed a host; none where nobody was asked, or none is known."""
-    rows = [
-        (
-            *(str(run.get(name) or "-") for name in ("at", "until", "by", "from", "verb")),
-            " ".join(f"{name}={value}" if value else name for name, value in run["arguments"].items()) or "-",
-            ",".join(run["hosts"]),
-            _end(run),
-        )
-        for run in fleet_verbs(statuses)
-    ]
-    return [VERBS, *rows] if rows else []
-
-
-def _end(run: Mapping[str, Any]) -> str:
-    if run["failed"]:
-        return f"failed: {run['failed'][-1]}"
-    if run["open"]:
-        return f"goes on, or was cut off: {run['open'][-1]}"
-    return f"changed: {', '.join(run['steps'])}"
-
-
-def _singles(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return the rows of the table of workers of which one alone runs; none where there are none."""
-    rows = [
-        (name, *((seen["host"], seen["since"], seen["release"]) if seen["runs"] else ("none", "-", "-")))
-        for name, seen in fleet_singles(statuses).items()
-    ]
-    return [SINGLES, *rows] if rows else []
-
-
-def _timers(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return the rows of the table of timers; none where there are no timers."""
-    rows = [(name, *_last(seen["last"]), _next(seen)) for name, seen in fleet_timers(statuses).items()]
-    return [TIMERS, *rows] if rows else []
-
-
-def _last(run: Mapping[str, Any]) -> tuple[str, ...]:
-    if not run:
-        return ("never", "-", "-", "-")
-    took = "-" if run["seconds"] is None else f"{run['seconds']:.1f} s"
-    return (run["due"], run["result"], took, run["host"])
-
-
-def _next(seen: Mapping[str, Any]) -> str:
-    return f"paused since {seen['paused']} by {seen['paused_by']}" if seen["paused"] else seen["next"] or "never"
-
-
-def _workers(counted: Mapping[str, int]) -> str:
-    finishing = counted["finishing"]
-    return f"{counted['running']} run" + (f", {finishing} {'finishes' if finishing == 1 else 'finish'}" if finishing else "")
-
-
-def _pool(counted: Mapping[str, int]) -> str:
-    waiting = f", {counted['waiting']} wait" if counted["waiting"] else ""
-    return f"{counted['busy']} of {counted['size']} busy{waiting}"
-
-
-def _member(part: Mapping[str, Any]) -> str:
-    behind = "" if part["role"] == "leader" else f", {part['behind_mb']} MiB behind"
-    return f"{part['role']}, timeline {part['timeline']}{behind}" if part["timeline"] else f"{part['role']}, {part['state']}"
-
-
-def _updates(waiting: Mapping[str, Any]) -> str:
-    security = f", {len(waiting['security'])} for security" if waiting["security"] else ""
-    return f"{waiting['count']} wait{security}, {waiting['days']} days" if waiting["count"] else "none wait"
-
-
-def _since(timestamp: str) -> str:
-    # systemd says "Mon 2026-11-23 08:15:00 UTC".
-    return " ".join(timestamp.split()[1:3]) or "-"
-
-
-def _views(statuses: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return the rows of the second table: there are few balancers, so each is a column; none where no host has any."""
-    balancers = {host: status["balanced"] for host, status in statuses.items() if "balanced" in status}
-    seen = dict.fromkeys(name for views in balancers.values() for name in views)
-    rows = [(name, *(_view(views.get(name)) for views in balancers.values())) for name in seen]
-    return [(SEEN_BY, *balancers), *rows] if rows else []
-
-
-def _view(server: Mapping[str, Any] | None) -> str:
-    if server is None:
-        return "-"
-    return f"{server['status']}, weight {server['weight']}, {server['sessions']} open"
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
 
 
 class FilterModule:

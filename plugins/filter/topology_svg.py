@@ -17,6 +17,7 @@ STYLE = """\
     .band { fill: #f6f8fa; stroke: #d0d7de; }
     .host { fill: #ffffff; stroke: #57606a; } .idle, .more { fill: #ffffff; stroke: #8c959f; stroke-dasharray: 5 4; }
     .node { fill: #ddf4ff; stroke: #0969da; }
+    .well { fill: #dafbe1; stroke: #1a7f37; } .trouble { fill: #ffebe9; stroke: #cf222e; stroke-width: 2; }
     .line { fill: none; stroke: #57606a; stroke-width: 1.6; marker-end: url(#arrow); } .tip { fill: #57606a; }
     text { fill: #1f2328; text-anchor: middle; } .head { font-weight: 600; } .soft { fill: #57606a; font-size: 13px; }
     .first { text-anchor: start; } .last { text-anchor: end; } .above { stroke: #ffffff; stroke-width: 6; paint-order: stroke; }
@@ -24,6 +25,7 @@ STYLE = """\
       .frame { stroke: #6e7681; } .band { fill: #161b22; stroke: #30363d; }
       .host { fill: #0d1117; stroke: #8b949e; } .idle, .more { fill: #0d1117; stroke: #6e7681; }
       .node { fill: #121d2f; stroke: #58a6ff; }
+      .well { fill: #12261e; stroke: #3fb950; } .trouble { fill: #2d1214; stroke: #f85149; }
       .line { stroke: #8b949e; } .tip { fill: #8b949e; }
       text { fill: #e6edf3; } .soft { fill: #8b949e; } .above { stroke: #0d1117; }
     }
@@ -44,7 +46,8 @@ def topology_svg(flows: Iterable[Mapping[str, Any]], tiers: Mapping[str, Sequenc
     """Return an SVG image of who talks to whom.
 
     :param flows: each with ``from``, ``to``, ``port``, ``protocol`` and ``why``; an end that is no tier stands outside.
-    :param tiers: the hosts of each tier, each with its name and address.
+    :param tiers: the hosts of each tier, each with its name and address; where somebody has looked at it, with its ``state``
+        (``well`` or ``in trouble``) and with what is ``said`` of it.
     :param site: name of the site, for the title.
     """
     if not isinstance(tiers, Mapping):

@@ -38,6 +38,19 @@ options:
     description: File on the controller that gets the report as JSON; empty for none.
     type: str
     default: ""
+  page:
+    description: File on the controller that gets the report as an HTML page, which needs nothing else to be read; empty for none.
+    type: str
+    default: ""
+  flows:
+    description: Who talks to whom, for the drawing on the page.
+    type: list
+    elements: dict
+    default: []
+  placed:
+    description: The hosts of each tier, each with its name and address, for the drawing on the page.
+    type: dict
+    default: {}
 author: The hotclub.django authors (@hotclub)
 """
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 EVERYBODY = "all"
+# How hosts of a state are drawn, where somebody has looked at them.
+KINDS = {"well": "well", "in trouble": "trouble"}
 # More hosts of the same tiers are drawn as some of them and a number.
 CARDS_AT_MOST = 8
 
@@ -372,9 +374,11 @@ def _card(host: Mapping[str, Any]) -> Card:
         *([f"weight {weight}"] if weight != 1 else []),
         *(note for note in ("backup", "drained") if host.get(note)),
     ]
-    kind = "idle" if host.get("drained") or host.get("backup") else "host"
-    told = ", ".join([name, *notes])
-    return Card(_short(name, NAME_CHARACTERS), _short(", ".join(notes), DETAIL_CHARACTERS), kind, told)
+    kind = KINDS.get(host.get("state", ""), "idle" if host.get("drained") or host.get("backup") else "host")
+    told = ", ".join([name, *notes, *host.get("said", [])])
+    # So that colour is not all that tells.
+    marked = f"! {name}" if kind == "trouble" else name
+    return Card(_short(marked, NAME_CHARACTERS), _short(", ".join(notes), DETAIL_CHARACTERS), kind, told)
 
 
 def _some(cards: list[Card]) -> list[Card]:
