@@ -23,7 +23,7 @@ from tests.behaviour.kit.database import Database
 from tests.behaviour.kit.lab import ROOT, Lab, Machine
 from tests.behaviour.kit.operator import Run
 from tests.behaviour.kit.pace import at_pace
-from tests.behaviour.kit.sites import ENVIRON, Site, connection
+from tests.behaviour.kit.sites import ENVIRON, Site, connection, own_database
 from tests.behaviour.kit.visitor import Visitor
 from tests.load import constant_load, judge
 
@@ -82,11 +82,6 @@ class Growing(Site):
         verdict = judge(load.finish(), self.stored(plan))
         assert verdict.flawless, f"{verdict}\n{runs[-1]!r}"
         return runs
-
-
-def own_database(variables: dict[str, Any]) -> dict[str, Any]:
-    """What is said of a host whose database no other site uses."""
-    return {name: value for name, value in variables.items() if not name.startswith("site_database_")}
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from tests.behaviour.kit.acknowledged import Acknowledged
 from tests.behaviour.kit.database import Database
 from tests.behaviour.kit.lab import ROOT, Lab, Machine
 from tests.behaviour.kit.pace import at_pace
-from tests.behaviour.kit.sites import PLAIN, Site, connection
+from tests.behaviour.kit.sites import PLAIN, Site, connection, own_database
 from tests.behaviour.kit.storage import Storage
 from tests.load import Plan
 
@@ -46,7 +46,7 @@ class Trio(Site):
         web = [machine.name for machine in self.lab.tier("app")]
         tiers = {"lb": web, "app": [*web, *self.more_apps], "db": list(self.databases), "backup": list(self.keepers)}
         known = {name for names in tiers.values() for name in names}
-        machines = {name: connection(machine) for name, machine in self.lab.machines.items() if name in known}
+        machines = {name: own_database(connection(machine)) for name, machine in self.lab.machines.items() if name in known}
         children: dict[str, Any] = {tier: {"hosts": {name: {} for name in names}} for tier, names in tiers.items()}
         inventory = {"all": {"vars": {**self.variables, **more}, "hosts": machines, "children": children}}
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -265,3 +265,8 @@ def connection(machine: Machine) -> dict[str, Any]:
         *("site_database_authority_path", "site_database_authority_passphrase"),
     )
     return {name: value for name, value in machine.variables.items() if name in of_the_machine or not name.startswith("site_")}
+
+
+def own_database(variables: dict[str, Any]) -> dict[str, Any]:
+    """What is said of a host whose database no other site uses."""
+    return {name: value for name, value in variables.items() if not name.startswith("site_database_")}
