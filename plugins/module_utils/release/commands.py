@@ -30,6 +30,8 @@ REMEMBERED = 50
 # After it is told to stop, before it is killed.
 STOP_SECONDS = 60
 POLL_SECONDS = 0.5
+# What systemd takes to begin one, many times over.
+BEGIN_SECONDS = 600
 RUNNING = "active,activating,reloading,deactivating"
 SHOWN_LINES = 200
 # No shell: systemd doubles each dollar sign of such a unit when it reads its files anew, as every deploy has it do.
@@ -216,6 +218,10 @@ class Commands:
         for identifier in ended[: max(0, len(ended) - REMEMBERED + 1)]:
             self._record(identifier).unlink(missing_ok=True)
             self._end(identifier).unlink(missing_ok=True)
+        # Of a run that was killed while it began one: by then the command has read it, or never will.
+        for path in self.folder.glob("*.env"):
+            if path.stat().st_mtime < time.time() - BEGIN_SECONDS:
+                path.unlink(missing_ok=True)
 
 
 def outcome(said: str) -> str:

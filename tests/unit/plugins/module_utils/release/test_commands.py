@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import time
@@ -68,6 +69,16 @@ def test_a_command_begins_in_the_release_that_serves_with_secrets_in_no_word(sit
     assert list((site.root / "commands").glob("*.env")) == [], "it stays on the disk"
     assert begun.release == OLD and begun.identifier.endswith("-loaddata")
     assert (site.root / "commands").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_environment_that_a_killed_run_has_left_goes_with_the_next_command(site: Site, systemd: Systemd) -> None:
+    folder = site.root / "commands"
+    folder.mkdir(mode=0o700)
+    for name, age in (("left", 3600), ("of-now", 1)):
+        (folder / f"{name}.env").write_text("SECRET_KEY=x\n")
+        os.utime(folder / f"{name}.env", (time.time() - age, time.time() - age))
+    Commands(site).begin("check", {}, 60, "")
+    assert [path.name for path in folder.glob("*.env")] == ["of-now.env"]
 
 
 def test_the_end_of_a_command_is_noted_as_systemd_says_it(site: Site, systemd: Systemd) -> None:
