@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
@@ -48,6 +49,20 @@ def test_the_archive_holds_what_users_need_and_nothing_else(ansible: Ansible, tm
         *("FILES.json", "LICENSE", "MANIFEST.json", "README.md", "SECURITY.md", "requirements.txt", "requirements.yml"),
         *("changelogs", "docs", "inventories", "meta", "playbooks", "plugins", "roles"),
     } - ({"SECURITY.md"} if not (ROOT / "SECURITY.md").exists() else set())
+
+
+def test_who_builds_an_image_learns_what_it_needs(ansible: Ansible, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with tarfile.open(archive(next(tmp_path_factory.getbasetemp().glob("user*")))) as packed:
+        said = yaml.safe_load(read(packed, "meta/execution-environment.yml"))
+        lines = read(packed, said["dependencies"]["system"]).splitlines()
+    packages = {line.split()[0] for line in lines if line and not line.startswith("#")}
+    assert {"git", "openssh-client", "openssh-clients"} <= packages
+
+
+def read(packed: tarfile.TarFile, name: str) -> str:
+    file = packed.extractfile(name)
+    assert file is not None
+    return file.read().decode()
 
 
 @pytest.mark.parametrize("inventory", ["single", "cluster"])
