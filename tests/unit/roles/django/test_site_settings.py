@@ -106,6 +106,15 @@ def test_what_a_project_says_about_its_database_stays(layer: Any) -> None:
     assert database["default"]["HOST"] == "10.0.0.5"
 
 
+@pytest.mark.parametrize(("said", "own"), [({"ATOMIC_REQUESTS": True}, True), ({}, None)])
+def test_what_code_relies_on_stays_whichever_database_a_project_develops_with(layer: Any, said: dict[str, Any], own: Any) -> None:
+    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/src/db.sqlite3", "OPTIONS": {"timeout": 20}, **said}
+    database = layer({**FRESH, "DATABASES": {"default": sqlite}}, ENVIRONMENT)["DATABASES"]["default"]
+    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert database.get("ATOMIC_REQUESTS") is own
+    assert "OPTIONS" not in database
+
+
 def test_former_keys_are_accepted_besides_those_of_the_project(layer: Any) -> None:
     assert "SECRET_KEY_FALLBACKS" not in layer(FRESH, ENVIRONMENT)
     settings = layer({**FRESH, "SECRET_KEY_FALLBACKS": ["own"]}, {**ENVIRONMENT, "SECRET_KEY_FALLBACKS": "one,two"})

@@ -35,6 +35,8 @@ SERVING = {"GUNICORN_INSTANCE", PROVED}
 TURN = "SINGLE_UNTIL_FILE"
 # What belongs to a session ends with it behind a pool, or would be left to whoever has the connection next.
 DROPPED_OPTIONS = ("options", "service", "assume_role")
+# What a project says of its requests, whichever database it develops with.
+OF_ANY_ENGINE = ("ATOMIC_REQUESTS", "AUTOCOMMIT")
 # Part of the name of its socket.
 POOL_PORT = 6432
 # Django takes either these, or from 6.1 on MAILERS, and stops where it finds both.
@@ -177,11 +179,15 @@ def _logging(mailers: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _database(project: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the default database: the project's own when it is PostgreSQL already, at the address of the environment."""
+    """Return the default database: the project's own when it is PostgreSQL already, at the address of the environment.
+
+    Of another engine's, what says when transactions begin and end stays: code relies on it wherever it runs.
+    """
     url = urlsplit(environment["DATABASE_URL"])
     own = project.get("DATABASES", {}).get("default", {})
     engine = str(own.get("ENGINE", ""))
-    database: dict[str, Any] = dict(own) if "postg" in engine else {"ENGINE": POSTGRESQL}
+    kept = {name: own[name] for name in OF_ANY_ENGINE if name in own}
+    database: dict[str, Any] = dict(own) if "postg" in engine else {"ENGINE": POSTGRESQL, **kept}
     database.update(
         NAME=unquote(url.path[1:]),
         USER=unquote(url.username or ""),
