@@ -47,6 +47,9 @@ SETTINGS_FILE = "GUNICORN_SETTINGS_FILE"
 ALIAS = re.compile(r"^(\d{8}T\d{6}-[0-9a-f]{7})(?:\.(\d+))?$")
 POLL_SECONDS = 0.05
 ANSWER_SECONDS = 10.0
+# More programs than this that want each processor, and a start takes several times as long as usual.
+BUSY = 2.0
+CORRECT = "Correct the project and deploy again"
 # For what waits in a socket that nobody reaches any more.
 LINGER_SECONDS = 1.0
 
@@ -398,13 +401,14 @@ class Instances:
             unit,
             instance,
             f"{reason} to GET {self.check.path} for {self.check.host} within {self.check.seconds:.0f} s (good: {wanted})",
+            remedy=CORRECT if status else slow_remedy(os.getloadavg()[0], os.cpu_count() or 1),
         )
 
-    def _failure(self, unit: str, instance: str, what: str, detail: str = "") -> Trouble:
+    def _failure(self, unit: str, instance: str, what: str, detail: str = "", remedy: str = CORRECT) -> Trouble:
         lines = last_words(self.site, unit, release_of(instance))
         return Trouble(
             f"Release {release_of(instance)} {what} on {os.uname().nodename}. What served before still serves.",
-            f"Correct the project and deploy again; the instance's whole log: journalctl -u {unit}",
+            f"{remedy}; the instance's whole log: journalctl -u {unit}",
             "\n".join(part for part in (detail, *lines) if part),
         )
 
@@ -448,6 +452,20 @@ class Instances:
             path = self.site.release(instance)
             if path.is_symlink():
                 remove(path)
+
+
+def slow_remedy(load: float, processors: int) -> str:
+    """Return what helps an instance that gave no answer in time: on a busy host, the project need not be wrong.
+
+    :param load: how many programs wanted a processor, of late.
+    """
+    if load < BUSY * processors:
+        return f"{CORRECT}, or set site_health_timeout_seconds higher where it takes long to start"
+    count = "its only processor" if processors == 1 else f"its {processors} processors"
+    return (
+        f"The host is busy: {load:.0f} programs want {count}. Deploy again when fewer do, or set site_health_timeout_seconds "
+        "higher"
+    )
 
 
 def aliases(site: Site) -> list[str]:

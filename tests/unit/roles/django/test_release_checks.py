@@ -210,3 +210,12 @@ def test_a_database_without_any_migration_is_fresh(checks: Any, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "django.db.migrations.recorder", recorder)
     assert checks({"default": {}}).is_fresh() == (not there)
     assert not checks({}).is_fresh()
+
+
+def test_a_release_knows_what_its_migrations_replace_also_where_those_files_are_gone(checks: Any) -> None:
+    files = {
+        ("shop", "0001_initial"): SimpleNamespace(replaces=[]),
+        ("shop", "0003_renamed"): SimpleNamespace(replaces=[("shop", "0002_former"), ("prices", "0001_initial")]),
+    }
+    known = checks({"default": {}}).known_migrations(files)
+    assert known == {*files, ("shop", "0002_former"), ("prices", "0001_initial")}

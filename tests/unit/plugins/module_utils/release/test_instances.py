@@ -10,7 +10,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.processes im
 from ansible_collections.hotclub.django.plugins.module_utils.release import instances as instances_module
 from ansible_collections.hotclub.django.plugins.module_utils.release import sockets as sockets_module
 from ansible_collections.hotclub.django.plugins.module_utils.release.health import HealthCheck
-from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances
+from ansible_collections.hotclub.django.plugins.module_utils.release.instances import Instances, slow_remedy
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.release.sockets import Sockets
 
@@ -167,3 +167,16 @@ def test_a_release_that_is_not_good_has_not_served_and_leaves_nothing_behind(
     assert systemd.running == [OLD]
     assert instances.waiting() == []
     assert instances.pointed() == OLD
+
+
+@pytest.mark.parametrize(
+    ("load", "processors", "said"),
+    [
+        (0.4, 1, "Correct the project and deploy again, or set site_health_timeout_seconds higher where it takes long to start"),
+        (9.6, 2, "The host is busy: 10 programs want its 2 processors. Deploy again when fewer do, or set"),
+        (2.0, 1, "The host is busy: 2 programs want its only processor."),
+        (4.0, 4, "Correct the project"),
+    ],
+)
+def test_a_busy_host_is_told_from_a_project_that_is_wrong(load: float, processors: int, said: str) -> None:
+    assert slow_remedy(load, processors).startswith(said)

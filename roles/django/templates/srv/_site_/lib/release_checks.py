@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -269,14 +269,19 @@ def compare_database(alias: str) -> dict[str, list[tuple[str, str]]]:
         raise RuntimeError("Several leaf migrations in " + ", ".join(f"{app} ({', '.join(n)})" for app, n in conflicts.items()))
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     installed = {config.label for config in apps.get_app_configs()}
+    known = known_migrations(executor.loader.disk_migrations)
     return {
         "pending": [(migration.app_label, migration.name) for migration, _backwards in plan],
-        "unknown": sorted(
-            key
-            for key in executor.loader.applied_migrations
-            if key not in executor.loader.disk_migrations and key[0] in installed
-        ),
+        "unknown": sorted(key for key in executor.loader.applied_migrations if key not in known and key[0] in installed),
     }
+
+
+def known_migrations(files: Mapping[tuple[str, str], Any]) -> set[tuple[str, str]]:
+    """Return the migrations that this code knows by name: its own, and those that they replace.
+
+    Django notes each that is replaced as applied, also where its file is gone, as it may be once squashed or renamed.
+    """
+    return {*files, *(replaced for migration in files.values() for replaced in migration.replaces)}
 
 
 @contextlib.contextmanager
