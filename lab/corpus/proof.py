@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import statistics
 import struct
 import sys
 import time
@@ -29,8 +30,11 @@ PREFIX = "corpus-"
 SITE, DOMAIN = "shop", "shop.example.org"
 ROOT = f"/srv/{SITE}"
 RESULTS = STATE / "results" / "corpus"
-# What a host of two processors serves beside a deploy.
+# What a host of two processors serves beside a deploy; less of a page that takes long, or on a machine that has other work.
 RATE = 5.0
+# Of one processor, what the requests may take.
+SHARE = 0.25
+TRIALS = 7
 LOAD_SECONDS = 900.0
 
 
@@ -109,7 +113,7 @@ def _prove(known: Case) -> Result:
     uploaded = _uploaded(browser, host, known)
     released = _release(host)
     repository.commit_folder(source, known.site, {"EDITION": f"{time.time()}\n"})
-    with constant_load(_plan(lab, host, known.visited)) as load:
+    with constant_load(_plan(lab, host, known.visited, _rate(browser, known.visited))) as load:
         deploy = _timed(lab, "deploy")
         _expect(_release(host) != released, "The deploy has left the release as it was.")
         rollback = _timed(lab, "rollback")
@@ -207,9 +211,24 @@ def _release(host: LabHost) -> str:
     return docker.output(host.container, "readlink", f"{ROOT}/current").strip()
 
 
-def _plan(lab: Lab, host: LabHost, path: str) -> Plan:
+def _rate(browser: Browser, path: str) -> float:
+    """Return how many times a second a page may be asked for."""
+    took = []
+    for _number in range(TRIALS):
+        started = time.monotonic()
+        browser.get(path)
+        took.append(time.monotonic() - started)
+    return rate(took)
+
+
+def rate(took: Sequence[float]) -> float:
+    """Return how many times a second a page may be asked for that took so many seconds each time."""
+    return min(RATE, SHARE / statistics.median(took))
+
+
+def _plan(lab: Lab, host: LabHost, path: str, each_second: float) -> Plan:
     url = f"https://{host.address}{path}"
-    return Plan(url=url, host=DOMAIN, authority=str(lab.authority), rate=RATE, seconds=LOAD_SECONDS, post_every=0)
+    return Plan(url=url, host=DOMAIN, authority=str(lab.authority), rate=each_second, seconds=LOAD_SECONDS, post_every=0)
 
 
 def _expect(holds: bool, otherwise: str) -> None:

@@ -110,3 +110,8 @@ def test_an_edition_of_a_folder_differs_by_the_files_that_are_named(tmp_path: Pa
     assert told("rev-list", "--count", "main") == "2\n"
     assert told("show", "main:EDITION") == "2\n"
     assert told("show", "main~1:manage.py") == "print()\n"
+
+
+@pytest.mark.parametrize(("took", "each_second"), [((0.01, 0.01, 9.0), 5.0), ((0.4, 0.5, 0.6), 0.5)])
+def test_a_page_is_asked_for_as_often_as_the_machine_bears(took: tuple[float, ...], each_second: float) -> None:
+    assert proof.rate(took) == each_second
