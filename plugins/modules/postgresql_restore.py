@@ -64,6 +64,10 @@ moment:
   description: The moment, by the host's clock.
   type: str
   returned: when it does not follow
+seconds_since_1970:
+  description: The same moment, in seconds since 1970.
+  type: float
+  returned: with V(planned)
 backup:
   description: The backup from which the way there begins.
   type: str

@@ -87,6 +87,10 @@ options:
     description: Whether Prometheus on this host is asked for alerts of the site that fire.
     type: bool
     default: false
+  uploads_kept:
+    description: The folder in which the host keeps copies of the site's uploads; empty where it keeps none.
+    type: str
+    default: ""
   backups_kept:
     description: >-
       The folder in which this host keeps backups that other hosts send, so that it and its server are looked at; empty where it

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         site_workers,
         ssh_server,
         system_accounts,
+        uploads_backup,
         uv,
     )
 

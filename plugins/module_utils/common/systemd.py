@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
 
 UNITS = Path("/etc/systemd/system")
@@ -64,3 +65,21 @@ def older(unit: str, since: str, files: Sequence[Path]) -> bool:
 def seconds_since(monotonic: str) -> float | None:
     """Return how long ago something was, by one of systemd's monotonic time stamps; none where it never was."""
     return time.monotonic() - int(monotonic) / 1e6 if monotonic.isdigit() and int(monotonic) else None
+
+
+def bring_up_timer(timer: str, service: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Return what is left to do until a timer runs as its files say, in order."""
+    unit = properties(timer, "ActiveState", "UnitFileState", "NeedDaemonReload")
+    stale = unit.get("NeedDaemonReload") == "yes" or not unit.get("UnitFileState")
+    if stale or properties(service, "NeedDaemonReload").get("NeedDaemonReload") == "yes":
+        yield "daemon-reload", lambda: systemctl("daemon-reload")
+    if unit.get("UnitFileState") != "enabled":
+        yield "enable", lambda: _must("enable", "--quiet", timer)
+    if unit.get("ActiveState") != "active" or stale:
+        yield "start", lambda: _must("restart", timer)
+
+
+def _must(*words: str) -> None:
+    done = systemctl(*words)
+    if done.code:
+        raise Trouble(f"systemctl {' '.join(words)} failed: {done.output}")

@@ -186,7 +186,8 @@ class Restore:
         lost += self._never_archived()
         databases = self.cluster.ask(DATABASES) if is_running(self.cluster) else ""
         told = {"moment": target.told, "backup": target.backup, "lost": "; ".join(lost), "databases": databases}
-        return told | {"others": self._others()}
+        # For what is restored beside the database.
+        return told | {"others": self._others(), "seconds_since_1970": target.moment}
 
     @property
     def _archives(self) -> bool:

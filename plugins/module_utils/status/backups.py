@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import run
 from ansible_collections.hotclub.django.plugins.module_utils.postgresql.backups import SETTINGS, Backups
+from ansible_collections.hotclub.django.plugins.module_utils.release.uploads_backup import Copies
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -23,6 +24,8 @@ FIRST_BACKUP = 2 * HOUR
 # Some turns of archive_timeout, which has each file archived that is not full.
 LONG_WAIT = 0.5 * HOUR
 LEAST_FREE_MB = 1024
+# One is made every hour.
+OLDEST_UPLOADS = DAY
 MEBI = 1024 * 1024
 NOT_ARCHIVED = (
     "PostgreSQL archives nothing until it restarts (archive_mode is still off), so no backup is made and no restore can go to "
@@ -86,6 +89,26 @@ def waiting(look: Mapping[str, Any], now: float, queue_mb: int) -> list[str]:
         f"{queue['mb']} MiB of changes wait since {_moment(queue['since'])} to be archived, on a disk with "
         f"{queue['free_mb']} MiB free: {end}. Correct what is in the repositories' way. {SEE}"
     ]
+
+
+def look_at_kept_uploads(site: str, repository: str, status: dict[str, Any]) -> None:
+    """Say how old the newest copy of the uploads is, which the host that has them makes every hour."""
+    copies = Copies(site, Path(repository))
+    newest, now = copies.newest(), time.time()
+    status["uploads"] = {"newest": newest, "where": repository}
+    see = f"See `journalctl -u '{copies.units}@*'` there"
+    if newest:
+        status["remarks"].append(
+            f"the newest copy of the uploads is of {_moment(newest)}, in {repository}: whoever loses that disk loses it, too"
+        )
+        if now - newest > OLDEST_UPLOADS:
+            status["problems"].append(f"the newest copy of the uploads in {repository} is {_days(now - newest)} old. {see}")
+    elif not copies.settings.is_dir():
+        status["problems"].append("no copies of the uploads are made: run playbooks/site.yml")
+    elif now - copies.settings.stat().st_mtime > FIRST_BACKUP:
+        status["problems"].append(f"there is no copy of the uploads in {repository}. {see}")
+    else:
+        status["remarks"].append(f"no copy of the uploads yet in {repository}: the first one begins within minutes")
 
 
 def problems(look: Mapping[str, Any], now: float, age: float) -> list[str]:

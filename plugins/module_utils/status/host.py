@@ -14,7 +14,11 @@ from ansible_collections.hotclub.django.plugins.module_utils.release.health impo
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
 from ansible_collections.hotclub.django.plugins.module_utils.status.application import look_at_app
 from ansible_collections.hotclub.django.plugins.module_utils.status.background import look_at_workers
-from ansible_collections.hotclub.django.plugins.module_utils.status.backups import look_at_backups, look_at_kept_backups
+from ansible_collections.hotclub.django.plugins.module_utils.status.backups import (
+    look_at_backups,
+    look_at_kept_backups,
+    look_at_kept_uploads,
+)
 from ansible_collections.hotclub.django.plugins.module_utils.status.database import look_at_database
 from ansible_collections.hotclub.django.plugins.module_utils.status.members import look_at_members
 from ansible_collections.hotclub.django.plugins.module_utils.status.prometheus import look_at_alerts
@@ -94,6 +98,8 @@ def parts(wanted: Mapping[str, Any], status: dict[str, Any]) -> list[tuple[str, 
         found += [("the alerts of Prometheus", lambda: look_at_alerts(site.name, status))]
     if wanted["backups_kept"]:
         found += [("the backups of other hosts", lambda: look_at_kept_backups(site.name, wanted["backups_kept"], status))]
+    if wanted["uploads_kept"]:
+        found += [("the copies of the uploads", lambda: look_at_kept_uploads(site.name, wanted["uploads_kept"], status))]
     if wanted["backups"]:
         found += [(BACKUPS, lambda: look_at_backups(status))]
     return found

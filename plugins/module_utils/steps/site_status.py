@@ -35,6 +35,7 @@ SPEC: dict[str, Any] = {
     "backups": {"type": "bool", "default": False},
     "alerts": {"type": "bool", "default": False},
     "backups_kept": {"type": "str", "default": ""},
+    "uploads_kept": {"type": "str", "default": ""},
     "balanced_hosts": {"type": "list", "elements": "str", "default": []},
     "migrations": {"type": "bool", "default": False},
     "minimum_free_mb": {"type": "int", "default": 512},

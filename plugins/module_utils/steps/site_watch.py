@@ -13,7 +13,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common import files
 from ansible_collections.hotclub.django.plugins.module_utils.common.call import Call
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.program import program
-from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import UNITS, properties, systemctl
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import UNITS, bring_up_timer, systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.release.arguments import carry_out
 from ansible_collections.hotclub.django.plugins.module_utils.status import watch as program_of_watch
 from ansible_collections.hotclub.django.plugins.module_utils.status.telling import refused
@@ -70,14 +70,7 @@ def have(watch: Watch, wanted: dict[str, Any]) -> Iterator[Action]:
             yield str(path), lambda path=path, content=content, mode=mode: _put(path, content, mode)  # type: ignore[misc]
     if watch.metrics.exists() and not wanted["metrics"]:
         yield str(watch.metrics), watch.metrics.unlink
-    unit = properties(watch.timer, "ActiveState", "UnitFileState", "NeedDaemonReload")
-    stale = unit.get("NeedDaemonReload") == "yes" or not unit.get("UnitFileState")
-    if stale or properties(watch.service, "NeedDaemonReload").get("NeedDaemonReload") == "yes":
-        yield "daemon-reload", lambda: systemctl("daemon-reload")
-    if unit.get("UnitFileState") != "enabled":
-        yield "enable", lambda: _must("enable", "--quiet", watch.timer)
-    if unit.get("ActiveState") != "active" or stale:
-        yield "start", lambda: _must("restart", watch.timer)
+    yield from bring_up_timer(watch.timer, watch.service)
 
 
 def looked_at(wanted: dict[str, Any]) -> dict[str, Any]:
@@ -108,9 +101,3 @@ def leave(watch: Watch) -> Iterator[Action]:
 def _put(path: Any, content: bytes, mode: int) -> None:
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     files.put(path, content, mode)
-
-
-def _must(*words: str) -> None:
-    done = systemctl(*words)
-    if done.code:
-        raise Trouble(f"systemctl {' '.join(words)} failed: {done.output}")

@@ -114,6 +114,8 @@ def _alerts(statuses: Mapping[str, Mapping[str, Any]], site: str) -> list[str]:
 def _backups(statuses: Mapping[str, Mapping[str, Any]], site: str, named: str, obstacle: str) -> list[str]:
     if named:
         return [f"{site}: backups: {named} (as site_backups says, not looked at)"]
+    if any("uploads" in status for status in statuses.values()):
+        return []
     if any("backups" in status for status in statuses.values()):
         return [f"{site}: no backup of uploads is known; none is made here. Say in site_backups what makes them"]
     if silent := [host for host, status in statuses.items() if "tiers" not in status]:

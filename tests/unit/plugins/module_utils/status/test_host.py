@@ -24,6 +24,7 @@ WANTED: dict[str, Any] = {
     "balanced_hosts": [],
     "alerts": False,
     "backups_kept": "",
+    "uploads_kept": "",
     "health": {"host": "shop.example.org", "path": "/", "statuses": ["200"], "seconds": 1},
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.hotclub.django.plugins.module_utils.common import systemd as systemd_module
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.status.watched import Watch
@@ -32,8 +33,9 @@ class Systemd:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.unit = {"ActiveState": "inactive", "UnitFileState": "disabled", "NeedDaemonReload": "no"}
         self.asked: list[str] = []
-        monkeypatch.setattr(site_watch, "systemctl", self.systemctl)
-        monkeypatch.setattr(site_watch, "properties", lambda _unit, *_names: self.unit)
+        for user in (site_watch, systemd_module):
+            monkeypatch.setattr(user, "systemctl", self.systemctl)
+        monkeypatch.setattr(systemd_module, "properties", lambda _unit, *_names: self.unit)
 
     def systemctl(self, *words: str) -> Outcome:
         self.asked.append(words[0])
