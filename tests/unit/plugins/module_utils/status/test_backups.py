@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +16,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.status.backups impo
     DAY,
     HOUR,
     look_at_kept_backups,
+    look_at_kept_uploads,
     problems,
     problems_of_copy,
     remarks,
@@ -154,3 +157,26 @@ def test_a_host_that_keeps_backups_runs_its_server_and_has_room(
 
     assert len(status["problems"]) == bool(said) and said in "".join(status["problems"])
     assert status["remarks"] == [f"the backups of shop are in {tmp_path}/shop, with {free_mb} MiB free"]
+
+
+def test_the_age_of_the_uploads_newest_copy_is_told_and_too_old_a_one_is_trouble(tmp_path: Path) -> None:
+    copy = tmp_path / "snapshots" / "c0ffee"
+    copy.parent.mkdir()
+    copy.touch()
+    status: dict[str, Any] = {"problems": [], "remarks": []}
+    look_at_kept_uploads("shop", str(tmp_path), status)
+    assert status["problems"] == [] and "the newest copy of the uploads is of" in status["remarks"][0]
+
+    then = time.time() - 3 * 86400
+    os.utime(copy, (then, then))
+    look_at_kept_uploads("shop", str(tmp_path), status)
+    assert (
+        f"the newest copy of the uploads in {tmp_path} is 3 days old. See `journalctl -u 'shop-uploads@*'`"
+        in status["problems"][0]
+    )
+
+
+def test_uploads_of_which_no_copies_are_made_are_trouble(tmp_path: Path) -> None:
+    status: dict[str, Any] = {"problems": [], "remarks": []}
+    look_at_kept_uploads("shop", str(tmp_path), status)
+    assert status["problems"] == ["no copies of the uploads are made: run playbooks/site.yml"]
