@@ -19,7 +19,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -64,10 +64,14 @@ class Copy:
 class Plan:
     """What a restore would do to the folder: names below it."""
 
-    missing: Sequence[str]
+    missing: Mapping[str, File]
     # Those that have changed since the wanted moment, and are not what the copy has.
-    replaced: Sequence[str]
-    bytes: int
+    replaced: Mapping[str, File]
+
+    @property
+    def bytes(self) -> int:
+        """How much it brings."""
+        return sum(file.size for file in (*self.missing.values(), *self.replaced.values()))
 
 
 @dataclass(frozen=True)
@@ -141,21 +145,18 @@ class Copies:
 
     def plan(self, copy: Copy, folder: Path, moment: float) -> Plan:
         """Say what it takes to have the files of a moment in a folder."""
-        missing, replaced, size, files = [], [], 0, self.files(copy)
+        missing, replaced, files = {}, {}, self.files(copy)
         with as_owner_of(folder) if folder.is_dir() else contextlib.nullcontext():
             for name, file in sorted(files.items()):
                 there = _stat(folder / name)
                 if there is not None and is_that(there, file):
                     continue
                 if there is None:
-                    missing.append(name)
+                    missing[name] = file
                 # Not when it was written, which whoever writes may choose: a file that has come back carries its former time.
                 elif there.st_ctime > moment:
-                    replaced.append(name)
-                else:
-                    continue
-                size += file.size
-        return Plan(missing, replaced, size)
+                    replaced[name] = file
+        return Plan(missing, replaced)
 
     # --- bringing back
 
@@ -165,7 +166,7 @@ class Copies:
         :raises Trouble: there is no room, or the copy is damaged.
         """
         plan = self.plan(copy, folder, moment)
-        wanted = {*plan.missing, *plan.replaced}
+        wanted = {**plan.missing, **plan.replaced}
         if not wanted:
             return plan
         refuse_small(folder, plan.bytes)
@@ -180,8 +181,7 @@ class Copies:
                 name = member.name.strip("/").removeprefix(below)
                 if name in wanted and (source := archive.extractfile(member)):
                     with source:
-                        put(source, member, folder, name)
-                    wanted.discard(name)
+                        put(source, folder / name, folder, member.mode, wanted.pop(name).mtime)
         if wanted:
             raise Trouble(f"The copy of {copy.told} lacks {len(wanted)} files that it names, such as {min(wanted)}.")
         return plan
@@ -225,20 +225,25 @@ class Copies:
                 stderr=complaints,
             ) as process:
                 assert process.stdout is not None
+                unread: Exception | None = None
                 try:
                     yield process.stdout
                     while process.stdout.read(MEBI):
                         pass
+                except (ValueError, tarfile.TarError) as error:
+                    # What it printed has no end, for which it may have a reason.
+                    unread = error
+                    process.stdout.close()
                 except BaseException:
                     process.kill()
                     raise
-            if process.returncode:
+            if process.returncode or unread:
                 complaints.seek(0)
                 raise Trouble(
                     f"The copies of the uploads in {self.repository} can't be read.",
                     "See that the secrets of the inventory are those with which they were made; restic check looks through them.",
                     complaints.read().decode(errors="replace").strip()[-2000:],
-                )
+                ) from unread
 
     @contextlib.contextmanager
     def _undisturbed(self) -> Iterator[None]:
@@ -291,17 +296,16 @@ def refuse_small(folder: Path, size: int) -> None:
         )
 
 
-def put(source: IO[bytes], member: tarfile.TarInfo, folder: Path, name: str) -> None:
-    """Put a file into its place at once, with its time, by which it is known."""
-    target = folder / name
+def put(source: IO[bytes], target: Path, folder: Path, mode: int, mtime: float) -> None:
+    """Put a file into its place at once, with its time, by which it is known; the archive has that in whole seconds alone."""
     _make_folders(folder, target.parent)
     beside = target.with_name(PARTIAL)
     beside.unlink(missing_ok=True)
     try:
         with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
             shutil.copyfileobj(source, file, MEBI)
-            os.fchmod(file.fileno(), member.mode & 0o755 | 0o600)
-        os.utime(beside, (member.mtime, member.mtime))
+            os.fchmod(file.fileno(), mode & 0o755 | 0o600)
+        os.utime(beside, (mtime, mtime))
         beside.replace(target)
     except BaseException:
         beside.unlink(missing_ok=True)

@@ -46,10 +46,10 @@ class Restic(Copies):
 
     def dumped(self) -> bytes:
         packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
             for name, content in SAVED.items():
                 member = tarfile.TarInfo(f"{COPY.folder[1:]}/{name}")
-                member.size, member.mtime, member.mode = len(content), WRITTEN, 0o640
+                member.size, member.mtime, member.mode = len(content), int(WRITTEN), 0o640
                 archive.addfile(member, io.BytesIO(content))
         return packed.getvalue()
 
@@ -81,7 +81,7 @@ def test_the_newest_copy_not_after_the_moment_leads_there(copies: Copies) -> Non
 
 def test_what_is_gone_comes_back_and_what_changed_since_is_as_it_was(copies: Copies, folder: Path) -> None:
     plan = copies.plan(COPY, folder, COPY.time)
-    assert (plan.missing, plan.replaced) == (["pictures/dog.jpg"], ["bill.pdf"])
+    assert (list(plan.missing), list(plan.replaced)) == (["pictures/dog.jpg"], ["bill.pdf"])
 
     assert copies.bring(COPY, folder, COPY.time) == plan
 
@@ -94,7 +94,7 @@ def test_what_is_gone_comes_back_and_what_changed_since_is_as_it_was(copies: Cop
 
 def test_what_changed_between_the_copy_and_the_moment_is_right_as_it_is(copies: Copies, folder: Path) -> None:
     now = (folder / "bill.pdf").stat().st_ctime + 1
-    assert copies.plan(COPY, folder, now).replaced == []
+    assert copies.plan(COPY, folder, now).replaced == {}
 
 
 def test_a_link_of_the_site_s_account_leads_nowhere(copies: Copies, folder: Path, tmp_path: Path) -> None:
