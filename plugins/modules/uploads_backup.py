@@ -71,6 +71,10 @@ actions:
   returned: with V(present) and V(absent)
   type: list
   elements: str
+saved:
+  description: Whether the copy was made.
+  returned: with V(saved)
+  type: bool
 copy:
   description: When the copy was made that leads to the moment, by the host's clock; empty where none does.
   returned: with V(planned), V(restored) and V(beside)

@@ -88,14 +88,14 @@ def leave(copies: Copies) -> Iterator[Action]:
 def saved(module: Call, copies: Copies) -> dict[str, Any]:
     """Make a copy; where it is not needed, that it fails keeps nobody from what it is made for."""
     if module.check_mode:
-        return {"changed": True}
+        return {"changed": True, "saved": True}
     try:
         copies.save(module.params["name"])
     except Trouble as trouble:
         if module.params["needed"]:
             raise
-        return {"changed": False, "warnings": [str(trouble)]}
-    return {"changed": True}
+        return {"changed": False, "saved": False, "warnings": [str(trouble)]}
+    return {"changed": True, "saved": True}
 
 
 def restored(module: Call, copies: Copies) -> dict[str, Any]:
