@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import gc
 from collections import ChainMap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ TESTED = " to ".join(dict.fromkeys(f"{major}.{minor}" for major, minor in (OLDES
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 try:
-    from ansible import constants
+    from ansible import constants, context
     from ansible.inventory.manager import InventoryManager
     from ansible.parsing.dataloader import DataLoader
     from ansible.parsing.splitter import parse_kv
@@ -33,6 +33,7 @@ try:
         match_encrypt_secret,
     )
     from ansible.template import Templar, generate_ansible_template_vars, is_trusted_as_template, trust_as_template
+    from ansible.utils.display import Display
     from ansible.vars.hostvars import HostVars
     from ansible.vars.manager import VariableManager
 except ImportError as error:
@@ -139,3 +140,20 @@ def variables_of_template(named: str, source: Path, destination: str) -> dict[st
     """Return template_path and its like, and ansible_managed unless the inventory says what it is."""
     found: dict[str, Any] = generate_ansible_template_vars(path=named, fullpath=str(source), dest_path=destination)
     return found
+
+
+def around_display(wrap: Callable[[Callable[..., None]], Callable[..., None]]) -> None:
+    """Have all that Ansible displays from now on, warnings too, go through a function.
+
+    :param wrap: takes the function that displays, and returns the one that is called in its place.
+    """
+    display = Display()
+    display.display = wrap(display.display)
+
+
+def what_runs(playbook: Any) -> tuple[str, list[str]]:
+    """Return a playbook's name, and what makes one run of it like another: inventories, limits, tags, whether it only checks."""
+    options = context.CLIARGS
+    words = [str(options.get(name) or "") for name in ("inventory", "subset", "tags", "skip_tags", "start_at_task", "check")]
+    path = Path(str(getattr(playbook, "_file_name", "") or "playbook"))
+    return path.stem, [str(path), str(Path.cwd()), *words]
