@@ -35,7 +35,7 @@ options:
         steps, and may be removed.
       - An empty one keeps nothing.
     type: str
-    default: '{{ ANSIBLE_HOME ~ "/hotclub_progress.json" }}'
+    default: ~/.ansible/hotclub_progress.json
     env:
       - name: HOTCLUB_PROGRESS_HISTORY
     ini:
@@ -59,7 +59,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.hotclub.django.plugins.plugin_utils.core import around_display, what_runs
-from ansible_collections.hotclub.django.plugins.plugin_utils.output.failures import Failures, message_of
+from ansible_collections.hotclub.django.plugins.plugin_utils.output.failures import HIDDEN, Failures, message_of
 from ansible_collections.hotclub.django.plugins.plugin_utils.output.history import History
 from ansible_collections.hotclub.django.plugins.plugin_utils.output.screen import LiveLine, Reminder, about, duration, is_terminal
 from ansible_collections.hotclub.django.plugins.plugin_utils.output.step import (
@@ -108,6 +108,8 @@ LEVELS = {
     OK: "COLOR_OK",
 }
 INDENT = "      "
+# A role's name says which program a step is about; that of its collection is the same all over.
+OURS = "hotclub.django."
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -205,7 +207,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_on_file_diff(self, result: Any) -> None:
         """Show what differs, below the step."""
-        if result.result.get("_ansible_no_log"):
+        if is_hidden(result):
             return
         items = result.result.get("results") if result.task.loop else None
         for one in items if isinstance(items, list) else [result.result]:
@@ -239,7 +241,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def _begin_step(self, task: Any) -> None:
         self._end_step()
-        name = task.get_name().strip()
+        name = task.get_name().strip().removeprefix(OURS).replace(" : ", ": ", 1)
         key = self._history.begin(self._play, name) if self._history else ""
         self._step = Step(task._uuid, name, key, time.monotonic(), task.action in QUIET)
         if self._live:
@@ -255,14 +257,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _ended(self, result: Any, status: str) -> None:
         step, host = self._step_of(result.task), self.host_label(result)
         step.results[result.host.get_name()] = status
-        if result.warnings or result.deprecations:
+        # Ansible leaves warnings and exceptions in a result that it censors, and these may quote what is to be hidden.
+        hidden = is_hidden(result)
+        if not hidden and (result.warnings or result.deprecations):
             self._handle_warnings(result.result)
         if status in (FAILED, UNREACHABLE):
-            found = result.result
-            if self._display.verbosity > 0:
-                self._handle_exception(found)
-            self._failures.add(result.host.get_name(), step.name, message_of(found, bool(found.get("censored"))))
-        if self._display.verbosity > 0 and status != SKIPPED:
+            if not hidden and self._display.verbosity > 0:
+                self._handle_exception(result.result)
+            self._failures.add(result.host.get_name(), step.name, HIDDEN if hidden else message_of(result.result))
+        if hidden or status == SKIPPED:
+            return
+        if self._display.verbosity > 0:
             self._handle_result(step, host, result)
         elif status in (CHANGED, OK) and (status == CHANGED or result.task.action in DEBUG):
             self._handle_parts(step, host, result)
@@ -275,8 +280,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _handle_parts(self, step: Step, host: str, result: Any) -> None:
         """Show which of several steps changed something, and what was to be shown."""
         found = result.result
-        if found.get("censored") or found.get("_ansible_no_log"):
-            return
         if result.task.action in DEBUG:
             self._clean_results(found, result.task.action)
             only = [value for name, value in found.items() if not name.startswith("_") and name != "changed"]
@@ -335,19 +338,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if step is None:
             return ""
         elapsed = time.monotonic() - step.began
-        parts = [f"  {step.name}"]
+        usual = self._history.usual(step.key) if self._history else 0.0
+        parts = [f"  {step.name}", f"{elapsed:.0f} s of about {about(usual)}" if usual >= 2 else f"{elapsed:.0f} s"]
+        if self._history and (left := self._history.left(step.key, elapsed)) >= 1:
+            parts.append(f"about {about(left)} left")
+        # What a narrow terminal can do without comes last.
         waits = step.waits_for
         if step.results and waits:
             parts.append(f"{len(step.results)} of {len(step.started)} hosts, waits for {hosts_shown(waits)}")
         elif waits:
             parts.append(hosts_shown(waits))
-        if step.note:
-            parts.append(step.note)
-        usual = self._history.usual(step.key) if self._history else 0.0
-        parts.append(f"{elapsed:.0f} s of about {about(usual)}" if usual >= 2 else f"{elapsed:.0f} s")
-        if self._history and (left := self._history.left(step.key, elapsed)) >= 1:
-            parts.append(f"about {about(left)} left")
-        return "  ".join(parts)
+        return "  ".join([*parts, step.note] if step.note else parts)
 
     def _remind(self) -> None:
         step = self._step
@@ -397,6 +398,12 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
         self._write = write
         return displayed
+
+
+def is_hidden(result: Any) -> bool:
+    """Say whether a result may hold a secret: what is left of it then is not shown either."""
+    found = result.result
+    return bool(found.get("_ansible_no_log") or "censored" in found or result.task.no_log is True)
 
 
 WORDS = {"failures": "failed", "unreachable": "unreachable", "skipped": "skipped", "rescued": "rescued", "ignored": "ignored"}

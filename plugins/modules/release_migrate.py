@@ -112,6 +112,10 @@ attempts:
   description: How often it was tried.
   type: int
   returned: when O(state=applied)
+seconds:
+  description: How long it took, with the commands.
+  type: float
+  returned: when O(state=applied), outside of check mode
 findings:
   description: What in the plan hurts a site that serves, with C(migration), C(kind), C(statement), C(advice) and C(rule).
   type: list

@@ -78,6 +78,7 @@ def migrate(module: Call) -> dict[str, Any]:
     site, release = site_of(module), module.params["release"]
     if module.check_mode:
         return {"changed": False, "applied": []}
+    began = time.monotonic()
     with site.step(wait_seconds=300, run=run_of(module)):
         interpreter = Interpreter(site, release)
         answer, attempts = applied(interpreter, module.params)
@@ -89,6 +90,7 @@ def migrate(module: Call) -> dict[str, Any]:
                 "changed": bool(answer["applied"] or printed),
                 "applied": answer["applied"],
                 "attempts": attempts,
+                "seconds": round(time.monotonic() - began, 1),
                 "printed": printed,
                 "warnings": waited(attempts),
             }

@@ -45,6 +45,8 @@ vault_password_file = {vault_password_path}
 {collections}forks = 10
 inject_facts_as_vars = false
 interpreter_python = auto_silent
+# A line for each step, and what failed at the end. Without this line, Ansible prints as it always does.
+stdout_callback = hotclub.django.progress
 callback_result_format = yaml
 
 [ssh_connection]

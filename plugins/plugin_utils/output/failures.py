@@ -49,13 +49,13 @@ class Failures:
         return [Failure(step, tuple(hosts), message) for message, (step, hosts) in merged.items()]
 
 
-def message_of(result: Mapping[str, Any], censored: bool) -> str:
+def message_of(result: Mapping[str, Any]) -> str:
     """Return what a result says of its failure: cause and remedy where a step of ours failed, else all that there is."""
-    if censored or result.get("_ansible_no_log"):
+    if result.get("_ansible_no_log") or "censored" in result:
         return HIDDEN
     items = result.get("results")
     if isinstance(items, list) and items:
-        told = [message_of(item, censored=False) for item in items if isinstance(item, dict) and _has_failed(item)]
+        told = [message_of(item) for item in items if isinstance(item, dict) and _has_failed(item)]
         if told:
             return "\n".join(dict.fromkeys(told))
     return "\n".join(_parts(result)) or "It failed, and said nothing."

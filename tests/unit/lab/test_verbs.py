@@ -12,43 +12,9 @@ import pytest
 from lab import bootstrap, image, repository, suite
 from lab.commands import run, tail
 from lab.errors import LabError
-from lab.playbooks import failures
 from lab.suite import Counts, Outcome, Stage, choose, read_counts, report
 
 JUNIT = '<testsuites><testsuite name="pytest" errors="1" failures="2" skipped="3" tests="10"/></testsuites>'
-FAILED_RUN = """
-TASK [hotclub.django.django : Build the release] ***
-[ERROR]: Task failed: Module failed: There is no branch nonsense.
-Origin: /srv/roles/django/tasks/build.yml:6:3
-
-fatal: [web1]: FAILED! =>
-    changed: false
-    msg: |-
-        There is no branch nonsense.
-
-        Name one of: main, v1.
-    release: x
-
-TASK [hotclub.django.django : Say what went wrong] ***
-fatal: [web1]: FAILED! =>
-    changed: false
-    msg: |-
-        There is no branch nonsense.
-
-        Name one of: main, v1.
-fatal: [web2]: UNREACHABLE! =>
-    msg: No route to host
-    unreachable: true
-
-PLAY RECAP ***
-"""
-FAILED_COMMAND = """
-fatal: [web1]: FAILED! =>
-    cmd: "false"
-    msg: non-zero return code
-    rc: 1
-    stderr: because
-"""
 
 
 def test_each_suite_has_an_image_of_its_own() -> None:
@@ -130,18 +96,6 @@ def test_a_change_in_the_demo_is_committed_with_the_present_edition(demo: Path) 
     (demo / "manage.py").write_text("print()\n", encoding="utf-8")
     assert repository.ensure_demo() == "1.1"
     assert commits() == ["Edition 1.1", "Edition 1.1", "Edition 1.0"]
-
-
-def test_each_failure_is_told_once_in_its_own_words() -> None:
-    assert failures(FAILED_RUN) == ("web1: There is no branch nonsense.\n\nName one of: main, v1.\n\nweb2: No route to host")
-
-
-def test_a_failed_command_is_told_with_what_it_said() -> None:
-    assert "stderr: because" in failures(FAILED_COMMAND)
-
-
-def test_a_run_that_failed_without_a_task_is_told_as_it_is() -> None:
-    assert failures("ansible-playbook: no such file") == "ansible-playbook: no such file"
 
 
 def test_a_command_that_fails_says_what_it_said() -> None:
