@@ -20,6 +20,7 @@ from bench import (
     hosts,
     publishing,
     serving,
+    telling,
     tiers,
     wide,
 )
@@ -75,6 +76,7 @@ SERVERS: Mapping[str, OfServers] = {
     "nochange": OfServers(lambda options: earlier.unchanged(options.rounds, options.commit), WITH_EARLIER, usual=False),
     "redeploy": OfServers(lambda options: earlier.deploy(options.rounds, options.commit), WITH_EARLIER, usual=False),
     "backups": OfServers(lambda options: backups.unchanged(options.rounds), (hosts.OURS,), usual=False),
+    "telling": OfServers(lambda options: telling.unchanged(options.rounds), (hosts.OURS,), usual=False),
     "eight": OfServers(lambda options: wide.unchanged(options.rounds), (hosts.OURS, hosts.EIGHT), usual=False),
 }
 CLUSTERS: Mapping[str, OfClusters] = {

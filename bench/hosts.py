@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from lab import hosts
 from lab.inventory import open_lab
+from tests.behaviour.kit.lab import TOOLS
 from tests.behaviour.kit.operator import Playbook, Run
 from tests.behaviour.kit.visitor import Visitor
 from tests.projects import variants
@@ -19,6 +21,8 @@ INVENTORIES = ROOT / "bench" / "inventories"
 PREFIX = "bench-"
 OURS, REFERENCE, EARLIER, EIGHT = "ours", "reference", "earlier", "eight"
 DOMAIN = "plain.example"
+# The lab's overlay names the demo's source; the command line has the last word.
+SOURCE = {"site_source": "file:///srv/git/bench.git"}
 RELOAD_SECONDS = 15.0
 # Enough different requirements for one set in each round.
 REQUIREMENTS = ("24.0", "24.1", "24.2", "25.0", "26.0", "26.1", "26.2", "26.3")
@@ -50,10 +54,17 @@ def make_repository() -> None:
 
 def play(playbook: str, which: str = OURS, checkout: Path = ROOT, **variables: object) -> Run:
     """Run a playbook on a host, of this checkout or of another one, to its good end."""
-    inventories = [INVENTORIES / which, open_lab(str(INVENTORIES / which), PREFIX).overlay]
-    # The lab's overlay names the demo's source; the command line has the last word.
-    source = {"site_source": "file:///srv/git/bench.git"}
-    return Playbook(inventories, playbook, {**source, **variables}, checkout=checkout).wait().must_succeed()
+    return Playbook(_inventories(which), playbook, {**SOURCE, **variables}, checkout=checkout).wait().must_succeed()
+
+
+def playbook_command(playbook: str, which: str = OURS) -> list[str]:
+    """Return the command that runs a playbook of this checkout on a host, for who reads by himself what it prints."""
+    inventories = [f"--inventory={path}" for path in _inventories(which)]
+    return [str(TOOLS / "ansible-playbook"), *inventories, f"--extra-vars={json.dumps(SOURCE)}", f"playbooks/{playbook}.yml"]
+
+
+def _inventories(which: str) -> list[Path]:
+    return [INVENTORIES / which, open_lab(str(INVENTORIES / which), PREFIX).overlay]
 
 
 def host(which: str) -> hosts.LabHost:

@@ -10,7 +10,18 @@ from bench import hosts
 from bench.__main__ import SERVERS, main
 
 # The wide one has a cluster's hosts, and is tried there.
-MEASUREMENTS = ("converge", "unchanged", "deploy", "requirements", "serving", "logging", "nochange", "redeploy", "backups")
+MEASUREMENTS = (
+    "converge",
+    "unchanged",
+    "deploy",
+    "requirements",
+    "serving",
+    "logging",
+    "nochange",
+    "redeploy",
+    "backups",
+    "telling",
+)
 
 pytestmark = [pytest.mark.about("site", "django"), pytest.mark.debian13, pytest.mark.long_on_slow]
 
