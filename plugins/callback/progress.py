@@ -288,7 +288,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         parts = found.get("steps")
         if isinstance(parts, dict):
             for name, part in parts.items():
-                if isinstance(part, dict) and part.get("changed"):
+                if isinstance(part, dict) and part.get("changed") and not step.name.endswith(str(name)):
                     step.detail(host, str(name))
 
     def _end_step(self) -> None:
@@ -353,7 +353,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def _remind(self) -> None:
         step = self._step
         if step is not None and time.monotonic() - step.began >= 30:
-            self._say(f"{self._going_on()} so far, goes on" if self._reminder else "")
+            self._say(f"{self._going_on()}, goes on")
 
     def _recap(self, hosts: dict[str, dict[str, int]], seconds: float) -> None:
         if not hosts:

@@ -12,7 +12,7 @@ FAILED, UNREACHABLE, IGNORED, CHANGED, OK, SKIPPED = "failed", "unreachable", "i
 NAMED_HOSTS = 3
 NAMES_WIDTH = 26
 # Of the name of a step; longer ones move the rest of their line.
-NAME_WIDTH = 58
+NAME_WIDTH = 66
 
 
 @dataclass
