@@ -328,7 +328,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._live.draw()
 
     def _note_item(self, result: Any) -> None:
-        self._note(result, " ".join(str(self._get_item_label(result.result)).split())[:40])
+        if not is_hidden(result):
+            self._note(result, " ".join(str(self._get_item_label(result.result)).split())[:40])
 
     # What is said.
 
