@@ -316,7 +316,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             self._say(f"\n{self._play}{' (check only)' if self._check else ''}", "COLOR_HIGHLIGHT")
         hosts, verdict = hosts_shown(step.taken), step.verdict(self._check)
         line = f"  {step.name:<{NAME_WIDTH}}  {hosts:<{NAMES_WIDTH // 2}}  {verdict:<12}  {duration(seconds):>8}"
-        self._say(f"{line}   about {about(left)} left" if left >= 1 else line, LEVELS[step.status])
+        self._say(
+            f"{line}   about {about(left)} left" if left >= 1 and step.status not in (FAILED, UNREACHABLE) else line,
+            LEVELS[step.status],
+        )
         for text, of in step.details.items():
             where = "" if len(of) == len(step.taken) else f"{', '.join(of)}: "
             lines = f"{where}{text}".splitlines() if "\n" not in text or not where else [where.rstrip(), *text.splitlines()]
