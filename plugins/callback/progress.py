@@ -239,19 +239,19 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     # Steps.
 
-    def _begin_step(self, task: Any) -> None:
+    def _begin_step(self, task: Any) -> Step:
         self._end_step()
         name = task.get_name().strip().removeprefix(OURS).replace(" : ", ": ", 1)
         key = self._history.begin(self._play, name) if self._history else ""
-        self._step = Step(task._uuid, name, key, time.monotonic(), task.action in QUIET)
+        step = self._step = Step(task._uuid, name, key, time.monotonic(), task.action in QUIET)
         if self._live:
             self._live.draw()
+        return step
 
     def _step_of(self, task: Any) -> Step:
         """Return the step of a task; strategies that let each host go on by itself come back to others."""
         if self._step is None or self._step.identity != task._uuid:
-            self._begin_step(task)
-        assert self._step is not None
+            return self._begin_step(task)
         return self._step
 
     def _ended(self, result: Any, status: str) -> None:
