@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 WIDTH = 64
-NOTE_WIDTH = 60
 
 
 class Step:
@@ -19,11 +18,6 @@ class Step:
         self.result = ""
         self._started = time.monotonic()
         _write(_label(title))
-
-    def note(self, text: str) -> None:
-        """Show what is happening right now; only on a terminal, where a line can be written again."""
-        if sys.stdout.isatty():
-            _write(f"\r\033[K{_label(self.title)} \033[2m{text[:NOTE_WIDTH]}\033[0m")
 
     def end(self, result: str = "") -> None:
         """Complete the line."""

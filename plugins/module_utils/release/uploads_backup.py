@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, PATH, run
@@ -224,16 +224,16 @@ class Copies:
                 stdout=subprocess.PIPE,
                 stderr=complaints,
             ) as process:
-                assert process.stdout is not None
+                printed = cast(IO[bytes], process.stdout)
                 unread: Exception | None = None
                 try:
-                    yield process.stdout
-                    while process.stdout.read(MEBI):
+                    yield printed
+                    while printed.read(MEBI):
                         pass
                 except (ValueError, tarfile.TarError) as error:
                     # What it printed has no end, for which it may have a reason.
                     unread = error
-                    process.stdout.close()
+                    printed.close()
                 except BaseException:
                     process.kill()
                     raise
