@@ -46,7 +46,8 @@ class Failures:
                     continue
                 first = next(step for step, part in told if part in message)
                 merged.setdefault(message, (first, []))[1].append(host)
-        return [Failure(step, tuple(hosts), message) for message, (step, hosts) in merged.items()]
+        # By name: who failed first is chance.
+        return [Failure(step, tuple(sorted(hosts)), message) for message, (step, hosts) in merged.items()]
 
 
 def message_of(result: Mapping[str, Any]) -> str:
