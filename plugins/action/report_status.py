@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.hotclub.django.plugins.filter.status_table import status_table
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.page import status_page
-from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.reports import publish, registered
+from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.reports import publish, put_report, registered
 from ansible_collections.hotclub.django.plugins.plugin_utils.fleet.status import fleet_problems
 
 
@@ -36,7 +35,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             page = status_page(
                 statuses, arguments["site"], datetime.now(UTC), arguments["flows"], arguments["placed"], backups, obstacle
             )
-            Path(arguments["page"]).expanduser().write_text(page, encoding="utf-8")
+            put_report(arguments["page"], page)
         if report["healthy"]:
             return {"changed": False}
         return {"failed": True, "msg": f"{arguments['site']} is in trouble; the report above says where and what to do."}

@@ -7,7 +7,7 @@ A step is a module of the room `steps`: `SPEC` specifies its arguments, and `tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
@@ -69,6 +69,18 @@ class Call:
         self._diff = process.diff
         self._secrets = secrets
         self.warn = process.warn
+
+    def take_steps(self, left: Iterable[tuple[str, Callable[[], object]]]) -> list[str]:
+        """Do what is left to do, in check mode nothing of it, and return the names.
+
+        :param left: each with its name; a generator may look at what the ones before it have changed.
+        """
+        names = []
+        for name, do in left:
+            names.append(name)
+            if not self.check_mode:
+                do()
+        return names
 
     def exit_json(self, **result: Any) -> NoReturn:
         """End well."""

@@ -23,6 +23,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common.freshness im
     started,
 )
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import journal
 
 PROPERTIES = (
     *("LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload", "CanReload"),
@@ -145,7 +146,7 @@ class Service:
 
     def complaints(self) -> str:
         """Return what the service said last."""
-        return self.run(["journalctl", "--unit", self.name, "--lines", "10", "--no-pager", "--output", "cat"]).output
+        return journal(f"--unit={self.name}", 10, run=self.run)
 
     def _confirm_reload(self, old: dict[int, float], timeout_seconds: float) -> None:
         if not self.worker:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, Run, run
 
 UNITS = Path("/etc/systemd/system")
 
@@ -19,7 +19,7 @@ def systemctl(*arguments: str) -> Outcome:
     return run(["systemctl", *arguments])
 
 
-def journal(match: str, lines: int, hidden: Sequence[str] = ()) -> str:
+def journal(match: str, lines: int, hidden: Sequence[str] = (), run: Run = run) -> str:
     """Return the last lines of the journal, also those that a program printed just before its end.
 
     :param match: what they have in common, such as ``_SYSTEMD_UNIT=x.service`` or ``--unit=x.service``.
@@ -29,7 +29,8 @@ def journal(match: str, lines: int, hidden: Sequence[str] = ()) -> str:
     # The journal reads what programs print when it gets to it, which on a busy host is after their end.
     run(["journalctl", "--sync"])
     command = ["journalctl", "--no-pager", "--output=cat", "--quiet", f"--lines={lines}", match]
-    return run(command, hidden=hidden).stdout.strip()
+    # Of a command that takes no such argument, there is nothing to hide.
+    return run(command, **({"hidden": hidden} if hidden else {})).stdout.strip()
 
 
 def properties(unit: str, *names: str) -> dict[str, str]:

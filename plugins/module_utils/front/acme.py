@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import SHOWN_LINES, Run
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import journal
 
 SCRIPT = "usr/local/lib/hotclub/acme"
 INTERPRETER = "/usr/bin/python3"
@@ -134,8 +135,7 @@ class Acme:
             return ""
         invocation = ["systemctl", "show", "--value", "--property=InvocationID", self.service]
         number = self.run(invocation).stdout
-        journal = ["journalctl", "--output=cat", "--no-pager", f"_SYSTEMD_INVOCATION_ID={number.strip()}"]
-        return self.run(journal).output or started.output
+        return journal(f"_SYSTEMD_INVOCATION_ID={number.strip()}", SHOWN_LINES, run=self.run) or started.output
 
     def leftovers(self) -> list[Path]:
         """Return what is still there of the site."""

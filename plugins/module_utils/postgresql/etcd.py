@@ -16,6 +16,7 @@ from ansible_collections.hotclub.django.plugins.module_utils.common import files
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.freshness import newest_change, started
 from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome, Run
+from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import journal
 
 UNIT = "etcd.service"
 CERTIFICATE = "/etc/etcd/certificate"
@@ -219,7 +220,7 @@ def start(member: Member, remedy: str = SILENT) -> None:
     end = time.monotonic() + member.seconds
     while not member.own.is_healthy():
         if time.monotonic() > end:
-            said = member.run(["journalctl", "--unit", UNIT, "--lines", "8", "--no-pager", "--output", "cat"]).output
+            said = journal(f"--unit={UNIT}", 8, run=member.run)
             raise Trouble(f"etcd on {member.name} has no majority after {member.seconds:.0f} seconds.", remedy, said)
         member.wait(0.5)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
 from ansible_collections.hotclub.django.plugins.module_utils.common.files import write_atomically
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, redact, run
+from ansible_collections.hotclub.django.plugins.module_utils.common.processes import DAY_SECONDS, run
 from ansible_collections.hotclub.django.plugins.module_utils.common.systemd import journal, systemctl
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import render, secrets
 from ansible_collections.hotclub.django.plugins.module_utils.release.layout import Site
@@ -159,8 +159,7 @@ class Commands:
 
     def log(self, identifier: str, lines: int = SHOWN_LINES) -> str:
         """Return the last lines of what one has printed, without the site's secrets."""
-        told = journal(f"--unit={self.unit(identifier)}", lines)
-        return redact(told, secrets(self.site.environment(self.site.current())))
+        return journal(f"--unit={self.unit(identifier)}", lines, secrets(self.site.environment(self.site.current())))
 
     def stop(self, identifier: str) -> None:
         """Tell one to stop, and wait until it has.

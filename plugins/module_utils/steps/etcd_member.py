@@ -31,9 +31,5 @@ def take(module: Call) -> None:
     wanted = module.params
     addresses = {one["name"]: one["address"] for one in wanted["members"]}
     member = Member(wanted["name"], addresses, wanted["port"], wanted["peer_port"], run)
-    actions = []
-    for name, action in steps_of(member):
-        actions.append(name)
-        if not module.check_mode:
-            action()
+    actions = module.take_steps(steps_of(member))
     module.exit_json(changed=bool(actions), actions=actions)

@@ -81,11 +81,7 @@ def _kept(module: Call, backups: Backups) -> dict[str, Any]:
     """Have them made, or made no more."""
     wanted = module.params
     steps = backups.steps(Wanted.of(wanted)) if wanted["state"] == "present" else backups.leave(wanted["site"])
-    actions = []
-    for name, do in steps:
-        actions.append(name)
-        if not module.check_mode:
-            do()
+    actions = module.take_steps(steps)
     return {"changed": bool(actions), "actions": actions, "keeper": backups.keeper or wanted["site"]}
 
 

@@ -44,12 +44,7 @@ def take(module: Call) -> None:
 def bring(module: Call) -> dict[str, Any]:
     """Have it look, or look no more."""
     watch = Watch(module.params["site"])
-    steps = leave(watch) if module.params["state"] == "absent" else have(watch, module.params)
-    actions = []
-    for name, do in steps:
-        actions.append(name)
-        if not module.check_mode:
-            do()
+    actions = module.take_steps(leave(watch) if module.params["state"] == "absent" else have(watch, module.params))
     return {"changed": bool(actions), "actions": actions}
 
 

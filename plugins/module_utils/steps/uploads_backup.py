@@ -44,12 +44,7 @@ def bring(module: Call) -> dict[str, Any]:
     """
     copies, state = Copies(module.params["site"], Path(module.params["repository"])), module.params["state"]
     if state in ("present", "absent"):
-        steps = have(copies) if state == "present" else leave(copies)
-        actions = []
-        for name, do in steps:
-            actions.append(name)
-            if not module.check_mode:
-                do()
+        actions = module.take_steps(have(copies) if state == "present" else leave(copies))
         return {"changed": bool(actions), "actions": actions}
     if state == "saved":
         return saved(module, copies)

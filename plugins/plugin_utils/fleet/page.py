@@ -54,6 +54,8 @@ thead th { color: var(--soft); font-size: 0.72rem; letter-spacing: 0.05em; }
 td.long { white-space: normal; min-width: 22rem; }
 .state { padding: 0.05rem 0.5rem; border-radius: 0.6rem; font-weight: 600; }
 @media print { body { background: none; } section { break-inside: avoid; } }"""
+STATE = "STATE"
+STATES = {"well": "is-well", "in trouble": "is-trouble"}
 # What is longer may be broken into lines.
 LONG_CHARACTERS = 48
 
@@ -151,7 +153,7 @@ def _section(rows: tuple[str, Sequence[Sequence[str]]]) -> Iterator[str]:
     yield f"<thead><tr>{heads}</tr></thead>"
     yield "<tbody>"
     for first, *cells in lines:
-        rest = "".join(_cell(cell) for cell in cells)
+        rest = "".join(_cell(name, cell) for name, cell in zip(names[1:], cells, strict=True))
         yield f'<tr><th scope="row">{escape(first)}</th>{rest}</tr>'
     yield "</tbody>"
     yield "</table>"
@@ -159,13 +161,10 @@ def _section(rows: tuple[str, Sequence[Sequence[str]]]) -> Iterator[str]:
     yield "</section>"
 
 
-def _cell(text: str) -> str:
-    if text in STATES:
+def _cell(name: str, text: str) -> str:
+    if name == STATE:
         return f'<td><span class="state {STATES[text]}">{text}</span></td>'
     return f"<td{' class=long' if len(text) > LONG_CHARACTERS else ''}>{escape(text)}</td>"
-
-
-STATES = {"well": "is-well", "in trouble": "is-trouble"}
 
 
 def _of_hosts(table: Table, statuses: Mapping[str, Mapping[str, Any]]) -> tuple[str, Sequence[Sequence[str]]]:
@@ -173,7 +172,7 @@ def _of_hosts(table: Table, statuses: Mapping[str, Mapping[str, Any]]) -> tuple[
     names, *rows = table.used()
     if names[0] != "HOST":
         return table.subject, [names, *rows]
-    return table.subject, [(names[0], "STATE", *names[1:]), *((host, _state(statuses[host]), *cells) for host, *cells in rows)]
+    return table.subject, [(names[0], STATE, *names[1:]), *((host, _state(statuses[host]), *cells) for host, *cells in rows)]
 
 
 def _state(status: Mapping[str, Any]) -> str:

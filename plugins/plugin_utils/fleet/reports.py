@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
 
@@ -27,5 +28,19 @@ def publish(report: Mapping[str, Any], text: str, arguments: Mapping[str, Any]) 
     """
     as_json = json.dumps(report, indent=2, default=str)
     if arguments.get("path"):
-        Path(arguments["path"]).write_text(as_json + "\n")
+        put_report(arguments["path"], as_json + "\n")
     Display().display(as_json if arguments.get("format") == "json" else text)
+
+
+def put_report(path: str, text: str) -> None:
+    """Write a report to a file on the controller.
+
+    :raises AnsibleActionFail: it can't be written.
+    """
+    file = Path(path).expanduser()
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise AnsibleActionFail(
+            f"The report can't be written to {file.absolute()} ({error.strerror}). Name a file in a folder that is there."
+        ) from error

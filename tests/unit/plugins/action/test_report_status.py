@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
+import pytest
+from ansible.errors import AnsibleActionFail
 from ansible.playbook.task import Task
 from ansible_collections.hotclub.django.plugins.action.report_status import ActionModule
 
 from tests.unit.plugins.statuses import app, balancer, server
 
+PLACED = {"lb": [{"name": "lb1", "address": "10.0.0.1"}], "app": [{"name": "app1", "address": "10.0.0.2"}]}
 
-def report(statuses: dict[str, dict[str, Any]], path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+
+def report(statuses: dict[str, dict[str, Any]], path: Path, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Report as the playbook does, and return the result and the JSON."""
-    task = Task.load({"action": "hotclub.django.report_status", "args": {"site": "shop", "step": "found", "path": str(path)}})
+    arguments = {"site": "shop", "step": "found", "path": str(path), **more}
+    task = Task.load({"action": "hotclub.django.report_status", "args": arguments})
     action = ActionModule(task, MagicMock(), None, None, None, None)
     hostvars = {host: {"found": {"status": status} if status else {"unreachable": True}} for host, status in statuses.items()}
     result = action.run(task_vars={"hostvars": hostvars, "ansible_play_hosts_all": list(statuses)})
@@ -41,3 +46,24 @@ def test_an_unreachable_host_is_a_trouble(tmp_path: Path) -> None:
 
     assert result["failed"]
     assert told["hosts"]["app2"]["problems"] == ["the host can't be looked at: unreachable over SSH"]
+
+
+def test_the_page_is_written_where_there_is_trouble_too(tmp_path: Path) -> None:
+    page = tmp_path / "shop.html"
+    result, _told = report(
+        {"lb1": balancer(server("app1")), "app1": {}}, tmp_path / "status.json", page=str(page), flows=[], placed=PLACED
+    )
+
+    assert result["failed"]
+    assert "<title>shop is in trouble</title>" in page.read_text() and "unreachable over SSH" in page.read_text()
+
+
+@pytest.mark.parametrize("name", ["path", "page"])
+def test_a_file_that_can_not_be_written_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "none" / "report"
+    arguments: dict[str, Any] = {"page": str(file), "flows": [], "placed": PLACED} if name == "page" else {}
+
+    with pytest.raises(
+        AnsibleActionFail, match=f"can't be written to {file}.*No such file.*Name a file in a folder that is there"
+    ):
+        report({"lb1": balancer(server("app1"))}, file if name == "path" else tmp_path / "status.json", **arguments)

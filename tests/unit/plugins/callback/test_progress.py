@@ -86,6 +86,9 @@ LONG = """
   hosts: all
   gather_facts: false
   tasks:
+    - name: Begin
+      ansible.builtin.raw: "true"
+      changed_when: false
     - name: Build for a while
       ansible.builtin.raw: sleep {{ 3 if inventory_hostname == 'beta' else 0 }}
       changed_when: false
@@ -171,7 +174,8 @@ def test_what_is_left_is_told_from_the_run_before(run: Run, tmp_path: Path) -> N
     first, second = run(LONG), run(LONG)
     assert " left" not in first.stdout
     assert "Build for a while" not in (tmp_path / "history").read_text(encoding="utf-8")
-    assert lines_of(second.stdout, "Build for a while")
+    (begin,) = lines_of(second.stdout, "  Begin ")
+    assert re.search(r"about [3-9] s left$", begin), second.stdout
 
 
 def test_a_history_that_can_not_be_written_does_no_harm(run: Run) -> None:

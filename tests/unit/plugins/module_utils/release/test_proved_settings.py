@@ -12,9 +12,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.hotclub.django.plugins.module_utils.common import systemd
 from ansible_collections.hotclub.django.plugins.module_utils.common.errors import Trouble
-from ansible_collections.hotclub.django.plugins.module_utils.common.processes import Outcome
 from ansible_collections.hotclub.django.plugins.module_utils.release import instances as instances_module
 from ansible_collections.hotclub.django.plugins.module_utils.release import journal
 from ansible_collections.hotclub.django.plugins.module_utils.release.environment import render
@@ -235,7 +233,7 @@ def test_a_message_quotes_few_lines_of_the_journal(tmp_path: Path, monkeypatch: 
     (tmp_path / "releases" / RELEASE / "release.env").write_text("")
     monkeypatch.setattr(journal, "properties", lambda unit, *names: {})
     entry = "\n".join(f"line {number}" for number in range(100))
-    monkeypatch.setattr(systemd, "run", lambda command, **options: Outcome(0, f"{entry}\nValueError: the cause\n"))
+    monkeypatch.setattr(journal, "journal", lambda match, lines, hidden: f"{entry}\nValueError: the cause")
     instances = Instances(Site.at("shop", str(tmp_path)), HealthCheck(host="localhost", path="/", statuses=("200",), seconds=1))
     failure = instances._failure("shop@x.service", RELEASE, "does not start")
     assert len(failure.detail.splitlines()) == 15

@@ -82,6 +82,10 @@ def test_what_needs_attention_comes_first_and_is_seen_without_colours() -> None:
     assert kinds.count("well") == 2 and kinds.count("trouble") == 1
 
 
+def test_a_version_that_is_called_well_is_no_state() -> None:
+    assert Reader(page(version="well")).of("span") == ["well", "well", "well"]
+
+
 def test_each_cell_stands_below_its_name_and_beside_its_host() -> None:
     read = Reader(page())
 
